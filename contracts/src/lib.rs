@@ -1,1 +1,34 @@
-//! placeholder
+//! The words of Millrace: every command and event, who hears it, how it is retried, and the broker topology as data.
+//!
+//! Nothing here does input or output. A type of this crate that exists is valid: values are parsed where they enter.
+#![warn(missing_docs)]
+
+mod contract;
+mod ids;
+mod money;
+mod text;
+
+pub mod auth;
+pub mod orders;
+pub mod payments;
+pub mod users;
+
+pub mod catalog;
+pub mod domain;
+pub mod envelope;
+pub mod retry;
+pub mod topology;
+
+#[cfg(test)]
+mod tests;
+
+pub use contract::{Contract, Invalid, Kind, UnknownFields, Violation, decode};
+pub use domain::Domain;
+pub use envelope::{Envelope, Fingerprint, Trace};
+pub use ids::{JobId, KeyId, MessageId, OrderId, PaymentId, UserId};
+pub use money::{Currency, MinorUnits, Money, MoneyOverflow, Quantity};
+pub use retry::{RetryPolicy, Rung};
+pub use text::{
+    ClientId, DeclineReason, Email, InvalidText, KeyHash, KeyPrefix, PasswordHash, PaymentMethod, PersonName,
+    Scope, Sku,
+};

@@ -1,0 +1,166 @@
+//! What makes a type a message: its name, version, kind, retry policy and example; and how its JSON is read.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_path_to_error::{Deserializer, Path, Segment, Track};
+
+use crate::retry::RetryPolicy;
+
+/// A command asks for something and may be refused; an event says what happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Imperative, one handler; upstream systems may post it.
+    Command,
+    /// Imperative, one handler; only the domain that handles it sends it.
+    InternalCommand,
+    /// Past participle, any number of handlers.
+    Event,
+}
+
+/// A type that travels as the body of a message.
+pub trait Contract: Serialize + DeserializeOwned + JsonSchema + Sized {
+    /// The message's type on the wire and its routing key, such as `orders.place`.
+    const TYPE: &'static str;
+    /// Raised only when a change can't be read by the handlers of the version before.
+    const VERSION: u16 = 1;
+    /// Command or event.
+    const KIND: Kind;
+    /// How often and how far apart a handler tries again.
+    const RETRY: RetryPolicy = RetryPolicy::QUICK;
+
+    /// What the fields' own types can't say, such as sums over several fields.
+    fn validate(&self) -> Result<(), Violation> {
+        Ok(())
+    }
+
+    /// One message as it may stand in documents; its JSON is snapshotted.
+    fn example() -> Self;
+}
+
+/// One thing wrong with a body, and where: a JSON pointer (RFC 6901) into it and a sentence for its author.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Violation {
+    /// JSON pointer, such as `/lines/0/quantity`; empty for the whole body.
+    pub pointer: String,
+    /// What was expected there.
+    pub message: String,
+}
+
+impl Violation {
+    /// A violation at the given JSON pointer.
+    #[must_use]
+    pub fn at(pointer: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), message: message.into() }
+    }
+}
+
+/// Why a body is not a message of the type it claims to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Invalid {
+    /// Not JSON at all (or JSON followed by something else).
+    NotJson(Violation),
+    /// JSON, but not of this shape.
+    Violations(Vec<Violation>),
+}
+
+impl Invalid {
+    /// Everything that is wrong, in the order in which it was found.
+    #[must_use]
+    pub fn violations(&self) -> &[Violation] {
+        match self {
+            Self::NotJson(violation) => std::slice::from_ref(violation),
+            Self::Violations(violations) => violations,
+        }
+    }
+}
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, violation) in self.violations().iter().enumerate() {
+            let separator = if position == 0 { "" } else { "; " };
+            match violation.pointer.as_str() {
+                "" => write!(f, "{separator}{}", violation.message)?,
+                pointer => write!(f, "{separator}{pointer}: {}", violation.message)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Invalid {}
+
+/// What to do with fields that the type doesn't know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnknownFields {
+    /// A consumer ignores them: a newer producer may already send them.
+    Ignore,
+    /// The door refuses them: a misspelt optional field must not vanish silently.
+    Refuse,
+}
+
+/// Reads a body as `T`, and says with JSON pointers what is wrong when it can't.
+pub fn decode<T: Contract>(body: &[u8], unknown_fields: UnknownFields) -> Result<T, Invalid> {
+    let mut unknown = Vec::new();
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let mut track = Track::new();
+    let read = serde_ignored::deserialize(Deserializer::new(&mut json, &mut track), |path| {
+        unknown.push(Violation::at(pointer_of_ignored(&path), "this field is not known here"));
+    });
+    let value: T = match read.and_then(|value| json.end().map(|()| value)) {
+        Ok(value) => value,
+        Err(error) => return Err(explain(&error, &track.path())),
+    };
+    if unknown_fields == UnknownFields::Refuse && !unknown.is_empty() {
+        return Err(Invalid::Violations(unknown));
+    }
+    value.validate().map_err(|violation| Invalid::Violations(vec![violation]))?;
+    Ok(value)
+}
+
+fn explain(error: &serde_json::Error, path: &Path) -> Invalid {
+    let text = error.to_string();
+    if !error.is_data() {
+        // A string that is broken inside (a lone surrogate, say) has a place; anything else is about the whole body.
+        return Invalid::NotJson(Violation::at(pointer(path), format!("not JSON: {text}")));
+    }
+    let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message);
+    let missing = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
+    Invalid::Violations(vec![match missing {
+        Some(field) => {
+            Violation::at(format!("{}/{}", pointer(path), escape(field)), "this field is required")
+        }
+        None => Violation::at(pointer(path), message),
+    }])
+}
+
+fn pointer(path: &Path) -> String {
+    let mut pointer = String::new();
+    for segment in path {
+        match segment {
+            Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
+            Segment::Map { key } => pointer.push_str(&format!("/{}", escape(key))),
+            Segment::Enum { .. } | Segment::Unknown => {}
+        }
+    }
+    pointer
+}
+
+fn pointer_of_ignored(path: &serde_ignored::Path<'_>) -> String {
+    use serde_ignored::Path;
+    match path {
+        Path::Root => String::new(),
+        Path::Seq { parent, index } => format!("{}/{index}", pointer_of_ignored(parent)),
+        Path::Map { parent, key } => format!("{}/{}", pointer_of_ignored(parent), escape(key)),
+        Path::Some { parent } | Path::NewtypeStruct { parent } | Path::NewtypeVariant { parent } => {
+            pointer_of_ignored(parent)
+        }
+    }
+}
+
+/// RFC 6901 §3: `~` and `/` are written as `~0` and `~1`.
+fn escape(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}

@@ -1,0 +1,107 @@
+//! Messages of the payments domain: what was charged, declined and paid back.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uuid::uuid;
+
+use crate::contract::{Contract, Kind};
+use crate::orders::{EXAMPLE_ORDER, example_total};
+use crate::retry::RetryPolicy;
+use crate::{DeclineReason, Money, OrderId, PaymentId};
+
+const EXAMPLE_PAYMENT: PaymentId = PaymentId(uuid!("01980000-0000-7000-8000-0000000000b2"));
+
+/// Tells the payments domain itself to call the gateway for a payment that it has on record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Charge {
+    /// The order whose payment is due.
+    pub order_id: OrderId,
+    /// The payment; also the gateway's idempotency key.
+    pub payment_id: PaymentId,
+}
+
+impl Contract for Charge {
+    const TYPE: &'static str = "payments.charge";
+    const KIND: Kind = Kind::InternalCommand;
+    const RETRY: RetryPolicy = RetryPolicy::PATIENT;
+    fn example() -> Self {
+        Self { order_id: EXAMPLE_ORDER, payment_id: EXAMPLE_PAYMENT }
+    }
+}
+
+/// Asks to pay an order's payment back in full.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Refund {
+    /// The order whose payment is to be paid back.
+    pub order_id: OrderId,
+}
+
+impl Contract for Refund {
+    const TYPE: &'static str = "payments.refund";
+    const KIND: Kind = Kind::Command;
+    const RETRY: RetryPolicy = RetryPolicy::PATIENT;
+    fn example() -> Self {
+        Self { order_id: EXAMPLE_ORDER }
+    }
+}
+
+/// The money has been taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Captured {
+    /// The payment.
+    pub payment_id: PaymentId,
+    /// What it pays for.
+    pub order_id: OrderId,
+    /// How much.
+    pub amount: Money,
+}
+
+impl Contract for Captured {
+    const TYPE: &'static str = "payments.captured";
+    const KIND: Kind = Kind::Event;
+    fn example() -> Self {
+        Self { payment_id: EXAMPLE_PAYMENT, order_id: EXAMPLE_ORDER, amount: example_total() }
+    }
+}
+
+/// The gateway refused to take the money.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Declined {
+    /// The payment.
+    pub payment_id: PaymentId,
+    /// What it would have paid for.
+    pub order_id: OrderId,
+    /// The gateway's reason, such as `card_declined`.
+    pub reason: DeclineReason,
+}
+
+impl Contract for Declined {
+    const TYPE: &'static str = "payments.declined";
+    const KIND: Kind = Kind::Event;
+    fn example() -> Self {
+        Self {
+            payment_id: EXAMPLE_PAYMENT,
+            order_id: EXAMPLE_ORDER,
+            reason: DeclineReason::parse("card_declined").expect("a valid example"),
+        }
+    }
+}
+
+/// The money has been paid back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Refunded {
+    /// The payment.
+    pub payment_id: PaymentId,
+    /// What it had paid for.
+    pub order_id: OrderId,
+    /// How much.
+    pub amount: Money,
+}
+
+impl Contract for Refunded {
+    const TYPE: &'static str = "payments.refunded";
+    const KIND: Kind = Kind::Event;
+    fn example() -> Self {
+        Self { payment_id: EXAMPLE_PAYMENT, order_id: EXAMPLE_ORDER, amount: example_total() }
+    }
+}

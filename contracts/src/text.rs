@@ -1,0 +1,193 @@
+//! Text that is parsed once, at the edge: a value of one of these types is known to be well formed.
+
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+
+/// Why a text was refused; the sentence is meant for the person who sent it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidText(pub &'static str);
+
+/// Characters are counted as Unicode scalar values; control characters (NUL among them) are refused in every type,
+/// since Postgres can't store NUL and a log line or a console must not be steered by data.
+fn plain(text: &str, max_chars: usize, refusal: &'static str) -> Result<(), InvalidText> {
+    let fits = (1..=max_chars).contains(&text.chars().count());
+    if fits && !text.chars().any(char::is_control) { Ok(()) } else { Err(InvalidText(refusal)) }
+}
+
+fn made_of(text: &str, max: usize, allowed: fn(u8) -> bool) -> bool {
+    (1..=max).contains(&text.len()) && text.bytes().all(allowed)
+}
+
+macro_rules! text {
+    ($(#[$doc:meta])* $name:ident, $max:expr, $pattern:expr, $parse:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// Parses the text; the error says what is allowed.
+            pub fn parse(text: impl Into<String>) -> Result<Self, InvalidText> {
+                let parse: fn(String) -> Result<String, InvalidText> = $parse;
+                parse(text.into()).map(Self)
+            }
+
+            /// The text as it was parsed.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidText;
+            fn try_from(text: String) -> Result<Self, InvalidText> {
+                Self::parse(text)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(text: $name) -> String {
+                text.0
+            }
+        }
+
+        impl JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({"type": "string", "minLength": 1, "maxLength": $max, "pattern": $pattern})
+            }
+        }
+    };
+}
+
+macro_rules! shown {
+    ($($name:ident),*) => {$(
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{:?}", self.0)
+            }
+        }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    )*};
+}
+
+/// Hashes are no secrets in the strict sense, but nothing is gained by printing them either.
+macro_rules! masked {
+    ($($name:ident),*) => {$(
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!(stringify!($name), "(…)"))
+            }
+        }
+    )*};
+}
+
+text!(
+    /// An e-mail address: one `@`, something on both sides, at most 254 bytes (RFC 5321 §4.5.3.1.3 less the brackets),
+    /// no spaces or control characters. Whether it receives mail can only be found out by sending some.
+    Email, 254, r"^[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+$",
+    |text| {
+        let well_formed = text.split_once('@').is_some_and(|(local, host)| {
+            !local.is_empty() && !host.is_empty() && !host.contains('@')
+        });
+        let clean = !text.chars().any(|c| c.is_whitespace() || c.is_control());
+        if well_formed && clean && text.len() <= 254 {
+            Ok(text)
+        } else {
+            Err(InvalidText("not an e-mail address: expected name@host, at most 254 bytes, without spaces"))
+        }
+    }
+);
+
+impl Email {
+    /// The form under which addresses are compared: two that differ only in case are the same address.
+    #[must_use]
+    pub fn folded(&self) -> String {
+        self.0.to_lowercase()
+    }
+}
+
+text!(
+    /// A person's name as they write it.
+    PersonName, 200, r"^[^\x00-\x1f\x7f]+$",
+    |text| plain(&text, 200, "expected 1 to 200 characters without control characters").map(|()| text)
+);
+
+text!(
+    /// A stock keeping unit.
+    Sku, 64, r"^[A-Za-z0-9._-]+$",
+    |text| made_of(&text, 64, |b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+        .then_some(text)
+        .ok_or(InvalidText("expected 1 to 64 letters, digits, dots, dashes or underscores"))
+);
+
+text!(
+    /// The gateway's name for a way to pay, such as `pm_ok` in the sandbox. Never a card number.
+    PaymentMethod, 64, r"^pm_[A-Za-z0-9_]+$",
+    |text| (text.len() > 3 && text.starts_with("pm_") && made_of(&text, 64, |b| b.is_ascii_alphanumeric() || b == b'_'))
+        .then_some(text)
+        .ok_or(InvalidText("expected a payment method such as pm_ok: pm_ and 1 to 61 letters, digits or underscores"))
+);
+
+text!(
+    /// Why a gateway refused a payment, in its own code.
+    DeclineReason, 64, r"^[a-z0-9_]+$",
+    |text| made_of(&text, 64, |b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+        .then_some(text)
+        .ok_or(InvalidText("expected 1 to 64 lower case letters, digits or underscores"))
+);
+
+text!(
+    /// The upstream system that posts jobs, as its API key names it.
+    ClientId, 64, r"^[a-z0-9._-]+$",
+    |text| made_of(&text, 64, |b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b))
+        .then_some(text)
+        .ok_or(InvalidText("expected 1 to 64 lower case letters, digits, dots, dashes or underscores"))
+);
+
+text!(
+    /// What an API key may do, such as `jobs:orders.*`.
+    Scope, 64, r"^jobs:([a-z*][a-z.*-]*)$",
+    |text| (text.strip_prefix("jobs:").is_some_and(|pattern| {
+            made_of(pattern, 59, |b| b.is_ascii_lowercase() || b".*-".contains(&b)) && !pattern.starts_with(['.', '-'])
+        }))
+        .then_some(text)
+        .ok_or(InvalidText("expected a scope such as jobs:orders.* or jobs:*"))
+);
+
+text!(
+    /// An argon2id hash in PHC string format. The password itself never enters a queue.
+    PasswordHash, 256, r"^\$argon2id\$[\x21-\x7e]+$",
+    |text| (text.starts_with("$argon2id$") && made_of(&text, 256, |b| b.is_ascii_graphic()))
+        .then_some(text)
+        .ok_or(InvalidText("expected an argon2id hash in PHC string format"))
+);
+
+text!(
+    /// SHA-256 of an API key, in lower case hexadecimal.
+    KeyHash, 64, r"^[0-9a-f]{64}$",
+    |text| (text.len() == 64 && made_of(&text, 64, |b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)))
+        .then_some(text)
+        .ok_or(InvalidText("expected SHA-256 as 64 lower case hexadecimal digits"))
+);
+
+text!(
+    /// The first characters of an API key, by which people recognise it.
+    KeyPrefix, 16, r"^[A-Za-z0-9_]+$",
+    |text| made_of(&text, 16, |b| b.is_ascii_alphanumeric() || b == b'_')
+        .then_some(text)
+        .ok_or(InvalidText("expected 1 to 16 letters, digits or underscores"))
+);
+
+shown!(Email, PersonName, Sku, PaymentMethod, DeclineReason, ClientId, Scope, KeyPrefix);
+masked!(PasswordHash, KeyHash);

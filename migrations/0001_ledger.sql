@@ -1,0 +1,59 @@
+-- The ledger: one row per message and handler, written in the transaction that does the work. It is at once the memory
+-- against doing something twice, the answer to "what became of my job" and the outbox.
+CREATE SCHEMA ledger;
+
+-- Partitioned by message id: ids are UUIDv7, so a range of ids is a range of time, and forgetting is DROP TABLE.
+CREATE TABLE ledger.entries (
+    handler      text        NOT NULL,
+    message_id   uuid        NOT NULL,
+    job_id       uuid        NOT NULL,
+    causation_id uuid        NOT NULL,
+    client_id    text        NOT NULL,
+    type         text        NOT NULL,
+    status       text        NOT NULL CHECK (status IN ('retrying', 'succeeded', 'refused', 'dead')),
+    attempts     integer     NOT NULL CHECK (attempts > 0),
+    fingerprint  text        NOT NULL,
+    result       json,
+    problem      json,
+    -- json, not jsonb: a message that is published again must be the same bytes.
+    emitted      json,
+    received_at  timestamptz NOT NULL,
+    handled_at   timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (handler, message_id)
+) PARTITION BY RANGE (message_id);
+
+-- The lowest UUIDv7 of a moment.
+CREATE FUNCTION ledger.floor_of(moment timestamptz) RETURNS uuid
+LANGUAGE sql IMMUTABLE STRICT AS $$
+    SELECT (lpad(to_hex(floor(extract(epoch FROM moment) * 1000)::bigint), 12, '0') || '00000000000000000000')::uuid
+$$;
+
+-- Ids that a client's idempotency key determined carry no time; they begin with ff.
+CREATE TABLE ledger.entries_keyed PARTITION OF ledger.entries
+    FOR VALUES FROM ('ff000000-0000-0000-0000-000000000000') TO (MAXVALUE);
+
+-- Foreign ids, and weeks that nobody prepared: no message is refused for the want of a partition.
+CREATE TABLE ledger.entries_other PARTITION OF ledger.entries DEFAULT;
+
+-- Creates the partitions of this week and the `weeks_ahead` next ones, where they are missing.
+CREATE FUNCTION ledger.prepare_partitions(weeks_ahead integer) RETURNS integer
+LANGUAGE plpgsql AS $$
+DECLARE
+    -- Weeks begin on Monday, 00:00 UTC, whatever the session's time zone is.
+    week    timestamptz := date_trunc('week', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC';
+    name    text;
+    created integer := 0;
+BEGIN
+    FOR i IN 0..weeks_ahead LOOP
+        name := 'entries_' || to_char((week + make_interval(days => 7 * i)) AT TIME ZONE 'UTC', 'YYYYMMDD');
+        IF to_regclass('ledger.' || name) IS NULL THEN
+            EXECUTE format('CREATE TABLE ledger.%I PARTITION OF ledger.entries FOR VALUES FROM (%L) TO (%L)', name,
+                ledger.floor_of(week + make_interval(days => 7 * i)),
+                ledger.floor_of(week + make_interval(days => 7 * (i + 1))));
+            created := created + 1;
+        END IF;
+    END LOOP;
+    RETURN created;
+END $$;
+
+SELECT ledger.prepare_partitions(8);
