@@ -1,0 +1,63 @@
+//! What a domain's store is: it loads and saves the rows of a whole batch, one statement for all loads, one per table
+//! for saves.
+
+use sqlx::PgConnection;
+
+use crate::domain::Domain;
+
+/// The database side of a domain.
+pub trait Store: Domain {
+    /// Fills in every declared row that exists, and locks it in key order until the transaction ends.
+    fn load(
+        connection: &mut PgConnection,
+        facts: &mut Self::Facts,
+    ) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
+
+    /// Writes every changed row.
+    fn save(
+        connection: &mut PgConnection,
+        facts: &Self::Facts,
+    ) -> impl Future<Output = Result<(), SaveError>> + Send;
+}
+
+/// Why a batch's rows were not saved.
+#[derive(Debug, thiserror::Error)]
+pub enum SaveError {
+    /// Another worker wrote one of the rows since they were loaded; the batch is to be decided again.
+    #[error("another worker changed a row of {table} in the meantime")]
+    Conflict {
+        /// The table.
+        table: &'static str,
+    },
+    /// The database refused or is not there.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
+/// Checks that a save wrote every row it was given: a row that another worker changed meanwhile is left out.
+pub fn all_written(table: &'static str, expected: usize, written: u64) -> Result<(), SaveError> {
+    if u64::try_from(expected) == Ok(written) { Ok(()) } else { Err(SaveError::Conflict { table }) }
+}
+
+/// How the states of an enum are written in a text column, both ways.
+#[derive(Debug)]
+pub struct Names<T: 'static>(pub &'static [(T, &'static str)]);
+
+impl<T: Copy + PartialEq> Names<T> {
+    /// The text of a state.
+    #[must_use]
+    pub fn text(&self, state: T) -> &'static str {
+        let found = self.0.iter().find(|(known, _)| *known == state);
+        found.map(|(_, text)| *text).expect("every state has a name")
+    }
+
+    /// The state of a text.
+    pub fn read(&self, text: &str) -> Result<T, sqlx::Error> {
+        stored(self.0.iter().find(|(_, known)| *known == text).map(|(state, _)| *state), text)
+    }
+}
+
+/// Takes a stored value over, or says which one this release can't read.
+pub fn stored<T>(value: Option<T>, text: impl std::fmt::Display) -> Result<T, sqlx::Error> {
+    value.ok_or_else(|| sqlx::Error::Decode(format!("a stored value can't be read: {text:.100}").into()))
+}
