@@ -1,0 +1,125 @@
+//! Readiness: what a process needs, as named checks that its own parts report on; probes only read them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+/// How one check stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Check {
+    /// All is well.
+    Ready,
+    /// It is not, for this reason. The reason is shown to whoever asks `/readyz`, so it must not contain secrets.
+    NotReady(String),
+}
+
+/// The checks of one process; clones share them. Ready when every check is.
+#[derive(Debug, Clone)]
+pub struct Readiness {
+    checks: Arc<Mutex<BTreeMap<&'static str, Reported>>>,
+}
+
+#[derive(Debug, Clone)]
+struct Reported {
+    check: Check,
+    at: Instant,
+    valid_for: Option<Duration>,
+}
+
+impl Readiness {
+    /// Checks of these names; none is ready before its part has reported.
+    #[must_use]
+    pub fn of(names: &[&'static str]) -> Self {
+        let unknown = || Reported {
+            check: Check::NotReady("has not been checked yet".to_owned()),
+            at: Instant::now(),
+            valid_for: None,
+        };
+        let checks = names.iter().map(|name| (*name, unknown())).collect();
+        Self { checks: Arc::new(Mutex::new(checks)) }
+    }
+
+    /// Reports on a check, until the next report.
+    pub fn set(&self, name: &'static str, check: Check) {
+        self.report(name, Reported { check, at: Instant::now(), valid_for: None });
+    }
+
+    /// Reports on a check; the report is worth nothing once it is older than this, so that a part which hangs is
+    /// noticed.
+    pub fn set_for(&self, name: &'static str, check: Check, valid_for: Duration) {
+        self.report(name, Reported { check, at: Instant::now(), valid_for: Some(valid_for) });
+    }
+
+    /// Turns the process not ready because it stops, so that nobody sends it anything new.
+    pub fn stopping(&self) {
+        self.set("running", Check::NotReady("the process is stopping".to_owned()));
+    }
+
+    /// Whether every check is ready.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.now().ready
+    }
+
+    /// How everything stands.
+    #[must_use]
+    pub fn now(&self) -> Report {
+        let checks: BTreeMap<_, _> =
+            self.lock().iter().map(|(name, reported)| (*name, CheckReport::of(reported))).collect();
+        Report { ready: checks.values().all(|check| check.ready), checks }
+    }
+
+    fn report(&self, name: &'static str, reported: Reported) {
+        let ready = reported.check == Check::Ready;
+        let mut checks = self.lock();
+        let before = checks.insert(name, reported.clone());
+        drop(checks);
+        metrics::gauge!("millrace_ready", "check" => name).set(if ready { 1.0 } else { 0.0 });
+        if before.is_none_or(|before| before.check != reported.check) {
+            match reported.check {
+                Check::Ready => tracing::info!(check = name, "Ready: {name}"),
+                Check::NotReady(reason) => tracing::warn!(check = name, "Not ready: {name}: {reason}"),
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, Reported>> {
+        // The map is whole after every statement, so a panic elsewhere can't have left it half changed.
+        self.checks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What `/readyz` answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Whether every check is ready.
+    pub ready: bool,
+    /// Each check by name.
+    pub checks: BTreeMap<&'static str, CheckReport>,
+}
+
+/// How one check stands, for `/readyz`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CheckReport {
+    /// Whether it is ready.
+    pub ready: bool,
+    /// Why not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl CheckReport {
+    fn of(reported: &Reported) -> Self {
+        let age = reported.at.elapsed();
+        match &reported.check {
+            Check::NotReady(reason) => Self { ready: false, reason: Some(reason.clone()) },
+            Check::Ready if reported.valid_for.is_some_and(|limit| age > limit) => {
+                let reason = format!("was last seen ready {} s ago", age.as_secs());
+                Self { ready: false, reason: Some(reason) }
+            }
+            Check::Ready => Self { ready: true, reason: None },
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! The settings that several binaries share, in sections that are flattened into each binary's own settings.
+//!
+//! Every setting is a flag and an environment variable; its help text is its documentation. Secrets are better given
+//! by the environment: a process's arguments can be read by everybody on the machine.
+
+mod read;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use crate::secret::{InvalidUrl, SecretUrl};
+use crate::telemetry;
+
+pub use read::{Effective, Refused, explain, read, read_from};
+
+/// A binary's settings: a `clap` parser with the section on telemetry, and rules over several settings.
+pub trait Settings: clap::Parser {
+    /// How to log.
+    fn telemetry(&self) -> &TelemetrySettings;
+
+    /// What no single setting can say; the error is a sentence that names the variables.
+    fn check(&self) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+/// How to log.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Logging")]
+pub struct TelemetrySettings {
+    /// How log lines are written to stderr: `text` for people, `json` for machines
+    #[arg(long, env = "LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+
+    /// Which log lines are written: a level (error, warn, info, debug, trace), or several per module, such as
+    /// `info,millrace_workers=debug`. Unless the filter names lapin, only its errors are written, since its
+    /// warnings contain message bodies
+    #[arg(long, env = "LOG_FILTER", default_value = "info", value_parser = telemetry::parse_filter)]
+    pub log_filter: String,
+}
+
+impl Default for TelemetrySettings {
+    fn default() -> Self {
+        Self { log_format: LogFormat::Text, log_filter: "info".to_owned() }
+    }
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// One line a person can read.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Where RabbitMQ is.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "RabbitMQ")]
+pub struct BrokerSettings {
+    /// RabbitMQ: amqp://user:password@host:5672/vhost, or amqps:// with TLS
+    #[arg(long, env = "AMQP_URL", value_name = "URL", hide_env_values = true, value_parser = amqp_url)]
+    pub amqp_url: SecretUrl,
+}
+
+/// Where RabbitMQ's management API is.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "RabbitMQ management")]
+pub struct ManagementSettings {
+    /// RabbitMQ's management API: http://user:password@host:15672, or https://
+    #[arg(long, env = "AMQP_MANAGEMENT_URL", value_name = "URL", hide_env_values = true, value_parser = management_url)]
+    pub amqp_management_url: SecretUrl,
+}
+
+/// Where Postgres is.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Postgres")]
+pub struct DatabaseSettings {
+    /// Postgres: postgres://user:password@host:5432/database?sslmode=verify-full. On another machine `sslmode` must
+    /// be given, because the default silently falls back to plain text
+    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true, value_parser = database_url)]
+    pub database_url: SecretUrl,
+}
+
+/// Where a worker answers probes.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Probes")]
+pub struct ProbeSettings {
+    /// Address and port for /healthz, /readyz and /metrics; port 0 takes any free port and logs it
+    #[arg(long, env = "PROBES_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    pub probes_listen: SocketAddr,
+}
+
+/// How to stop.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Stopping")]
+pub struct DrainSettings {
+    /// How long work in flight may take to finish after SIGTERM or SIGINT, in milliseconds (100 to 600000); what is
+    /// not finished then is done again later
+    #[arg(
+        long = "drain-deadline-ms", env = "DRAIN_DEADLINE_MS", value_name = "MILLISECONDS", default_value = "10000",
+        value_parser = millis::<100, 600_000>
+    )]
+    pub drain_deadline: Duration,
+}
+
+/// Parses an AMQP URL.
+pub fn amqp_url(text: &str) -> Result<SecretUrl, InvalidUrl> {
+    SecretUrl::parse(text, &["amqp", "amqps"])
+}
+
+/// Parses the URL of RabbitMQ's management API.
+pub fn management_url(text: &str) -> Result<SecretUrl, InvalidUrl> {
+    SecretUrl::parse(text, &["http", "https"])
+}
+
+/// Parses a Postgres URL; one that leaves this machine must say whether it is encrypted.
+pub fn database_url(text: &str) -> Result<SecretUrl, InvalidUrl> {
+    let url = SecretUrl::parse(text, &["postgres", "postgresql"])?;
+    let says = url.parameter("sslmode").is_some() || url.parameter("ssl-mode").is_some();
+    if says || url.is_local() { Ok(url) } else { Err(InvalidUrl::SslModeMissing) }
+}
+
+/// Parses a number of milliseconds from `MIN` to `MAX`.
+pub fn millis<const MIN: u64, const MAX: u64>(text: &str) -> Result<Duration, String> {
+    match text.parse() {
+        Ok(millis) if (MIN..=MAX).contains(&millis) => Ok(Duration::from_millis(millis)),
+        _ => Err(format!("expected a whole number of milliseconds from {MIN} to {MAX}")),
+    }
+}
+
+/// Parses a count from `MIN` to `MAX`.
+pub fn count<const MIN: usize, const MAX: usize>(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(count) if (MIN..=MAX).contains(&count) => Ok(count),
+        _ => Err(format!("expected a whole number from {MIN} to {MAX}")),
+    }
+}
