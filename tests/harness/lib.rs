@@ -1,1 +1,3 @@
-//! placeholder
+//! What the tests and `cargo xtask` stand on: a real RabbitMQ and a real PostgreSQL, wherever they can be had.
+
+pub mod services;

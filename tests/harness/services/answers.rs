@@ -1,0 +1,144 @@
+//! Waiting until the servers really answer: an AMQP session, the management API, a query.
+
+use std::future::Future;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use lapin::{Connection, ConnectionProperties};
+use sqlx::{ConnectOptions, Connection as _, PgConnection};
+
+use super::ServicesError;
+
+const PAUSE: Duration = Duration::from_millis(100);
+const ONE_TRY: Duration = Duration::from_secs(5);
+
+/// Where the servers are.
+#[derive(Debug, Clone)]
+pub(super) struct Urls {
+    pub amqp: String,
+    pub management: String,
+    pub database: String,
+}
+
+/// What they said they are.
+#[derive(Debug)]
+pub(super) struct Versions {
+    pub rabbitmq: String,
+    pub postgres: String,
+}
+
+/// Drives a future to its end from any thread, inside or outside of a runtime, on a runtime of its own.
+pub(super) fn block_on<T: Send>(work: impl Future<Output = T> + Send) -> T {
+    let drive = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime needs a few file descriptors and no more").block_on(work)
+    };
+    thread::scope(|scope| scope.spawn(drive).join()).unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// Asks until each has answered. `alive` is asked in between, so that a server that has ended is not waited for.
+pub(super) fn wait(
+    urls: &Urls,
+    deadline: Duration,
+    alive: impl FnMut() -> Result<(), ServicesError> + Send,
+) -> Result<Versions, ServicesError> {
+    block_on(answer(urls, deadline, alive))
+}
+
+/// The same for those who are in a runtime already.
+pub(super) async fn answer(
+    urls: &Urls,
+    deadline: Duration,
+    mut alive: impl FnMut() -> Result<(), ServicesError> + Send,
+) -> Result<Versions, ServicesError> {
+    let until = Instant::now() + deadline;
+    let postgres = until_answer("PostgreSQL", until, &mut alive, || postgres_version(&urls.database)).await?;
+    let rabbitmq =
+        until_answer("RabbitMQ's management API", until, &mut alive, || rabbitmq_version(&urls.management))
+            .await?;
+    until_answer("RabbitMQ", until, &mut alive, || amqp_session(&urls.amqp)).await?;
+    Ok(Versions { rabbitmq, postgres })
+}
+
+async fn until_answer<T, A: Future<Output = Result<T, String>>>(
+    server: &'static str,
+    until: Instant,
+    alive: &mut impl FnMut() -> Result<(), ServicesError>,
+    mut ask: impl FnMut() -> A,
+) -> Result<T, ServicesError> {
+    loop {
+        alive()?;
+        let reason = match tokio::time::timeout(ONE_TRY, ask()).await {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(reason)) => reason,
+            Err(_) => format!("no answer within {} s", ONE_TRY.as_secs()),
+        };
+        if Instant::now() >= until {
+            return Err(ServicesError::Silent { server, reason });
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Opens a session with the URL's own user and vhost, as any client will.
+async fn amqp_session(url: &str) -> Result<(), String> {
+    let connection =
+        Connection::connect(url, ConnectionProperties::default()).await.map_err(|error| error.to_string())?;
+    connection.close(200, "it answers".into()).await.map_err(|error| error.to_string())
+}
+
+async fn rabbitmq_version(management_url: &str) -> Result<String, String> {
+    #[derive(serde::Deserialize)]
+    struct Overview {
+        rabbitmq_version: String,
+    }
+    let ask = async {
+        let url = format!("{}/api/overview", management_url.trim_end_matches('/'));
+        http_client()?.get(url).send().await?.error_for_status()?.json::<Overview>().await
+    };
+    // The URL carries the password, so it is left out of what people see.
+    ask.await.map(|overview| overview.rabbitmq_version).map_err(|error| with_causes(&error.without_url()))
+}
+
+async fn postgres_version(url: &str) -> Result<String, String> {
+    let ask = async {
+        let mut connection =
+            url.parse::<sqlx::postgres::PgConnectOptions>()?.disable_statement_logging().connect().await?;
+        let version: String = sqlx::query_scalar("SHOW server_version").fetch_one(&mut connection).await?;
+        connection.close().await?;
+        Ok::<_, sqlx::Error>(version)
+    };
+    let version = ask.await.map_err(|error| error.to_string())?;
+    // Packagers append their own version in brackets.
+    Ok(version.split(' ').next().unwrap_or_default().to_owned())
+}
+
+/// Creates the database that the servers' URL names, through the one that every cluster has.
+pub(super) fn create_database(maintenance_url: &str, name: &str) -> Result<(), ServicesError> {
+    let create = async {
+        let mut connection = PgConnection::connect(maintenance_url).await?;
+        // The name is one of our own constants; statements cannot take it as a parameter.
+        sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))
+            .execute(&mut connection)
+            .await?;
+        connection.close().await
+    };
+    block_on(create)
+        .map_err(|error| ServicesError::Silent { server: "PostgreSQL", reason: error.to_string() })
+}
+
+fn http_client() -> Result<reqwest::Client, reqwest::Error> {
+    // reqwest is built without a provider of its own; a second call finds the first one's and changes nothing.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().no_proxy().timeout(ONE_TRY).build()
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    text
+}

@@ -1,0 +1,70 @@
+//! The fourth rung: installing both servers with `apt-get`, without leaving services running that nobody asked for.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::watchdog::Watchdog;
+use super::{ServicesError, private, say};
+
+const PACKAGES: [&str; 2] = ["rabbitmq-server", "postgresql"];
+/// Debian asks this program whether a package may start its service; exit code 101 says no.
+const POLICY: &str = "/usr/sbin/policy-rc.d";
+const LOG_TAIL_LINES: usize = 25;
+
+pub(super) fn possible() -> bool {
+    private::is_root() && Path::new("/etc/debian_version").exists() && Path::new("/usr/bin/apt-get").exists()
+}
+
+pub(super) fn install() -> Result<(), ServicesError> {
+    say(
+        "no servers on this machine yet; installing rabbitmq-server and postgresql with apt-get (once, some minutes)",
+    );
+    // Newest first, the list of the watchdog reads: wait for apt-get, then remove the policy.
+    let watchdog = Watchdog::start().map_err(ServicesError::io("starting the watchdog shell"))?;
+    forbid_service_starts(&watchdog).map_err(ServicesError::io(format!("writing {POLICY}")))?;
+    apt_get(&watchdog, &["update"])?;
+    let install = [&["install", "--yes", "--no-install-recommends"], &PACKAGES[..]].concat();
+    apt_get(&watchdog, &install)
+}
+
+/// An administrator's own policy stays as it is.
+fn forbid_service_starts(watchdog: &Watchdog) -> io::Result<()> {
+    let ours = File::options().write(true).create_new(true).mode(0o755).open(POLICY);
+    match ours {
+        Ok(mut policy) => {
+            watchdog.remove(Path::new(POLICY))?;
+            policy.write_all(b"#!/bin/sh\nexit 101\n")
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn apt_get(watchdog: &Watchdog, arguments: &[&str]) -> Result<(), ServicesError> {
+    let run = || {
+        let log = tempfile::NamedTempFile::new()?;
+        watchdog.remove(log.path())?;
+        let mut apt_get = Command::new("apt-get")
+            .args(["-o", "DPkg::Lock::Timeout=300"])
+            .args(arguments)
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .stdin(Stdio::null())
+            .stdout(log.reopen()?)
+            .stderr(log.reopen()?)
+            .spawn()?;
+        watchdog.wait_for(apt_get.id())?;
+        let status = apt_get.wait()?;
+        watchdog.forget(apt_get.id())?;
+        let said = fs::read(log.path())?;
+        Ok((status, String::from_utf8_lossy(&said).into_owned()))
+    };
+    let (status, said) = run().map_err(ServicesError::io("running apt-get"))?;
+    if status.success() {
+        return Ok(());
+    }
+    let lines: Vec<&str> = said.lines().collect();
+    Err(ServicesError::Install(lines[lines.len().saturating_sub(LOG_TAIL_LINES)..].join("\n")))
+}
