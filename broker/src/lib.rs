@@ -1,1 +1,16 @@
-//! placeholder
+//! The wire: a supervised AMQP connection, a confirmed publisher, a consumer, and the topology on a broker.
+#![warn(missing_docs)]
+
+mod consumer;
+mod link;
+mod publisher;
+pub mod topology;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+pub use consumer::{ConsumeError, Consumer, ConsumerSettings};
+pub use link::{Link, LinkSettings, LinkStatus};
+pub use publisher::{PublishError, Publisher};
+pub use wire::{Failure, FailureClass, Incoming, Outgoing, UnreadableEnvelope};

@@ -1,0 +1,273 @@
+//! A supervised AMQP connection: it reconnects by itself, and says at any moment how it is.
+//!
+//! lapin can recover connections itself, but re-using channels across connections has lost messages (its changelog for
+//! 4.12.1 and 4.12.3); here a lost connection is gone with all its channels, and whoever needs one opens a new one.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use backoff::backoff::Backoff;
+use backoff::{ExponentialBackoff, ExponentialBackoffBuilder};
+use futures_util::StreamExt;
+use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
+use lapin::{Connection, ConnectionProperties, Event};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+/// TCP, TLS, login and tuning together.
+const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
+/// Two missed heartbeats end a connection, so a dead peer is noticed within about 20 s.
+const HEARTBEAT_SECONDS: &str = "10";
+const CONNECT_TIMEOUT_MS: &str = "5000";
+/// A configuration error is not mended by asking more often.
+const MISCONFIGURED_PAUSE: Duration = Duration::from_secs(10);
+/// Events may be missed by a listener that came late; the connection's own state is looked at this often.
+const CHECK_EVERY: Duration = Duration::from_secs(1);
+
+/// Where to connect, and under which name.
+#[derive(Clone)]
+pub struct LinkSettings {
+    url: Url,
+    name: String,
+}
+
+impl LinkSettings {
+    /// A connection to this broker, shown in the console under `name`, such as `orders-worker@host`.
+    #[must_use]
+    pub fn new(mut url: Url, name: impl Into<String>) -> Self {
+        for (key, value) in [("heartbeat", HEARTBEAT_SECONDS), ("connection_timeout", CONNECT_TIMEOUT_MS)] {
+            if !url.query_pairs().any(|(given, _)| given == key) {
+                url.query_pairs_mut().append_pair(key, value);
+            }
+        }
+        Self { url, name: name.into() }
+    }
+
+    /// The user that the broker knows us as.
+    fn user(&self) -> String {
+        let user = percent_encoding::percent_decode_str(self.url.username()).decode_utf8_lossy();
+        if user.is_empty() { "guest".to_owned() } else { user.into_owned() }
+    }
+}
+
+impl fmt::Debug for LinkSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LinkSettings({} to {})", self.name, self.url.host_str().unwrap_or_default())
+    }
+}
+
+/// How a connection is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LinkStatus {
+    /// Not there (yet, or any more); being tried.
+    Connecting,
+    /// Usable.
+    Up,
+    /// There, but the broker takes no messages for want of memory or disk.
+    Blocked,
+    /// The broker refuses us for a reason that waiting won't mend.
+    Misconfigured(String),
+    /// Closed by us for good.
+    Closed,
+}
+
+impl fmt::Display for LinkStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connecting => f.write_str("not connected to the broker"),
+            Self::Up => f.write_str("connected to the broker"),
+            Self::Blocked => f.write_str("the broker takes no messages: it is short of memory or disk"),
+            Self::Misconfigured(reason) => write!(f, "the broker refuses the connection: {reason}"),
+            Self::Closed => f.write_str("the connection to the broker is closed"),
+        }
+    }
+}
+
+/// A supervised connection. Cheap to clone; it lives until [`Link::close`].
+#[derive(Clone)]
+pub struct Link {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    settings: LinkSettings,
+    user: String,
+    status: watch::Sender<LinkStatus>,
+    connection: watch::Sender<Option<Arc<Connection>>>,
+    closing: CancellationToken,
+    supervisor: std::sync::Mutex<Option<JoinHandle<()>>>,
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Link({:?}, {})", self.shared.settings, *self.shared.status.borrow())
+    }
+}
+
+impl Link {
+    /// Starts connecting, and returns at once.
+    #[must_use]
+    pub fn open(settings: LinkSettings) -> Self {
+        let shared = Arc::new(Shared {
+            user: settings.user(),
+            settings,
+            status: watch::Sender::new(LinkStatus::Connecting),
+            connection: watch::Sender::new(None),
+            closing: CancellationToken::new(),
+            supervisor: std::sync::Mutex::new(None),
+        });
+        let supervisor = tokio::spawn(supervise(Arc::clone(&shared)));
+        *shared.supervisor.lock().expect("nobody panics holding it") = Some(supervisor);
+        Self { shared }
+    }
+
+    /// How the connection is, now and at every change.
+    #[must_use]
+    pub fn status(&self) -> watch::Receiver<LinkStatus> {
+        self.shared.status.subscribe()
+    }
+
+    /// The current connection, now and at every change.
+    pub(crate) fn connection(&self) -> watch::Receiver<Option<Arc<Connection>>> {
+        self.shared.connection.subscribe()
+    }
+
+    /// The user that the broker knows us as.
+    pub(crate) fn user(&self) -> &str {
+        &self.shared.user
+    }
+
+    /// Closes the connection for good, and waits until the broker has heard of it.
+    pub async fn close(&self) {
+        self.shared.closing.cancel();
+        let supervisor = self.shared.supervisor.lock().expect("nobody panics holding it").take();
+        if let Some(supervisor) = supervisor {
+            let _ = supervisor.await;
+        }
+    }
+}
+
+async fn supervise(shared: Arc<Shared>) {
+    let mut waits = backoff();
+    loop {
+        let outcome = tokio::select! {
+            outcome = connect(&shared.settings) => outcome,
+            () = shared.closing.cancelled() => break,
+        };
+        let pause = match outcome {
+            Ok(connection) => {
+                waits.reset();
+                tracing::info!(link = %shared.settings.name, "Connected to the broker");
+                watch_over(&shared, Arc::new(connection)).await;
+                waits.next_backoff()
+            }
+            Err(failed) => {
+                tracing::warn!(link = %shared.settings.name, "{failed}");
+                let (status, pause) = match failed {
+                    ConnectError::Misconfigured(reason) => {
+                        (LinkStatus::Misconfigured(reason), Some(MISCONFIGURED_PAUSE))
+                    }
+                    ConnectError::Failed(_) | ConnectError::Deadline => {
+                        (LinkStatus::Connecting, waits.next_backoff())
+                    }
+                };
+                shared.status.send_replace(status);
+                pause
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(pause.unwrap_or(MISCONFIGURED_PAUSE)) => {}
+            () = shared.closing.cancelled() => break,
+        }
+    }
+    shared.connection.send_replace(None);
+    shared.status.send_replace(LinkStatus::Closed);
+}
+
+/// Never gives up: 0.1 s at first, at most 2 s, so that a broker that is back is noticed soon.
+fn backoff() -> ExponentialBackoff {
+    ExponentialBackoffBuilder::new()
+        .with_initial_interval(Duration::from_millis(100))
+        .with_max_interval(Duration::from_secs(2))
+        .with_max_elapsed_time(None)
+        .build()
+}
+
+#[derive(Debug, thiserror::Error)]
+enum ConnectError {
+    #[error("The broker refuses the connection: {0}. Check user, password and vhost of AMQP_URL.")]
+    Misconfigured(String),
+    #[error("The broker can't be reached and is tried again: {0}")]
+    Failed(lapin::Error),
+    #[error("The broker did not answer in time and is tried again")]
+    Deadline,
+}
+
+async fn connect(settings: &LinkSettings) -> Result<Connection, ConnectError> {
+    let properties = ConnectionProperties::default().with_connection_name(settings.name.as_str().into());
+    let connecting = Connection::connect(settings.url.as_str(), properties);
+    match tokio::time::timeout(CONNECT_DEADLINE, connecting).await {
+        Ok(Ok(connection)) => Ok(connection),
+        Ok(Err(error)) => Err(match refusal(&error) {
+            Some(reason) => ConnectError::Misconfigured(reason),
+            None => ConnectError::Failed(error),
+        }),
+        Err(_) => Err(ConnectError::Deadline),
+    }
+}
+
+/// The broker's words when it refuses us for good (wrong password, vhost or permission); `None` for anything else.
+pub(crate) fn refusal(error: &lapin::Error) -> Option<String> {
+    let lapin::ErrorKind::ProtocolError(amqp) = error.kind() else { return None };
+    let for_good = matches!(
+        amqp.kind(),
+        AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED | AMQPSoftError::PRECONDITIONFAILED)
+            | AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED)
+    );
+    for_good.then(|| amqp.get_message().to_string())
+}
+
+/// Returns when the connection is lost, or when we are closing and have closed it.
+async fn watch_over(shared: &Shared, connection: Arc<Connection>) {
+    let mut events = Box::pin(connection.events_listener());
+    shared.status.send_replace(LinkStatus::Up);
+    shared.connection.send_replace(Some(Arc::clone(&connection)));
+    let mut checks = tokio::time::interval(CHECK_EVERY);
+    loop {
+        tokio::select! {
+            event = events.next() => match event {
+                Some(Event::ConnectionBlocked(reason)) => {
+                    tracing::warn!(link = %shared.settings.name, reason, "The broker takes no messages");
+                    shared.status.send_replace(LinkStatus::Blocked);
+                }
+                Some(Event::ConnectionUnblocked) => {
+                    tracing::info!(link = %shared.settings.name, "The broker takes messages again");
+                    shared.status.send_replace(LinkStatus::Up);
+                }
+                Some(Event::Error(error)) if !connection.status().connected() => {
+                    tracing::warn!(link = %shared.settings.name, "The connection to the broker is lost: {error}");
+                    break;
+                }
+                Some(_) => {}
+                None => break,
+            },
+            _ = checks.tick() => if !connection.status().connected() {
+                tracing::warn!(link = %shared.settings.name, "The connection to the broker is lost");
+                break;
+            },
+            () = shared.closing.cancelled() => {
+                shared.connection.send_replace(None);
+                let goodbye = connection.close(200, "closing".into());
+                if !matches!(tokio::time::timeout(CONNECT_DEADLINE, goodbye).await, Ok(Ok(()))) {
+                    tracing::debug!(link = %shared.settings.name, "The broker did not take leave");
+                }
+                return;
+            }
+        }
+    }
+    shared.connection.send_replace(None);
+    shared.status.send_replace(LinkStatus::Connecting);
+}

@@ -1,0 +1,255 @@
+//! Publishing with confirms: one task per channel, which publishes a window of messages and waits for all its confirms.
+//!
+//! The window is what makes outcomes exact. The broker returns an unroutable message before it confirms it, but lapin
+//! hands the return to whichever confirm completes next, and confirms a range of messages in no fixed order. Within a
+//! window all confirms are awaited before any outcome is told, so every return is seen in time and is matched by
+//! message id. Requests that come while a window is under way form the next one, so windows grow with the load.
+
+use std::collections::HashSet;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::types::ShortString;
+use lapin::{Channel, Confirmation};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::link::{Link, LinkStatus, refusal};
+use crate::wire::Outgoing;
+
+/// How many requests wait for a channel before those who publish are made to wait, too.
+const QUEUED_REQUESTS: usize = 1024;
+/// How many messages a window takes up at most, unless one request alone brings more.
+const WINDOW: usize = 512;
+
+/// Why messages were not published, or may not have been.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PublishError {
+    /// Nothing was sent: there is no usable connection.
+    #[error("nothing was sent: {0}")]
+    Unavailable(String),
+    /// The broker has refused at least one message: a queue is full.
+    #[error("the broker refused the message: a queue is full")]
+    Refused,
+    /// At least one message fits no queue; the topology is not applied.
+    #[error("no queue takes the message: the topology is not applied")]
+    Unroutable,
+    /// Sent, but the answer did not come; the messages may be there.
+    #[error("the broker did not confirm in time, so the message may or may not be there: {0}")]
+    Unknown(String),
+}
+
+/// Publishes with confirms, over several channels. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Publisher {
+    lanes: Arc<[mpsc::Sender<Request>]>,
+    next: Arc<AtomicUsize>,
+    deadline: Duration,
+}
+
+#[derive(Debug)]
+struct Request {
+    messages: Vec<Outgoing>,
+    answer: oneshot::Sender<Result<(), PublishError>>,
+}
+
+impl Publisher {
+    /// A publisher over this connection with this many channels, which answers within `deadline`.
+    #[must_use]
+    pub fn open(link: &Link, channels: usize, deadline: Duration) -> Self {
+        let lanes = (0..channels.max(1)).map(|_| {
+            let (sender, requests) = mpsc::channel(QUEUED_REQUESTS);
+            tokio::spawn(run(link.clone(), requests, deadline));
+            sender
+        });
+        Self { lanes: lanes.collect(), next: Arc::default(), deadline }
+    }
+
+    /// Publishes all messages and returns once the broker has confirmed every one of them.
+    ///
+    /// After an error some of them may be there; publishing all of them again is safe, as they keep their ids.
+    pub async fn publish(&self, messages: Vec<Outgoing>) -> Result<(), PublishError> {
+        if messages.is_empty() {
+            return Ok(());
+        }
+        let (answer, outcome) = oneshot::channel();
+        let lane = &self.lanes[self.next.fetch_add(1, Ordering::Relaxed) % self.lanes.len()];
+        let published = async {
+            let closed = || PublishError::Unavailable(LinkStatus::Closed.to_string());
+            lane.send(Request { messages, answer }).await.map_err(|_| closed())?;
+            outcome.await.unwrap_or_else(|_| Err(closed()))
+        };
+        tokio::time::timeout(self.deadline, published).await.unwrap_or_else(|_| {
+            Err(PublishError::Unknown(format!("waited {} ms", self.deadline.as_millis())))
+        })
+    }
+}
+
+/// Serves one channel after the other until the publisher is dropped.
+async fn run(link: Link, mut requests: mpsc::Receiver<Request>, deadline: Duration) {
+    let mut status = link.status();
+    loop {
+        let Some(channel) = open_channel(&link, &mut status, &mut requests).await else { return };
+        if serve(&channel, link.user(), &mut status, &mut requests, deadline).await == Served::Dropped {
+            return;
+        }
+        // A channel whose confirms are in doubt is never used again; closing it also stops what is still queued in it.
+        tokio::spawn(async move { channel.close(200, "replaced".into()).await });
+    }
+}
+
+/// Waits for a connection and opens a channel in confirm mode; meanwhile requests are told that there is none.
+async fn open_channel(
+    link: &Link,
+    status: &mut watch::Receiver<LinkStatus>,
+    requests: &mut mpsc::Receiver<Request>,
+) -> Option<Channel> {
+    loop {
+        let mut opening = pin!(try_open(link));
+        let opened = loop {
+            tokio::select! {
+                opened = &mut opening => break opened,
+                request = requests.recv() => {
+                    let reason = status.borrow_and_update().to_string();
+                    let _ = request?.answer.send(Err(PublishError::Unavailable(reason)));
+                }
+            }
+        };
+        match opened {
+            Some(channel) => return Some(channel),
+            // The connection broke meanwhile; its supervisor will notice and bring another one.
+            None => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    }
+}
+
+async fn try_open(link: &Link) -> Option<Channel> {
+    let mut connections = link.connection();
+    let connection = connections.wait_for(Option::is_some).await.ok()?.clone()?;
+    let channel = connection.create_channel().await.ok()?;
+    channel.confirm_select(ConfirmSelectOptions::default()).await.ok()?;
+    Some(channel)
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Served {
+    /// Nobody publishes any more.
+    Dropped,
+    /// The channel can't be used any more.
+    ChannelLost,
+}
+
+async fn serve(
+    channel: &Channel,
+    user: &str,
+    status: &mut watch::Receiver<LinkStatus>,
+    requests: &mut mpsc::Receiver<Request>,
+    deadline: Duration,
+) -> Served {
+    loop {
+        let Some(window) = next_window(requests).await else { return Served::Dropped };
+        let now = status.borrow().clone();
+        if now != LinkStatus::Up {
+            answer(window, &[], &Err(PublishError::Unavailable(now.to_string())));
+            if channel.status().connected() {
+                continue;
+            }
+            return Served::ChannelLost;
+        }
+        let outcome = tokio::select! {
+            outcome = tokio::time::timeout(deadline, publish_window(channel, user, &window)) => outcome
+                .unwrap_or_else(|_| Err(PublishError::Unknown("the broker is silent".to_owned()))),
+            // A blocked connection writes nothing, confirms included: there is nothing to wait for.
+            _ = status.wait_for(|status| *status == LinkStatus::Blocked) => {
+                Err(PublishError::Unknown(LinkStatus::Blocked.to_string()))
+            }
+        };
+        match outcome {
+            Ok(failed) => answer(window, &failed, &Ok(())),
+            Err(error) => {
+                answer(window, &[], &Err(error));
+                return Served::ChannelLost;
+            }
+        }
+    }
+}
+
+/// Everything that is waiting, at least one request.
+async fn next_window(requests: &mut mpsc::Receiver<Request>) -> Option<Vec<Request>> {
+    let first = requests.recv().await?;
+    let mut messages = first.messages.len();
+    let mut window = vec![first];
+    while messages < WINDOW {
+        let Ok(request) = requests.try_recv() else { break };
+        messages += request.messages.len();
+        window.push(request);
+    }
+    Some(window)
+}
+
+/// What was not stored, by the position of its request in the window.
+type Failed = Vec<(usize, PublishError)>;
+
+async fn publish_window(channel: &Channel, user: &str, window: &[Request]) -> Result<Failed, PublishError> {
+    let unknown = |error: lapin::Error| match refusal(&error) {
+        Some(reason) => PublishError::Unavailable(format!("the broker refuses: {reason}")),
+        None => PublishError::Unknown(error.to_string()),
+    };
+    let mut confirms = Vec::new();
+    for (position, request) in window.iter().enumerate() {
+        for message in &request.messages {
+            confirms.push((position, publish(channel, user, message).await.map_err(unknown)?));
+        }
+    }
+    let (mut failed, mut returned) = (Failed::new(), HashSet::new());
+    for (position, confirm) in confirms {
+        let confirmation = confirm.await.map_err(unknown)?;
+        match &confirmation {
+            Confirmation::Ack(_) => {}
+            Confirmation::Nack(_) => failed.push((position, PublishError::Refused)),
+            Confirmation::NotRequested => {
+                return Err(PublishError::Unknown("the channel is not in confirm mode".to_owned()));
+            }
+        }
+        if let Some(message) = confirmation.take_message() {
+            returned.insert(message.properties.message_id().as_ref().map(|id| id.as_str().to_owned()));
+        }
+    }
+    for (position, request) in window.iter().enumerate() {
+        let came_back = |message: &Outgoing| returned.contains(&message.message_id().map(str::to_owned));
+        if !returned.is_empty() && request.messages.iter().any(came_back) {
+            failed.push((position, PublishError::Unroutable));
+        }
+    }
+    Ok(failed)
+}
+
+/// Sends one message; the future that comes back is its confirm.
+async fn publish(
+    channel: &Channel,
+    user: &str,
+    message: &Outgoing,
+) -> lapin::Result<impl Future<Output = lapin::Result<Confirmation>> + use<>> {
+    channel
+        .basic_publish(
+            ShortString::from(message.exchange.as_ref()),
+            ShortString::from(message.routing_key.as_ref()),
+            BasicPublishOptions { mandatory: true, immediate: false },
+            &message.body,
+            message.properties.clone().with_user_id(ShortString::from(user)),
+        )
+        .await
+}
+
+fn answer(window: Vec<Request>, failed: &[(usize, PublishError)], otherwise: &Result<(), PublishError>) {
+    for (position, request) in window.into_iter().enumerate() {
+        let outcome = match failed.iter().find(|(failed, _)| *failed == position) {
+            Some((_, error)) => Err(error.clone()),
+            None => otherwise.clone(),
+        };
+        // Whoever asked may have stopped waiting.
+        let _ = request.answer.send(outcome);
+    }
+}

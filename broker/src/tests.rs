@@ -1,0 +1,1 @@
+//! The wire format, as bytes that others rely on.
