@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -36,7 +37,8 @@ pub(super) struct Node {
 pub(super) fn start(programs: &Programs, directory: &Path, watchdog: &Watchdog) -> io::Result<Node> {
     let [amqp_port, management_port, distribution_port, epmd_port] = ports::free()?;
     let password = ports::password();
-    fs::create_dir(directory)?;
+    // Its files hold the password.
+    fs::DirBuilder::new().mode(0o700).create(directory)?;
     fs::write(directory.join("enabled_plugins"), "[rabbitmq_management].\n")?;
     fs::write(directory.join("advanced.config"), ADVANCED_SETTINGS)?;
     fs::write(
