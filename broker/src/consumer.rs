@@ -102,6 +102,12 @@ impl Consumer {
         }
     }
 
+    /// Whether deliveries of this subscription can still be acknowledged.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.channel.status().connected()
+    }
+
     /// Acknowledges a delivery and everything before it on this channel. Deliveries must be worked in order.
     pub async fn acknowledge_through(&self, last: &Incoming) -> Result<(), ConsumeError> {
         let unavailable =

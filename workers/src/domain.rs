@@ -27,6 +27,11 @@ pub trait Domain: Send + Sync + 'static {
     /// Declares every key that deciding this message may look at.
     fn declare(message: &Self::Message, facts: &mut Self::Facts);
 
+    /// Whether deciding this message may need an outside call; only for such messages is [`Domain::call`] asked.
+    fn may_call(_message: &Self::Message) -> bool {
+        false
+    }
+
     /// The outside call that must be made before this message can be decided, if any. Asked again on every attempt.
     fn call(_facts: &Self::Facts, _message: &Self::Message) -> Option<Self::Call> {
         None
@@ -204,12 +209,12 @@ pub fn read<T: Contract>(envelope: &Envelope, body: &[u8]) -> Result<T, Unreadab
 /// The rows of one table that a batch may look at, by key, with the version each was loaded at.
 ///
 /// A key that was declared and not found does not exist; asking for a key that was not declared is a bug and panics.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Rows<K, V> {
     slots: BTreeMap<K, Slot<V>>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 struct Slot<V> {
     value: Option<V>,
     version: i64,

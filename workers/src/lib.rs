@@ -3,9 +3,14 @@
 //! Read in this order: [`domain`], [`store`], one of the domains, then [`runtime`].
 
 pub mod domain;
+pub mod effects;
 pub mod store;
 
 pub mod orders;
+pub mod payments;
+
+pub mod runtime;
+pub mod worker;
 
 #[cfg(test)]
 mod given;

@@ -1,0 +1,85 @@
+//! Follow-ups: ids for what a decision sends out, how the ledger keeps them, and publishing until the broker has them.
+
+use std::time::Duration;
+
+use backoff::ExponentialBackoffBuilder;
+use backoff::backoff::Backoff;
+use millrace_broker::{Consumer, Outgoing, PublishError, Publisher};
+use millrace_contracts::{Envelope, MessageId, catalog, topology};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::domain::Draft;
+
+/// A message that was sent out for a handled one, as the ledger keeps it.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Emitted {
+    /// Derived from the handled message and the position.
+    pub id: MessageId,
+    /// Name on the wire.
+    pub r#type: String,
+    /// Version of the body.
+    pub version: u16,
+    /// The body, byte for byte: a message that is published again must be the same.
+    pub body: Box<RawValue>,
+}
+
+/// Gives each draft its id.
+pub fn with_ids(handled: MessageId, drafts: Vec<Draft>) -> Vec<Emitted> {
+    let numbered = (0u32..).zip(drafts);
+    numbered
+        .map(|(position, draft)| Emitted {
+            id: handled.derive(position),
+            r#type: draft.message_type.to_owned(),
+            version: draft.version,
+            body: RawValue::from_string(draft.body).expect("drafts are JSON"),
+        })
+        .collect()
+}
+
+/// How the ledger keeps them.
+pub fn to_json(emitted: &[Emitted]) -> String {
+    serde_json::to_string(emitted).expect("ids, names and JSON")
+}
+
+/// The messages themselves.
+pub fn follow_ups(handled: &Envelope, emitted: &[Emitted]) -> Vec<Outgoing> {
+    emitted
+        .iter()
+        .map(|message| {
+            let envelope = Envelope {
+                message_id: message.id,
+                causation_id: handled.message_id,
+                message_type: message.r#type.clone(),
+                version: message.version,
+                attempt: 1,
+                ..handled.clone()
+            };
+            // A type that this release no longer knows was an event of an earlier one.
+            let exchange = catalog::find(&message.r#type).map_or(topology::EVENTS, catalog::Entry::exchange);
+            Outgoing::new(exchange, &envelope, message.body.get().as_bytes().to_vec())
+        })
+        .collect()
+}
+
+/// Publishes until the broker has confirmed everything. Gives up only when the deliveries themselves are gone with
+/// their channel: then the broker sends them again, and the ledger knows what to publish.
+pub async fn publish(
+    publisher: &Publisher,
+    consumer: &Consumer,
+    messages: Vec<Outgoing>,
+) -> Result<(), PublishError> {
+    let mut waits = ExponentialBackoffBuilder::new()
+        .with_initial_interval(Duration::from_millis(50))
+        .with_max_interval(Duration::from_secs(5))
+        .with_max_elapsed_time(None)
+        .build();
+    loop {
+        let Err(error) = publisher.publish(messages.clone()).await else { return Ok(()) };
+        if !consumer.is_connected() {
+            return Err(error);
+        }
+        tracing::warn!(messages = messages.len(), "Follow-ups are not published yet and tried again: {error}");
+        tokio::time::sleep(waits.next_backoff().unwrap_or(Duration::from_secs(5))).await;
+    }
+}

@@ -1,0 +1,175 @@
+//! The machine: it takes batches from a queue through a domain's rules into Postgres, and names no domain.
+//!
+//! A lane is one channel, one database connection and one loop; [`Lane::work`] is the life of a batch. Each step has a
+//! file of its own, and messages go through them in one direction.
+
+pub mod calls;
+pub mod clock;
+pub mod commit;
+pub mod database;
+pub mod emit;
+pub mod gather;
+pub mod ledger;
+pub mod pause;
+pub mod settle;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use millrace_broker::{Consumer, ConsumerSettings, Incoming, Link, PublishError, Publisher};
+use millrace_service::{AlertSink, Check, Readiness};
+use tokio_util::sync::CancellationToken;
+
+use crate::effects::Effects;
+use crate::store::Store;
+use calls::CallLimits;
+use clock::Clock;
+use database::Database;
+use gather::{Member, Trusted};
+use pause::Pause;
+use settle::{Place, Settlement};
+
+/// A queue that is gone or forbidden is asked for again this often.
+const RESUBSCRIBE_PAUSE: Duration = Duration::from_millis(500);
+
+/// The readiness check that a lost subscription turns off.
+pub const QUEUE: &str = "queue";
+
+/// What every lane of a process shares.
+pub struct Plant<E> {
+    /// Where this is.
+    pub place: Place,
+    /// Consuming has a connection of its own: a broker that is short of memory stops those that publish.
+    pub consuming: Link,
+    /// How the queue is consumed.
+    pub consumer: ConsumerSettings,
+    /// How many messages a batch has at most.
+    pub batch_max: usize,
+    /// For follow-ups, retries and dead letters.
+    pub publisher: Publisher,
+    /// Makes the outside calls.
+    pub effects: E,
+    /// How outside calls are bounded.
+    pub call_limits: CallLimits,
+    /// Whose messages are worked.
+    pub trusted: Trusted,
+    /// What time it is.
+    pub clock: Box<dyn Clock>,
+    /// Where alerts go.
+    pub alerts: Box<dyn AlertSink>,
+    /// Whether the process should get work.
+    pub readiness: Readiness,
+}
+
+/// One channel, one database connection, one loop.
+pub struct Lane<E> {
+    plant: Arc<Plant<E>>,
+    database: Database,
+    pause: Pause,
+}
+
+impl<E> Lane<E> {
+    /// A lane that has not started yet.
+    pub fn new(plant: Arc<Plant<E>>, database: Database, pause: Pause) -> Self {
+        Self { plant, database, pause }
+    }
+
+    /// Works until it is asked to stop and has finished what was delivered to it.
+    pub async fn run<D: Store>(mut self, stop: CancellationToken)
+    where
+        E: Effects<D>,
+    {
+        while !stop.is_cancelled() {
+            let subscribed = tokio::select! {
+                subscribed = Consumer::open(&self.plant.consuming, &self.plant.consumer) => subscribed,
+                () = stop.cancelled() => break,
+            };
+            match subscribed {
+                Ok(consumer) => {
+                    self.plant.readiness.set(QUEUE, Check::Ready);
+                    self.serve::<D>(consumer, &stop).await;
+                }
+                Err(error) => {
+                    self.plant.readiness.set(QUEUE, Check::NotReady(error.to_string()));
+                    tokio::select! {
+                        () = tokio::time::sleep(RESUBSCRIBE_PAUSE) => {}
+                        () = stop.cancelled() => {}
+                    }
+                }
+            }
+        }
+        self.database.close().await;
+    }
+
+    /// Works off one subscription. When it is asked to stop, it lets the broker send no more and finishes the rest.
+    async fn serve<D: Store>(&mut self, mut consumer: Consumer, stop: &CancellationToken)
+    where
+        E: Effects<D>,
+    {
+        let mut cancelled = false;
+        loop {
+            let gathered = tokio::select! {
+                biased;
+                () = stop.cancelled(), if !cancelled => {
+                    cancelled = true;
+                    consumer.cancel().await;
+                    continue;
+                }
+                gathered = consumer.gather(self.plant.batch_max) => gathered,
+            };
+            let Some(batch) = gathered else { break };
+            if let Err(error) = self.work::<D>(&consumer, batch).await {
+                tracing::warn!("A batch is given back to the broker, which sends it again: {error}");
+                break;
+            }
+        }
+        if !stop.is_cancelled() {
+            let reason = "the subscription has ended and is being renewed".to_owned();
+            self.plant.readiness.set(QUEUE, Check::NotReady(reason));
+        }
+        consumer.close().await;
+    }
+
+    /// The life of a batch: call, commit, emit, acknowledge.
+    async fn work<D: Store>(&mut self, consumer: &Consumer, batch: Vec<Incoming>) -> Result<(), Abandoned>
+    where
+        E: Effects<D>,
+    {
+        let Self { plant, database, pause } = self;
+        let started = Instant::now();
+        let now = plant.clock.now();
+        let mut members: Vec<Member<D>> =
+            batch.into_iter().map(|incoming| Member::read(incoming, now, &plant.trusted)).collect();
+        calls::make(database, pause, &plant.place, &plant.effects, plant.call_limits, &mut members).await;
+        let mut settlements = commit::commit(database, pause, &plant.place, &mut members, now).await;
+        let messages = settlements.iter_mut().flat_map(|settlement| settlement.publish.drain(..)).collect();
+        emit::publish(&plant.publisher, consumer, messages).await.map_err(Abandoned::NotPublished)?;
+        if let Some(last) = members.last() {
+            consumer.acknowledge_through(&last.incoming).await.map_err(Abandoned::NotAcknowledged)?;
+        }
+        report(plant, settlements, started);
+        Ok(())
+    }
+}
+
+/// The broker has taken the deliveries of a batch back; it will send them again, and the ledger knows how far they got.
+#[derive(Debug, thiserror::Error)]
+enum Abandoned {
+    #[error("its follow-ups are not published: {0}")]
+    NotPublished(PublishError),
+    #[error("it can't be acknowledged: {0}")]
+    NotAcknowledged(millrace_broker::ConsumeError),
+}
+
+fn report<E>(plant: &Plant<E>, settlements: Vec<Settlement>, started: Instant) {
+    let handler = plant.place.domain.name();
+    metrics::histogram!("millrace_batch_messages", "handler" => handler).record(settlements.len() as f64);
+    metrics::histogram!("millrace_batch_seconds", "handler" => handler).record(started.elapsed());
+    for settlement in settlements {
+        metrics::counter!("millrace_messages_total", "handler" => handler, "outcome" => settlement.label)
+            .increment(1);
+        if let Some(alert) = settlement.alert {
+            plant.alerts.raise(alert);
+        }
+    }
+}
