@@ -84,6 +84,14 @@ fn start<S: Settings>(name: &str) -> Result<S, ExitCode> {
     Ok(settings)
 }
 
+/// This machine's name, for telling connections of several processes apart in consoles; `localhost` where it has none.
+#[must_use]
+pub fn host_name() -> String {
+    let named = std::env::var("HOSTNAME").or_else(|_| std::fs::read_to_string("/proc/sys/kernel/hostname"));
+    let name = named.map(|name| name.trim().to_owned()).unwrap_or_default();
+    if name.is_empty() { "localhost".to_owned() } else { name }
+}
+
 /// Prints why settings were refused and gives the exit code that says so.
 #[must_use]
 pub fn refuse(name: &str, refused: Refused) -> ExitCode {

@@ -19,6 +19,15 @@ pub enum Refused {
     Value(String),
 }
 
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usage(error) => error.fmt(f),
+            Self::Value(sentence) => f.write_str(sentence),
+        }
+    }
+}
+
 /// Reads settings from the process's arguments and environment.
 pub fn read<S: Parser>() -> Result<(S, Effective), Refused> {
     read_from(std::env::args_os())

@@ -1,0 +1,158 @@
+//! Tests of flows: rows of a job in, state and trail out.
+
+use millrace_contracts::{JobId, MessageId};
+use proptest::prelude::*;
+use time::macros::datetime;
+use uuid::Uuid;
+
+use super::{Emitted, Row, State, Status, Step, Summary, steps};
+
+const JOB: JobId = JobId(Uuid::from_u128(0x0198_0000_0000_7000_8000_0000_0000_0001));
+
+/// A row of the message that is reached from the job's by these positions.
+fn row(handler: &str, path: &[u32], message_type: &str, status: Status, emits: &[&str]) -> Row {
+    let message_id = id(path);
+    let emitted = (0..).zip(emits).map(|(position, emitted)| Emitted {
+        id: message_id.derive(position),
+        message_type: (*emitted).to_owned(),
+    });
+    Row {
+        handler: handler.to_owned(),
+        message_id,
+        causation_id: path.split_last().map_or(message_id, |(_, parent)| id(parent)),
+        message_type: message_type.to_owned(),
+        status,
+        attempts: 1,
+        result: None,
+        problem: None,
+        emitted: emitted.collect(),
+        received_at: datetime!(2025-01-01 00:00 UTC),
+        handled_at: datetime!(2025-01-01 00:00:01 UTC),
+    }
+}
+
+fn id(path: &[u32]) -> MessageId {
+    path.iter().fold(JOB.first_message(), |message, position| message.derive(*position))
+}
+
+fn summary(rows: &[Row]) -> (State, usize, usize, usize) {
+    let summary = Summary::of(&steps(JOB, rows));
+    (summary.state, summary.handled, summary.pending, summary.dead)
+}
+
+/// The trail as one word per step.
+fn trail(rows: &[Row]) -> Vec<String> {
+    let named = |step: &Step<'_>| match step {
+        Step::Seen(row) => format!("{} at {}", row.message_type, row.handler),
+        Step::Pending { message_type, handler, .. } => {
+            format!("{} pending at {}", message_type.unwrap_or("?"), handler.unwrap_or("?"))
+        }
+        Step::Unheard { message_type, .. } => format!("{message_type} unheard"),
+    };
+    steps(JOB, rows).iter().map(named).collect()
+}
+
+/// An order that is paid and confirmed.
+fn whole_order() -> Vec<Row> {
+    vec![
+        row("orders", &[], "orders.place", Status::Succeeded, &["orders.placed"]),
+        row("payments", &[0], "orders.placed", Status::Succeeded, &["payments.charge"]),
+        row("payments", &[0, 0], "payments.charge", Status::Succeeded, &["payments.captured"]),
+        row("orders", &[0, 0, 0], "payments.captured", Status::Succeeded, &["orders.confirmed"]),
+    ]
+}
+
+#[test]
+fn a_job_that_nobody_has_touched_is_pending() {
+    assert_eq!(summary(&[]), (State::Running, 0, 1, 0));
+    assert_eq!(trail(&[]), ["? pending at ?"]);
+}
+
+#[test]
+fn a_flow_is_settled_once_every_message_is_handled() {
+    assert_eq!(summary(&whole_order()), (State::Settled, 4, 0, 0));
+    assert_eq!(
+        trail(&whole_order()),
+        [
+            "orders.place at orders",
+            "orders.placed at payments",
+            "payments.charge at payments",
+            "payments.captured at orders",
+            "orders.confirmed unheard",
+        ]
+    );
+}
+
+#[test]
+fn at_every_moment_before_something_is_pending() {
+    let rows = whole_order();
+    for handled in 1..rows.len() {
+        assert_eq!(summary(&rows[..handled]), (State::Running, handled, 1, 0), "{handled} handled");
+    }
+}
+
+#[test]
+fn an_event_that_two_domains_hear_waits_for_both() {
+    let registered = [
+        row("users", &[], "users.register", Status::Succeeded, &["users.registered"]),
+        row("orders", &[0], "users.registered", Status::Succeeded, &[]),
+    ];
+    assert_eq!(summary(&registered), (State::Running, 2, 1, 0));
+    assert_eq!(
+        trail(&registered),
+        ["users.register at users", "users.registered at orders", "users.registered pending at auth"]
+    );
+}
+
+#[test]
+fn a_refusal_ends_a_flow_and_a_retry_does_not() {
+    assert_eq!(
+        summary(&[row("orders", &[], "orders.cancel", Status::Refused, &[])]),
+        (State::Settled, 1, 0, 0)
+    );
+    assert_eq!(
+        summary(&[row("orders", &[], "orders.cancel", Status::Retrying, &[])]),
+        (State::Running, 0, 1, 0)
+    );
+}
+
+#[test]
+fn a_dead_letter_makes_a_flow_stuck_once_nothing_else_moves() {
+    let mut rows = vec![
+        row("users", &[], "users.deactivate", Status::Succeeded, &["users.deactivated"]),
+        row("auth", &[0], "users.deactivated", Status::Dead, &[]),
+    ];
+    assert_eq!(summary(&rows), (State::Running, 1, 1, 1), "orders has not heard of it yet");
+    rows.push(row("orders", &[0], "users.deactivated", Status::Succeeded, &[]));
+    assert_eq!(summary(&rows), (State::Stuck, 2, 0, 1));
+}
+
+#[test]
+fn a_type_of_a_newer_version_counts_as_pending_until_somebody_has_handled_it() {
+    let newer = row("orders", &[], "orders.place", Status::Succeeded, &["orders.gift-wrapped"]);
+    assert_eq!(summary(std::slice::from_ref(&newer)), (State::Running, 1, 1, 0));
+    let handled = row("packing", &[0], "orders.gift-wrapped", Status::Succeeded, &[]);
+    assert_eq!(summary(&[newer, handled]), (State::Settled, 2, 0, 0));
+}
+
+#[test]
+fn a_row_without_its_cause_is_shown() {
+    let rows = &whole_order()[2..];
+    assert_eq!(trail(rows)[0], "? pending at ?");
+    assert_eq!(summary(rows), (State::Running, 2, 1, 0));
+}
+
+proptest! {
+    #[test]
+    fn the_order_of_rows_does_not_matter(rows in Just(whole_order()).prop_shuffle()) {
+        prop_assert_eq!(trail(&rows), trail(&whole_order()));
+    }
+
+    #[test]
+    fn whatever_the_rows_each_is_told_of_once(keep in prop::collection::vec(any::<bool>(), 4)) {
+        let rows: Vec<Row> =
+            whole_order().into_iter().zip(keep).filter_map(|(row, keep)| keep.then_some(row)).collect();
+        let told = steps(JOB, &rows).iter().filter(|step| matches!(step, Step::Seen(_))).count();
+        prop_assert_eq!(told, rows.len());
+    }
+}

@@ -1,0 +1,250 @@
+//! Every answer that is not a good one: one type, from which RFC 9457 problem details are made.
+//!
+//! What a client is told is the variant's own sentence; errors underneath are for the log. So nothing of SQL, broker or
+//! stack can get out.
+
+use std::sync::Arc;
+
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use millrace_broker::PublishError;
+use millrace_contracts::{Invalid, JobId, Violation};
+use millrace_service::{Alert, AlertSink};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::ledger::ReadError;
+
+#[cfg(test)]
+mod tests;
+
+/// Why a request does not get what it asked for. Its text is what the client reads.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Problem {
+    #[error("This needs an API key: send it as the header Authorization: Bearer <key>.")]
+    KeyMissing,
+    #[error("This API key is not known, or it is no longer valid.")]
+    KeyUnknown,
+    #[error(
+        "There is nothing at this path. Jobs are posted to /v1/jobs/{{command}} and seen at /v1/jobs/{{job id}}."
+    )]
+    UnknownPath,
+    #[error("This path does not know this method; the header Allow lists those it knows.")]
+    UnknownMethod,
+    #[error("There is no command of this name.{}", nearest.map(|name| format!(" Did you mean {name}?")).unwrap_or_default())]
+    UnknownCommand { nearest: Option<&'static str> },
+    #[error("There is no job with this id for this API key.")]
+    UnknownJob,
+    #[error("A job's data is JSON: send it with the header Content-Type: application/json, not compressed.")]
+    NotDeclaredJson,
+    #[error("The body is larger than the {max_bytes} bytes that are accepted.")]
+    TooLarge { max_bytes: usize },
+    #[error("The body did not arrive within {deadline_ms} milliseconds.")]
+    TooSlow { deadline_ms: u128 },
+    #[error("The body broke off.")]
+    BrokenOff,
+    #[error("The body is not JSON. Nothing was queued.")]
+    NotJson(Vec<Violation>),
+    #[error("The body is not what this command needs; errors says where and why. Nothing was queued.")]
+    Invalid(Vec<Violation>),
+    #[error("Too many passwords are being set at the moment. Nothing was queued: send the job again.")]
+    HashersBusy,
+    #[error("{}", told_of(source, *job_id))]
+    NotPublished { job_id: JobId, source: PublishError },
+    #[error(
+        "What became of the job can't be looked up at the moment. The job itself is not affected: ask again."
+    )]
+    Unreadable(#[from] ReadError),
+    #[error("Something went wrong here that should not have. The correlation id leads to it in the log.")]
+    Bug,
+}
+
+fn told_of(error: &PublishError, job_id: JobId) -> String {
+    match error {
+        PublishError::Unavailable(_) => {
+            "Jobs can't be queued at the moment. Nothing was queued: send the job again.".to_owned()
+        }
+        PublishError::Refused => {
+            "The queue for this command is full. Nothing was queued: send the job again later.".to_owned()
+        }
+        PublishError::Unroutable => {
+            "There is no queue for this command yet. Nothing will be done: send the job again later."
+                .to_owned()
+        }
+        PublishError::Unknown(_) => format!(
+            "Whether the job was queued is not certain. If it was, /v1/jobs/{job_id} tells what becomes of it; to be \
+             sure, send the job again."
+        ),
+    }
+}
+
+/// What is the same for every occurrence of a kind of problem.
+struct Kind {
+    slug: &'static str,
+    title: &'static str,
+    status: StatusCode,
+    /// Seconds after which it makes sense to try again.
+    retry_after: Option<u16>,
+    /// Whether a person should look at it.
+    alerts: bool,
+}
+
+impl Kind {
+    const fn of_request(slug: &'static str, title: &'static str, status: StatusCode) -> Self {
+        Self { slug, title, status, retry_after: None, alerts: false }
+    }
+
+    const fn passing(slug: &'static str, title: &'static str, retry_after: u16) -> Self {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        Self { slug, title, status, retry_after: Some(retry_after), alerts: false }
+    }
+
+    const fn alerting(self) -> Self {
+        Self { alerts: true, ..self }
+    }
+}
+
+impl Problem {
+    fn kind(&self) -> Kind {
+        use StatusCode as S;
+        match self {
+            Self::KeyMissing => Kind::of_request("key-missing", "No API key", S::UNAUTHORIZED),
+            Self::KeyUnknown => Kind::of_request("key-unknown", "Unknown API key", S::UNAUTHORIZED),
+            Self::UnknownPath => Kind::of_request("unknown-path", "Unknown path", S::NOT_FOUND),
+            Self::UnknownMethod => {
+                Kind::of_request("unknown-method", "Unknown method", S::METHOD_NOT_ALLOWED)
+            }
+            Self::UnknownCommand { .. } => {
+                Kind::of_request("unknown-command", "Unknown command", S::NOT_FOUND)
+            }
+            Self::UnknownJob => Kind::of_request("unknown-job", "Unknown job", S::NOT_FOUND),
+            Self::NotDeclaredJson => Kind::of_request("not-json", "Not JSON", S::UNSUPPORTED_MEDIA_TYPE),
+            Self::TooLarge { .. } => Kind::of_request("too-large", "Body too large", S::PAYLOAD_TOO_LARGE),
+            Self::TooSlow { .. } => Kind::of_request("too-slow", "Body too slow", S::REQUEST_TIMEOUT),
+            Self::BrokenOff => Kind::of_request("broken-off", "Body broken off", S::BAD_REQUEST),
+            Self::NotJson(_) => Kind::of_request("not-json", "Not JSON", S::BAD_REQUEST),
+            Self::Invalid(_) => Kind::of_request("invalid", "Invalid data", S::UNPROCESSABLE_ENTITY),
+            Self::HashersBusy => Kind::passing("busy", "Busy", 2),
+            Self::NotPublished { source, .. } => match source {
+                PublishError::Unavailable(_) => Kind::passing("broker-unavailable", "Broker unavailable", 2),
+                PublishError::Refused => Kind::passing("queue-full", "Queue full", 10),
+                PublishError::Unroutable => Kind::passing("no-queue", "No queue", 30).alerting(),
+                PublishError::Unknown(_) => Kind::passing("unconfirmed", "Not confirmed", 2),
+            },
+            Self::Unreadable(ReadError::Unreachable(_) | ReadError::Silent) => {
+                Kind::passing("ledger-unavailable", "Ledger unavailable", 5)
+            }
+            Self::Unreadable(ReadError::Unexpected(_) | ReadError::UnknownStatus) => {
+                Kind::passing("ledger-unavailable", "Ledger unavailable", 30).alerting()
+            }
+            Self::Bug => Kind::of_request("bug", "Internal error", S::INTERNAL_SERVER_ERROR).alerting(),
+        }
+    }
+
+    fn violations(&self) -> &[Violation] {
+        match self {
+            Self::NotJson(violations) | Self::Invalid(violations) => violations,
+            _ => &[],
+        }
+    }
+
+    /// The whole answer. The log line and, where a person should look, the alert are written here and nowhere else.
+    pub fn answer(&self, correlation_id: Uuid, alerts: &dyn AlertSink) -> Response {
+        let kind = self.kind();
+        self.log(&kind, correlation_id, alerts);
+        let details = Details {
+            r#type: format!("urn:millrace:problem:{}", kind.slug),
+            title: kind.title,
+            status: kind.status.as_u16(),
+            detail: self.to_string(),
+            instance: format!("urn:uuid:{correlation_id}"),
+            correlation_id,
+            errors: self.violations(),
+        };
+        let body = serde_json::to_vec(&details).expect("problem details are plain data");
+        let mut response = (kind.status, [(CONTENT_TYPE, "application/problem+json")], body).into_response();
+        if let Some(seconds) = kind.retry_after {
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
+        // RFC 9110 §11.6.1 asks for it with every 401, RFC 6750 §3.1 for the error once a key was given.
+        let challenge = match self {
+            Self::KeyMissing => Some(r#"Bearer realm="millrace""#),
+            Self::KeyUnknown => Some(r#"Bearer realm="millrace", error="invalid_token""#),
+            _ => None,
+        };
+        if let Some(challenge) = challenge {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        response
+    }
+
+    fn log(&self, kind: &Kind, correlation_id: Uuid, alerts: &dyn AlertSink) {
+        let (status, problem) = (kind.status.as_u16(), kind.slug);
+        metrics::counter!("millrace_http_problems_total", "problem" => problem).increment(1);
+        let cause = self.cause();
+        if kind.alerts {
+            let sentence = format!("{} The cause: {cause}", self.for_operators());
+            alerts.raise(Alert { name: problem, sentence, job_id: Some(correlation_id) });
+        } else if kind.status.is_server_error() {
+            tracing::warn!(correlation_id = %correlation_id, status, problem, cause, "Answered {status}: {self}");
+        } else {
+            tracing::info!(correlation_id = %correlation_id, status, problem, "Answered {status}: {self}");
+        }
+    }
+
+    fn for_operators(&self) -> &'static str {
+        match self {
+            Self::NotPublished { .. } => {
+                "The broker has no queue for a command, so jobs are answered 503: run ops topology apply."
+            }
+            Self::Unreadable(_) => {
+                "The ledger is not as this version expects it, so nobody is told what became of a job: run ops migrate, \
+                 or deploy the version that fits the database."
+            }
+            _ => "A request was answered 500 because of a bug; the log line of the panic tells where.",
+        }
+    }
+
+    /// The errors underneath, outermost first.
+    fn cause(&self) -> String {
+        let mut texts = Vec::new();
+        let mut next = std::error::Error::source(self);
+        while let Some(error) = next {
+            texts.push(error.to_string());
+            next = error.source();
+        }
+        texts.join(": ")
+    }
+}
+
+/// RFC 9457 §3, with `correlation_id` and `errors` as extension members.
+#[derive(Serialize)]
+struct Details<'a> {
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    detail: String,
+    instance: String,
+    correlation_id: Uuid,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [Violation],
+}
+
+impl From<Invalid> for Problem {
+    fn from(invalid: Invalid) -> Self {
+        match invalid {
+            Invalid::NotJson(violation) => Self::NotJson(vec![violation]),
+            Invalid::Violations(violations) => Self::Invalid(violations),
+        }
+    }
+}
+
+/// Only carries the problem to where the request's correlation id is known; [`Problem::answer`] writes the answer.
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.kind().status.into_response();
+        response.extensions_mut().insert(Arc::new(self));
+        response
+    }
+}

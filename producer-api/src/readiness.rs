@@ -1,0 +1,59 @@
+//! Keeps `/readyz` up to date: the broker's link reports by itself, the database is asked every two seconds.
+
+use std::time::Duration;
+
+use millrace_broker::LinkStatus;
+use millrace_service::{Check, Readiness};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::ledger::Ledger;
+
+/// The names of the checks.
+pub(crate) const BROKER: &str = "broker";
+pub(crate) const DATABASE: &str = "database";
+
+const ASK_EVERY: Duration = Duration::from_secs(2);
+/// A database that was last seen longer ago does not count as seen.
+const SEEN_FOR: Duration = Duration::from_secs(6);
+
+/// Follows the broker's link until the link is gone or `stop` is cancelled.
+pub(crate) async fn follow_broker(
+    mut status: watch::Receiver<LinkStatus>,
+    readiness: Readiness,
+    stop: CancellationToken,
+) {
+    loop {
+        let now = status.borrow_and_update().clone();
+        readiness.set(BROKER, check(&now));
+        if !matches!(stop.run_until_cancelled(status.changed()).await, Some(Ok(()))) {
+            return;
+        }
+    }
+}
+
+fn check(status: &LinkStatus) -> Check {
+    match status {
+        LinkStatus::Up => Check::Ready,
+        // The broker's own words may name users and vhosts; they are in the log.
+        LinkStatus::Misconfigured(_) => Check::NotReady("the broker refuses the connection".to_owned()),
+        other => Check::NotReady(other.to_string()),
+    }
+}
+
+/// Asks the database again and again until `stop` is cancelled.
+pub(crate) async fn ask_database(ledger: Ledger, readiness: Readiness, stop: CancellationToken) {
+    loop {
+        match ledger.is_migrated().await {
+            Ok(true) => readiness.set_for(DATABASE, Check::Ready, SEEN_FOR),
+            Ok(false) => {
+                let reason = "the database is not migrated: run ops migrate";
+                readiness.set(DATABASE, Check::NotReady(reason.to_owned()));
+            }
+            Err(error) => readiness.set(DATABASE, Check::NotReady(error.to_string())),
+        }
+        if stop.run_until_cancelled(tokio::time::sleep(ASK_EVERY)).await.is_none() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! The door's settings.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::Parser;
+use millrace_service::settings::{
+    BrokerSettings, DatabaseSettings, DrainSettings, TelemetrySettings, count, millis,
+};
+use millrace_service::{Secret, Settings};
+
+/// A key to tag job ids with should not be guessable.
+const SECRET_MIN_CHARS: usize = 32;
+/// Long enough that nobody finds a development key by trying.
+const KEY_MIN_CHARS: usize = 16;
+
+/// Millrace's HTTP door. Takes jobs (POST /v1/jobs/{command}), hands them to the broker and answers 202 once the broker
+/// has confirmed them; tells what became of a job (GET /v1/jobs/{id} and /v1/jobs/{id}/trail).
+///
+/// Probes: /healthz, /readyz, /metrics. SIGTERM or SIGINT stops gracefully, a second one at once. Exit code 78 means
+/// that a setting is wrong.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "producer-api", version)]
+pub struct DoorSettings {
+    /// How the door listens and whom it lets in.
+    #[command(flatten)]
+    pub api: ApiSettings,
+    /// Where jobs go.
+    #[command(flatten)]
+    pub broker: BrokerSettings,
+    /// Where jobs are published from.
+    #[command(flatten)]
+    pub publish: PublishSettings,
+    /// Where answers come from.
+    #[command(flatten)]
+    pub database: DatabaseSettings,
+    /// How answers are read.
+    #[command(flatten)]
+    pub reads: ReadSettings,
+    /// How to stop.
+    #[command(flatten)]
+    pub drain: DrainSettings,
+    /// How to log.
+    #[command(flatten)]
+    pub telemetry: TelemetrySettings,
+}
+
+/// How the door listens and whom it lets in.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "HTTP")]
+pub struct ApiSettings {
+    /// Address and port to listen on; port 0 takes any free port and logs it
+    #[arg(long, env = "API_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    pub api_listen: SocketAddr,
+
+    /// Secret that job ids are tagged with, at least 32 characters; the same for every door. With another secret, ids
+    /// given out before are no longer known
+    #[arg(long, env = "JOB_ID_SECRET", value_name = "TEXT", hide_env_values = true, value_parser = job_id_secret)]
+    pub job_id_secret: Secret,
+
+    /// API key for development, at least 16 characters; whoever presents it is the client `dev`. Not set, it lets
+    /// nobody in
+    #[arg(long, env = "DEV_API_KEY", value_name = "TEXT", hide_env_values = true, value_parser = api_key)]
+    pub dev_api_key: Option<Secret>,
+
+    /// Largest request body, in bytes (1024 to 1048576)
+    #[arg(long, env = "API_BODY_MAX_BYTES", value_name = "BYTES", default_value = "262144",
+        value_parser = count::<1024, 1_048_576>)]
+    pub api_body_max_bytes: usize,
+
+    /// How long a request's header may take to arrive, in milliseconds (100 to 60000); idle connections are closed
+    /// after the same time
+    #[arg(long = "api-header-deadline-ms", env = "API_HEADER_DEADLINE_MS", value_name = "MILLISECONDS",
+        default_value = "5000", value_parser = millis::<100, 60_000>)]
+    pub api_header_deadline: Duration,
+
+    /// How long a request's body may take to arrive, in milliseconds (100 to 60000)
+    #[arg(long = "api-body-deadline-ms", env = "API_BODY_DEADLINE_MS", value_name = "MILLISECONDS",
+        default_value = "10000", value_parser = millis::<100, 60_000>)]
+    pub api_body_deadline: Duration,
+
+    /// How many connections are served at once (1 to 65536); further ones wait
+    #[arg(long, env = "API_CONNECTIONS_MAX", value_name = "COUNT", default_value = "2048",
+        value_parser = count::<1, 65_536>)]
+    pub api_connections_max: usize,
+
+    /// How many passwords are hashed at once (1 to 64); each takes 19 MiB and one processor for some 30 milliseconds
+    #[arg(long, env = "API_PASSWORD_HASHERS", value_name = "COUNT", default_value = "2",
+        value_parser = count::<1, 64>)]
+    pub api_password_hashers: usize,
+}
+
+/// Where jobs are published from.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "RabbitMQ")]
+pub struct PublishSettings {
+    /// How many channels publish side by side (1 to 64)
+    #[arg(long, env = "PUBLISH_CHANNELS", value_name = "COUNT", default_value = "2", value_parser = count::<1, 64>)]
+    pub publish_channels: usize,
+
+    /// How long the broker's confirm is waited for, in milliseconds (100 to 30000); then the answer is 503
+    #[arg(long = "publish-deadline-ms", env = "PUBLISH_DEADLINE_MS", value_name = "MILLISECONDS",
+        default_value = "1000", value_parser = millis::<100, 30_000>)]
+    pub publish_deadline: Duration,
+}
+
+/// How answers are read.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Postgres")]
+pub struct ReadSettings {
+    /// How many connections read answers side by side (1 to 256)
+    #[arg(long, env = "DATABASE_CONNECTIONS_MAX", value_name = "COUNT", default_value = "8",
+        value_parser = count::<1, 256>)]
+    pub database_connections_max: usize,
+}
+
+impl Settings for DoorSettings {
+    fn telemetry(&self) -> &TelemetrySettings {
+        &self.telemetry
+    }
+}
+
+fn job_id_secret(text: &str) -> Result<Secret, String> {
+    if text.chars().count() >= SECRET_MIN_CHARS {
+        Ok(Secret::new(text))
+    } else {
+        Err(format!("expected at least {SECRET_MIN_CHARS} characters (openssl rand -hex 32 makes some)"))
+    }
+}
+
+fn api_key(text: &str) -> Result<Secret, String> {
+    // RFC 6750 §2.1: what may stand behind "Bearer".
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._~+/=".contains(&b);
+    if text.len() >= KEY_MIN_CHARS && text.bytes().all(allowed) {
+        Ok(Secret::new(text))
+    } else {
+        Err(format!("expected at least {KEY_MIN_CHARS} characters out of letters, digits and -._~+/="))
+    }
+}
+
+impl DoorSettings {
+    /// Settings with these values and the defaults for everything else, listening on any free port of this machine:
+    /// for running a door inside another program, such as a test.
+    pub fn local(
+        amqp_url: &str,
+        database_url: &str,
+        job_id_secret: &str,
+        dev_api_key: &str,
+    ) -> Result<Self, InvalidSettings> {
+        let flags = [
+            "producer-api",
+            "--api-listen=127.0.0.1:0",
+            &format!("--amqp-url={amqp_url}"),
+            &format!("--database-url={database_url}"),
+            &format!("--job-id-secret={job_id_secret}"),
+            &format!("--dev-api-key={dev_api_key}"),
+        ]
+        .map(Into::into);
+        match millrace_service::settings::read_from::<Self>(flags) {
+            Ok((settings, _)) => Ok(settings),
+            Err(refused) => Err(InvalidSettings(refused.to_string())),
+        }
+    }
+}
+
+/// Why settings were refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidSettings(String);
