@@ -1,6 +1,6 @@
 //! The rules of orders: which states there are, and what each message does in each of them.
 
-use millrace_contracts::orders::{CancelReason, Cancel, Cancelled, Confirmed, Line, Place, Placed};
+use millrace_contracts::orders::{Cancel, CancelReason, Cancelled, Confirmed, Line, Place, Placed};
 use millrace_contracts::payments::{Captured, Declined, Refunded};
 use millrace_contracts::users::{Deactivated, Registered};
 use millrace_contracts::{Money, OrderId, UserId};
@@ -54,7 +54,7 @@ pub enum Payment {
     Refunded,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Facts {
     pub customers: Rows<UserId, Customer>,
     pub orders: Rows<OrderId, Order>,
@@ -226,7 +226,10 @@ fn refunded(facts: &Facts, payment: &Refunded) -> Result<Decision<Change>, No> {
 
 /// Payments speaks only of orders that were placed, so an unknown one is merely late.
 fn known_order(facts: &Facts, order_id: OrderId) -> Result<&Order, No> {
-    facts.orders.get(&order_id).ok_or_else(|| Postpone::until(format!("order {order_id} to be placed")).into())
+    facts
+        .orders
+        .get(&order_id)
+        .ok_or_else(|| Postpone::until(format!("order {order_id} to be placed")).into())
 }
 
 fn end(order_id: OrderId, order: &Order, payment: Payment, reason: CancelReason) -> Decision<Change> {

@@ -9,11 +9,8 @@ use crate::store::{Names, SaveError, Store, all_written, stored};
 
 const CUSTOMER: Names<Customer> =
     Names(&[(Customer::Active, "active"), (Customer::Deactivated, "deactivated")]);
-const STATUS: Names<Status> = Names(&[
-    (Status::Placed, "placed"),
-    (Status::Confirmed, "confirmed"),
-    (Status::Cancelled, "cancelled"),
-]);
+const STATUS: Names<Status> =
+    Names(&[(Status::Placed, "placed"), (Status::Confirmed, "confirmed"), (Status::Cancelled, "cancelled")]);
 const PAYMENT: Names<Payment> = Names(&[
     (Payment::Pending, "pending"),
     (Payment::Paid, "paid"),

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::Orders;
 use super::rules::{Customer, Facts, Message, Order, Payment, Status};
-use crate::given::{Remember, Verdict, World, arrives, keep_rows, recall_rows};
+use crate::given::{self, Matrix, Remember, World, arrives, keep_rows, published, recall_rows, row};
 
 impl Remember for Facts {
     fn recall(&mut self, world: &Self) {
@@ -64,10 +64,6 @@ fn world(customer: Option<Customer>, order_state: Option<(Status, Payment)>) -> 
     world
 }
 
-fn published(verdict: &Verdict) -> Vec<&'static str> {
-    verdict.as_ref().map_or_else(|_| Vec::new(), |(_, outgoing)| outgoing.iter().map(|(kind, _)| *kind).collect())
-}
-
 #[test]
 fn an_order_of_a_known_customer_is_placed() {
     let mut world = world(Some(Customer::Active), None);
@@ -118,99 +114,48 @@ fn matrix() {
     let payments = [Payment::Pending, Payment::Paid, Payment::Declined, Payment::Refunded];
     let states = statuses.into_iter().flat_map(|status| payments.map(|payment| Some((status, payment))));
     let orders: Vec<_> = std::iter::once(None).chain(states).collect();
-    let mut lines = Vec::new();
-    for (position, (name, _)) in messages(user(1), order(1)).into_iter().enumerate() {
+    let mut matrix = Matrix::default();
+    for (name, message) in messages(user(1), order(1)) {
         for customer in customers {
             for before in &orders {
-                let mut world = world(customer, *before);
-                let verdict = world.when(messages(user(1), order(1)).remove(position).1);
-                let line = describe(&world, &verdict, before.is_some());
-                lines.push((name, customer, *before, line));
+                let world = world(customer, *before);
+                let columns = [name, &known(customer), &describe(*before)];
+                matrix
+                    .line(columns, world, (message.clone(), None), |after| changes(after, customer, *before));
             }
         }
     }
-    insta::assert_snapshot!(render(&lines));
+    insta::assert_snapshot!(matrix.render("any customer", "any order"));
 }
 
-type Line = (&'static str, Option<Customer>, Option<(Status, Payment)>, String);
-
-/// Rows that don't depend on the customer are printed once.
-fn render(lines: &[Line]) -> String {
-    let mut text = String::new();
-    for (position, (name, customer, before, outcome)) in lines.iter().enumerate() {
-        let same = |other: &&Line| other.0 == *name && other.2 == *before;
-        let any_customer = lines.iter().filter(same).all(|other| other.3 == *outcome);
-        if any_customer && lines[..position].iter().any(|other| same(&other)) {
-            continue;
-        }
-        let customer = match customer {
-            _ if any_customer => "any customer".to_owned(),
-            None => "unknown customer".to_owned(),
-            Some(customer) => format!("{customer:?} customer").to_lowercase(),
-        };
-        let before = before.map_or("no order".to_owned(), |(status, payment)| format!("{status:?}, {payment:?}"));
-        text.push_str(&format!(
-            "{name:<19} | {customer:<20} | {:<20} -> {outcome}\n",
-            before.to_lowercase()
-        ));
-    }
-    text
+fn changes(after: &Facts, customer: Option<Customer>, order_state: Option<(Status, Payment)>) -> String {
+    let customer_after = row(&after.customers, &user(1)).copied();
+    let order_after = row(&after.orders, &order(1)).map(|order| (order.status, order.payment));
+    let changed = [
+        (order_after != order_state).then(|| describe(order_after)),
+        (customer_after != customer).then(|| known(customer_after)),
+    ];
+    changed.into_iter().flatten().collect::<Vec<_>>().join(" and ")
 }
 
-fn describe(world: &World<Orders>, verdict: &Verdict, existed: bool) -> String {
-    let outgoing = match verdict {
-        Err(no) => return no.to_string(),
-        Ok((_, outgoing)) if outgoing.is_empty() => String::new(),
-        Ok((_, outgoing)) => outgoing
-            .iter()
-            .map(|(name, body)| {
-                let body: serde_json::Value = serde_json::from_str(body).unwrap();
-                body["reason"].as_str().map_or(format!(" + {name}"), |reason| format!(" + {name} ({reason})"))
-            })
-            .collect(),
-    };
-    let known = |exists: bool| exists.then_some(());
-    let order_row = known(existed || world.facts.orders.keys().count() > 0)
-        .and_then(|()| world.facts.orders.get(&order(1)));
-    let customer =
-        known(world.facts.customers.keys().count() > 0).and_then(|()| world.facts.customers.get(&user(1)));
-    let order_row = order_row.map_or("no order".to_owned(), |row| format!("{:?}, {:?}", row.status, row.payment));
-    let customer = customer.map_or("unknown".to_owned(), |customer| format!("{customer:?}"));
-    format!("{} (customer {}){outgoing}", order_row.to_lowercase(), customer.to_lowercase())
+fn known(customer: Option<Customer>) -> String {
+    customer.map_or("unknown customer".to_owned(), |customer| format!("{customer:?} customer").to_lowercase())
 }
 
-fn any_message() -> impl Strategy<Value = (usize, u128, u128)> {
-    (0..7usize, 1..4u128, 1..4u128)
+fn describe(order: Option<(Status, Payment)>) -> String {
+    order.map_or("no order".to_owned(), |(status, payment)| format!("{status:?}, {payment:?}").to_lowercase())
 }
 
 proptest! {
     /// Loading, deciding and saving a batch at once is the same as message by message, wherever it is cut.
     #[test]
     fn a_batch_equals_one_by_one(
-        picks in proptest::collection::vec(any_message(), 1..40),
-        cuts in proptest::collection::vec(1..9usize, 40),
+        picks in proptest::collection::vec((0..7usize, 1..4u128, 1..4u128), 1..40),
+        cuts in given::any_cuts(),
     ) {
-        let pick = |(kind, user_number, order_number): (usize, u128, u128)| {
-            messages(user(user_number), order(order_number)).remove(kind).1
+        let pick = |(kind, user_number, order_number): &(usize, u128, u128)| {
+            (messages(user(*user_number), order(*order_number)).remove(*kind).1, None)
         };
-        let (mut batched, mut single) = (World::<Orders>::default(), World::<Orders>::default());
-        let (mut batched_verdicts, mut rest) = (Vec::new(), &picks[..]);
-        for cut in cuts {
-            let (batch, later) = rest.split_at(cut.min(rest.len()));
-            let batch: Vec<_> = batch.iter().map(|choice| (pick(*choice), None)).collect();
-            batched_verdicts.extend(batched.handle(&batch));
-            rest = later;
-        }
-        let rest: Vec<_> = rest.iter().map(|choice| (pick(*choice), None)).collect();
-        batched_verdicts.extend(batched.handle(&rest));
-        let single_verdicts: Vec<_> = picks.iter().map(|choice| single.when(pick(*choice))).collect();
-        prop_assert_eq!(batched_verdicts, single_verdicts);
-        prop_assert_eq!(rows(&batched), rows(&single));
+        given::a_batch_equals_one_by_one::<Orders>(&picks.iter().map(pick).collect::<Vec<_>>(), &cuts)?;
     }
-}
-
-fn rows(world: &World<Orders>) -> (Vec<(UserId, Customer)>, Vec<(OrderId, Order)>) {
-    let customers = world.facts.customers.keys().filter_map(|key| Some((*key, *world.facts.customers.get(key)?)));
-    let orders = world.facts.orders.keys().filter_map(|key| Some((*key, world.facts.orders.get(key)?.clone())));
-    (customers.collect(), orders.collect())
 }
