@@ -8,6 +8,7 @@ pub mod store;
 
 pub mod orders;
 pub mod payments;
+pub mod users;
 
 pub mod runtime;
 pub mod worker;
