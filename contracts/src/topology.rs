@@ -29,6 +29,9 @@ const PARKED_DELIVERY_LIMIT: u64 = 1_000_000;
 /// Returns of a main queue's message before the broker itself gives it up; the workers' own limit is far lower.
 const DELIVERY_LIMIT: u64 = 20;
 
+/// Only the policy with the highest priority applies to an object; ours go before a catch-all of somebody else.
+pub const POLICY_PRIORITY: i64 = 100;
+
 /// How an exchange routes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExchangeKind {
@@ -103,6 +106,14 @@ pub struct Policy {
     pub apply_to: ApplyTo,
     /// The settings.
     pub definition: Map<String, Value>,
+}
+
+impl Policy {
+    /// Whether a policy of this name can only be one of this system's, perhaps of another version.
+    #[must_use]
+    pub fn is_our_name(name: &str) -> bool {
+        ["parked", "unrouted"].contains(&name) || name.starts_with("work.") || name.starts_with("retry.")
+    }
 }
 
 /// Everything that must exist on the broker. All queues are durable quorum queues.

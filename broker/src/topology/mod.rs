@@ -1,1 +1,112 @@
-//! placeholder
+//! The topology on a broker: what differs from what the contracts say, in words, and making it so.
+//!
+//! Everything goes through the management HTTP API, because AMQP can declare no policies. Applying is for operators;
+//! workers and the door may configure nothing.
+
+mod findings;
+mod management;
+mod plan;
+mod state;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use millrace_contracts::topology::{POLICY_PRIORITY, Policy, Topology};
+use serde_json::json;
+
+pub use findings::{Obstacle, Warning};
+pub use management::{Management, ManagementError, vhost_of};
+pub use plan::{Plan, Step, compare};
+pub use state::{FoundBinding, FoundExchange, FoundPolicy, FoundQueue, State};
+
+/// In a cluster, what one node has been told the others know a moment later.
+const SETTLE_CHECKS: u32 = 20;
+const SETTLE_PAUSE: Duration = Duration::from_millis(250);
+
+/// Why a topology was not applied.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum TopologyError {
+    /// The management API did not do what was asked. What was done before stays; applying again is safe.
+    #[error(transparent)]
+    Management(#[from] ManagementError),
+    /// Somebody has to do something first. Nothing was changed.
+    #[error("Nothing was changed, because:{}", lines(.0))]
+    Blocked(Vec<Obstacle>),
+    /// Everything was done, and still there is a difference.
+    #[error("All was applied, and still there is a difference; somebody else is changing the broker:{}", lines(.0))]
+    Unsettled(Vec<Step>),
+}
+
+fn lines(items: &[impl ToString]) -> String {
+    items.iter().map(|item| format!("\n  {}", item.to_string())).collect()
+}
+
+/// What would have to be done. Changes nothing.
+pub async fn plan(management: &Management, wanted: &Topology) -> Result<Plan, TopologyError> {
+    Ok(compare(wanted, &state::read(management).await?))
+}
+
+/// Makes the broker as the topology says, tells `done` of each step, and checks that no difference is left. Doing it
+/// twice does no harm. Gives back what is worth a warning afterwards.
+pub async fn apply(
+    management: &Management,
+    wanted: &Topology,
+    mut done: impl FnMut(&Step),
+) -> Result<Vec<Warning>, TopologyError> {
+    let Plan { steps, obstacles, .. } = plan(management, wanted).await?;
+    if !obstacles.is_empty() {
+        return Err(TopologyError::Blocked(obstacles));
+    }
+    for step in &steps {
+        carry_out(management, step).await?;
+        done(step);
+    }
+    for _ in 1..SETTLE_CHECKS {
+        let left = plan(management, wanted).await?;
+        if left.is_settled() {
+            return Ok(left.warnings);
+        }
+        tokio::time::sleep(SETTLE_PAUSE).await;
+    }
+    let left = plan(management, wanted).await?;
+    if left.is_settled() { Ok(left.warnings) } else { Err(TopologyError::Unsettled(left.steps)) }
+}
+
+async fn carry_out(management: &Management, step: &Step) -> Result<(), ManagementError> {
+    let doing = step.to_string();
+    match step {
+        Step::CreateExchange(exchange) => {
+            let body = json!({
+                "type": exchange.kind.name(), "durable": true, "auto_delete": false, "internal": false,
+                "arguments": {},
+            });
+            management.put("exchanges", &[&exchange.name], &body, &doing).await
+        }
+        Step::CreatePolicy(policy) | Step::ChangePolicy { policy, .. } => {
+            let Policy { name, pattern, apply_to, definition } = policy;
+            let body = json!({
+                "pattern": pattern, "apply-to": apply_to.name(), "definition": definition,
+                "priority": POLICY_PRIORITY,
+            });
+            management.put("policies", &[name], &body, &doing).await
+        }
+        Step::CreateQueue(name) => {
+            let body = json!({
+                "durable": true, "auto_delete": false, "arguments": { plan::QUEUE_TYPE: plan::QUORUM },
+            });
+            management.put("queues", &[name], &body, &doing).await
+        }
+        Step::Bind(binding) => {
+            let names = ["e", &binding.exchange, "q", &binding.queue];
+            let body = json!({ "routing_key": binding.key, "arguments": {} });
+            management.post("bindings", &names, &body, &doing).await
+        }
+        Step::Unbind { binding, properties_key } => {
+            let names = ["e", &binding.exchange, "q", &binding.queue, properties_key];
+            management.delete("bindings", &names, &doing).await
+        }
+        Step::RemovePolicy(name) => management.delete("policies", &[name], &doing).await,
+    }
+}

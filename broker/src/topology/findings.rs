@@ -1,0 +1,203 @@
+//! What a comparison finds that no step can mend: obstacles, which block applying, and warnings, which do not.
+
+use std::fmt;
+
+use millrace_contracts::topology::{POLICY_PRIORITY, Topology};
+
+use super::plan::{QUEUE_TYPE, QUORUM};
+use super::state::{FoundExchange, FoundQueue, State};
+
+/// The first version with at-least-once dead-lettering and TTL for quorum queues.
+const OLDEST_VERSION: (u32, u32) = (3, 10);
+
+/// Something that must be done by a person before the topology can be applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Obstacle {
+    /// The broker lacks what the guarantees rest on.
+    OldBroker {
+        /// Its version.
+        version: String,
+    },
+    /// The broker could, but the feature flag is off.
+    NoQuorumQueues,
+    /// A queue of our name is of another type.
+    QueueType {
+        /// The queue.
+        queue: String,
+        /// Its type.
+        kind: String,
+    },
+    /// A queue of our name was declared with arguments, which win over policies.
+    QueueArguments {
+        /// The queue.
+        queue: String,
+        /// The arguments' names.
+        arguments: Vec<String>,
+    },
+    /// An exchange of our name is not as it should be.
+    Exchange {
+        /// The exchange.
+        exchange: String,
+        /// As it is, such as `transient fanout exchange`.
+        found: String,
+        /// As it should be.
+        wanted: String,
+    },
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OldBroker { version } => {
+                let (major, minor) = OLDEST_VERSION;
+                write!(
+                    f,
+                    "the broker is RabbitMQ {version}; {major}.{minor} is the first that can retry without \
+                     losing messages: upgrade it"
+                )
+            }
+            Self::NoQuorumQueues => f.write_str(
+                "the broker has no quorum queues: turn them on with `rabbitmqctl enable_feature_flag quorum_queue`",
+            ),
+            Self::QueueType { queue, kind } => write!(
+                f,
+                "queue `{queue}` is a {kind} queue and must be a {QUORUM} queue, and a queue's type can't be \
+                 changed: let it run empty, remove it with `rabbitmqctl delete_queue {queue}`, and apply again"
+            ),
+            Self::QueueArguments { queue, arguments } => write!(
+                f,
+                "queue `{queue}` was declared with {}, which win over policies and can't be changed: let it run \
+                 empty, remove it with `rabbitmqctl delete_queue {queue}`, and apply again",
+                arguments.join(", ")
+            ),
+            Self::Exchange { exchange, found, wanted } => write!(
+                f,
+                "exchange `{exchange}` is a {found} and must be a {wanted}, and an exchange can't be changed: \
+                 stop whoever publishes to it, remove it in the console, and apply again"
+            ),
+        }
+    }
+}
+
+/// Something that works, but not as well as it should.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Warning {
+    /// Without this feature flag, dead-lettering falls back to at most once.
+    NoStreams,
+    /// Only one policy applies to an object, and here it is somebody else's.
+    Overruled {
+        /// Such as ``queue `orders` ``.
+        object: String,
+        /// The other policy.
+        policy: String,
+        /// Its priority.
+        priority: i64,
+    },
+    /// An operator policy also applies, and where both set something, the lower value counts.
+    Operator {
+        /// The queue.
+        queue: String,
+        /// The operator policy.
+        policy: String,
+    },
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoStreams => f.write_str(
+                "feature flag `stream_queue` is off, so a message may be lost on its way to a retry or a dead-letter \
+                 queue: turn it on with `rabbitmqctl enable_feature_flag stream_queue`",
+            ),
+            Self::Overruled { object, policy, priority } => write!(
+                f,
+                "policy `{policy}` with priority {priority} applies to {object}, and since only one policy applies, \
+                 ours with priority {POLICY_PRIORITY} does not: narrow its pattern or lower its priority"
+            ),
+            Self::Operator { queue, policy } => write!(
+                f,
+                "operator policy `{policy}` also applies to queue `{queue}`: check that it sets no TTL, length or \
+                 expiry, because its lower values win and messages would be lost"
+            ),
+        }
+    }
+}
+
+pub(super) fn obstacles(wanted: &Topology, found: &State) -> Vec<Obstacle> {
+    let mut obstacles = Vec::new();
+    if version(&found.version).is_some_and(|version| version < OLDEST_VERSION) {
+        obstacles.push(Obstacle::OldBroker { version: found.version.clone() });
+    }
+    if found.feature_flags.get("quorum_queue") == Some(&false) {
+        obstacles.push(Obstacle::NoQuorumQueues);
+    }
+    for exchange in &wanted.exchanges {
+        let there = found.exchanges.iter().find(|there| there.name == exchange.name);
+        let wanted = format!("durable {} exchange", exchange.kind.name());
+        let wrong = there.map(describe).filter(|found| *found != wanted);
+        obstacles.extend(wrong.map(|found| Obstacle::Exchange {
+            exchange: exchange.name.clone(),
+            found,
+            wanted,
+        }));
+    }
+    for queue in our_queues(wanted, found) {
+        let arguments: Vec<String> =
+            queue.arguments.keys().filter(|key| *key != QUEUE_TYPE).cloned().collect();
+        if queue.kind != QUORUM {
+            obstacles.push(Obstacle::QueueType { queue: queue.name.clone(), kind: queue.kind.clone() });
+        } else if !arguments.is_empty() {
+            obstacles.push(Obstacle::QueueArguments { queue: queue.name.clone(), arguments });
+        }
+    }
+    obstacles
+}
+
+pub(super) fn warnings(wanted: &Topology, found: &State) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    if found.feature_flags.get("stream_queue") == Some(&false) {
+        warnings.push(Warning::NoStreams);
+    }
+    let overruling = |policy: &Option<String>, object: String| {
+        let name = policy.as_ref()?;
+        let foreign = !wanted.policies.iter().any(|ours| ours.name == *name);
+        let theirs = found.policies.iter().find(|theirs| foreign && theirs.name == *name)?;
+        let (policy, priority) = (name.clone(), theirs.priority);
+        (priority >= POLICY_PRIORITY).then_some(Warning::Overruled { object, policy, priority })
+    };
+    for exchange in &wanted.exchanges {
+        let there = found.exchanges.iter().find(|there| there.name == exchange.name);
+        warnings
+            .extend(there.and_then(|there| overruling(&there.policy, format!("exchange `{}`", there.name))));
+    }
+    for queue in our_queues(wanted, found) {
+        warnings.extend(overruling(&queue.policy, format!("queue `{}`", queue.name)));
+        warnings.extend(
+            queue
+                .operator_policy
+                .as_ref()
+                .filter(|name| !name.is_empty())
+                .map(|policy| Warning::Operator { queue: queue.name.clone(), policy: policy.clone() }),
+        );
+    }
+    warnings
+}
+
+fn our_queues<'a>(wanted: &'a Topology, found: &'a State) -> impl Iterator<Item = &'a FoundQueue> {
+    wanted.queues.iter().filter_map(|name| found.queues.iter().find(|there| there.name == *name))
+}
+
+fn describe(exchange: &FoundExchange) -> String {
+    let durability = if exchange.durable { "durable" } else { "transient" };
+    let auto_delete = if exchange.auto_delete { " auto-delete" } else { "" };
+    let internal = if exchange.internal { " internal" } else { "" };
+    let arguments: Vec<&str> = exchange.arguments.keys().map(String::as_str).collect();
+    let with = if arguments.is_empty() { String::new() } else { format!(" with {}", arguments.join(", ")) };
+    format!("{durability}{auto_delete}{internal} {} exchange{with}", exchange.kind)
+}
+
+/// Major and minor; `None` for a version that is not made of numbers, which then is not held against it.
+fn version(text: &str) -> Option<(u32, u32)> {
+    let mut parts = text.split('.');
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}

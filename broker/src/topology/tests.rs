@@ -1,0 +1,1 @@
+//! What a topology and a broker differ in.

@@ -1,0 +1,25 @@
+//! The operator's toolbox: sets Millrace up, and looks into it.
+
+mod database;
+mod migrate;
+mod probe;
+mod run;
+mod topology;
+
+use std::process::ExitCode;
+
+/// What can be done.
+#[derive(clap::Subcommand)]
+enum Verb {
+    Migrate(migrate::Migrate),
+    Topology(topology::Topology),
+    Probe(probe::Probe),
+}
+
+fn main() -> ExitCode {
+    run::run(async |verb| match verb {
+        Verb::Migrate(migrate) => migrate.run().await,
+        Verb::Topology(topology) => topology.run().await,
+        Verb::Probe(probe) => probe.run().await,
+    })
+}

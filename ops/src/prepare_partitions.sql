@@ -1,0 +1,1 @@
+SELECT ledger.prepare_partitions($1) AS "created!"

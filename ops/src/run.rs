@@ -1,0 +1,58 @@
+//! One command from its arguments to its exit code: results go to stdout, sentences about trouble to stderr.
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use millrace_service::process::refuse;
+use millrace_service::settings::{self, Refused, TelemetrySettings};
+use millrace_service::{Fatal, telemetry};
+
+const NAME: &str = "ops";
+
+/// Sets Millrace up, and looks into it
+#[derive(Parser)]
+#[command(name = NAME, version, max_term_width = 110)]
+struct Ops<Verb: Subcommand> {
+    #[command(subcommand)]
+    verb: Verb,
+    #[command(flatten)]
+    telemetry: TelemetrySettings,
+}
+
+/// Reads the arguments, does the work and says how it ended. Exit code 0 for done, 1 for failed, 64 for unknown
+/// arguments, 78 for settings that can't work; the rest is the verb's own.
+pub fn run<Verb: Subcommand>(work: impl AsyncFnOnce(Verb) -> Result<ExitCode, Fatal>) -> ExitCode {
+    let ops = match settings::read::<Ops<Verb>>() {
+        Ok((ops, _)) => ops,
+        Err(refused) => return refuse(NAME, refused),
+    };
+    telemetry::start(&ops.telemetry);
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed("The runtime could not be started", Some(&error)),
+    };
+    match runtime.block_on(work(ops.verb)) {
+        Ok(code) => code,
+        Err(Fatal::Misconfigured(sentence)) => refuse(NAME, Refused::Value(sentence)),
+        Err(Fatal::Failed { sentence, source }) => {
+            failed(&sentence, source.as_ref().map(|source| source.as_ref() as &dyn Error))
+        }
+    }
+}
+
+fn failed(sentence: &str, source: Option<&dyn Error>) -> ExitCode {
+    let mut message = sentence.to_owned();
+    let mut next = source;
+    while let Some(cause) = next {
+        // Some errors repeat their cause, some don't.
+        let text = cause.to_string();
+        if !message.contains(&text) {
+            message.push_str(": ");
+            message.push_str(&text);
+        }
+        next = cause.source();
+    }
+    eprintln!("{NAME}: {message}");
+    ExitCode::FAILURE
+}
