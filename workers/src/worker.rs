@@ -7,9 +7,9 @@ use std::time::Duration;
 use clap::Args;
 use millrace_broker::{ConsumerSettings, Link, LinkSettings, LinkStatus, Publisher};
 use millrace_service::settings::{
-    BrokerSettings, DatabaseSettings, DrainSettings, ProbeSettings, TelemetrySettings, count,
+    BrokerSettings, DatabaseSettings, DrainSettings, ProbeSettings, TelemetrySettings, count, millis,
 };
-use millrace_service::{Check, Fatal, LogAlerts, Readiness, probes};
+use millrace_service::{Check, Fatal, LogAlerts, Readiness, probes, process};
 use sqlx::postgres::PgConnectOptions;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -57,13 +57,13 @@ pub struct WorkerSettings {
 pub struct WorkSettings {
     /// How many batches are worked on at once (1 to 64); each has a broker channel and a database connection of its
     /// own. For more, start more processes
-    #[arg(long, env = "WORKER_LANES", value_name = "COUNT", default_value = "2", value_parser = count::<1, 64>)]
+    #[arg(long = "worker-lanes", env = "WORKER_LANES", value_name = "COUNT", default_value = "2", value_parser = count::<1, 64>)]
     pub lanes: usize,
     /// How many messages a batch has at most (1 to 4096). A batch takes what is there and never waits to be filled
-    #[arg(long, env = "WORKER_BATCH_MAX", value_name = "MESSAGES", default_value = "256", value_parser = count::<1, 4096>)]
+    #[arg(long = "worker-batch-max", env = "WORKER_BATCH_MAX", value_name = "MESSAGES", default_value = "256", value_parser = count::<1, 4096>)]
     pub batch_max: usize,
     /// How many messages the broker sends ahead to each lane (1 to 65535); should be twice the largest batch
-    #[arg(long, env = "WORKER_PREFETCH", value_name = "MESSAGES", default_value = "512", value_parser = count::<1, 65_535>)]
+    #[arg(long = "worker-prefetch", env = "WORKER_PREFETCH", value_name = "MESSAGES", default_value = "512", value_parser = count::<1, 65_535>)]
     pub prefetch: usize,
     /// Broker users whose messages are worked, separated by commas; messages of others are dead-lettered. Left out,
     /// whoever the broker lets publish is trusted
@@ -73,6 +73,30 @@ pub struct WorkSettings {
     /// synchronous_commit off): for trying things out only
     #[arg(long, env = "DATABASE_MAY_FORGET", default_value_t = false, action = clap::ArgAction::Set, value_name = "BOOL")]
     pub database_may_forget: bool,
+}
+
+/// How calls to an outside system are bounded, for the worker that makes some.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Payment gateway")]
+pub struct GatewaySettings {
+    /// How long one call to the payment gateway may take, in milliseconds (100 to 60000); then the message is tried
+    /// again later
+    #[arg(
+        long = "gateway-deadline-ms", env = "GATEWAY_DEADLINE_MS", value_name = "MILLISECONDS", default_value = "5000",
+        value_parser = millis::<100, 60_000>
+    )]
+    pub deadline: Duration,
+    /// How many calls to the payment gateway each lane makes at once (1 to 1024)
+    #[arg(long = "gateway-concurrency", env = "GATEWAY_CONCURRENCY", value_name = "COUNT", default_value = "64", value_parser = count::<1, 1024>)]
+    pub concurrency: usize,
+}
+
+impl GatewaySettings {
+    /// The same, as the runtime wants it.
+    #[must_use]
+    pub fn limits(&self) -> CallLimits {
+        CallLimits { deadline: self.deadline, concurrency: self.concurrency }
+    }
 }
 
 /// Runs a domain's worker until it is asked to stop.
@@ -91,7 +115,7 @@ pub async fn run<D: Store, E: Effects<D>>(
     let until_end = CancellationToken::new();
     probes::spawn(settings.probes.probes_listen, readiness.clone(), until_end.clone()).await?;
 
-    let here = format!("{name}@{}", host());
+    let here = format!("{name}@{}", process::host_name());
     let link = |purpose: &str| {
         let url = settings.broker.amqp_url.url().clone();
         Link::open(LinkSettings::new(url, format!("{here} ({purpose})")))
@@ -177,9 +201,4 @@ async fn watch_broker(consuming: Link, publishing: Link, readiness: Readiness) {
             changed = second.changed() => if changed.is_err() { return },
         }
     }
-}
-
-fn host() -> String {
-    let named = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    if named.trim().is_empty() { "unknown-host".to_owned() } else { named.trim().to_owned() }
 }

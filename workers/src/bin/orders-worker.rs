@@ -1,4 +1,4 @@
-//! The orders worker: takes orders from its queue, decides them, and tells others.
+//! The orders worker: places orders, and confirms or cancels them as payments tells.
 
 use std::process::ExitCode;
 

@@ -41,7 +41,8 @@ pub async fn make<D: Store>(
     limits: CallLimits,
     members: &mut [Member<D>],
 ) {
-    let may_call = |member: &Member<D>| matches!(&member.work, Work::Decide { message, .. } if D::may_call(message));
+    let may_call =
+        |member: &Member<D>| matches!(&member.work, Work::Decide { message, .. } if D::may_call(message));
     if !members.iter().any(may_call) {
         return;
     }

@@ -36,7 +36,9 @@ impl Trouble {
                 match code.as_ref() {
                     "40001" | "40P01" => Self::Conflict(text),
                     // 22: data that has no place in a column. 23: a constraint. 54: too large or too deep.
-                    code if ["22", "23", "54"].contains(&code.get(..2).unwrap_or_default()) => Self::Culprit(text),
+                    code if ["22", "23", "54"].contains(&code.get(..2).unwrap_or_default()) => {
+                        Self::Culprit(text)
+                    }
                     // Everything else is about the server, the connection or the schema, not about the data.
                     _ => Self::Outage(text),
                 }

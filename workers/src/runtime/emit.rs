@@ -79,7 +79,10 @@ pub async fn publish(
         if !consumer.is_connected() {
             return Err(error);
         }
-        tracing::warn!(messages = messages.len(), "Follow-ups are not published yet and tried again: {error}");
+        tracing::warn!(
+            messages = messages.len(),
+            "Follow-ups are not published yet and tried again: {error}"
+        );
         tokio::time::sleep(waits.next_backoff().unwrap_or(Duration::from_secs(5))).await;
     }
 }

@@ -76,7 +76,8 @@ pub async fn record(
     if entries.is_empty() {
         return Ok(());
     }
-    let column = |of: fn(&Entry) -> &String| entries.iter().map(|entry| of(entry).clone()).collect::<Vec<_>>();
+    let column =
+        |of: fn(&Entry) -> &String| entries.iter().map(|entry| of(entry).clone()).collect::<Vec<_>>();
     let optional =
         |of: fn(&Entry) -> &Option<String>| entries.iter().map(|entry| of(entry).clone()).collect::<Vec<_>>();
     let ids = |of: fn(&Entry) -> Uuid| entries.iter().map(|entry| of(entry)).collect::<Vec<_>>();

@@ -93,7 +93,10 @@ impl Settling<'_> {
                     ..self.entry(Status::Succeeded)
                 };
                 let publish = emit::follow_ups(self.envelope, &emitted);
-                (Settlement { entry: Some(entry), publish, alert: None, label: "succeeded" }, decision.changes)
+                (
+                    Settlement { entry: Some(entry), publish, alert: None, label: "succeeded" },
+                    decision.changes,
+                )
             }
             Outcome::Declined(No::Refusal(refusal)) => (self.refuse(&refusal), nothing),
             Outcome::Declined(No::Postpone(postpone)) => (self.postpone(postpone), nothing),
@@ -141,8 +144,7 @@ impl Settling<'_> {
             return self.give_up(class, reason);
         };
         let rung = retry_after.map_or(rung, |wait| rung.max(Rung::at_least(wait)));
-        let entry =
-            Entry { problem: Some(problem(class.name(), &reason)), ..self.entry(Status::Retrying) };
+        let entry = Entry { problem: Some(problem(class.name(), &reason)), ..self.entry(Status::Retrying) };
         let failure = self.failure(class, reason);
         let again = Outgoing::again(
             self.incoming,

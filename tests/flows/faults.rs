@@ -1,0 +1,124 @@
+//! What goes wrong with single messages: poison, rows the database refuses, a gateway that is silent, a stop under load.
+
+use lapin::BasicProperties;
+use lapin::message::Delivery;
+use lapin::options::BasicPublishOptions;
+use millrace_contracts::{Domain, OrderId};
+use millrace_harness::world::World;
+use millrace_workers::effects::NoEffects;
+use millrace_workers::orders::Orders;
+use millrace_workers::users::Users;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::duplicates::publish;
+use super::{order, order_state, registered, staff, staffed};
+
+fn header(letter: &Delivery, name: &str) -> String {
+    let headers = letter.properties.headers().as_ref().expect("a dead letter has headers");
+    match headers.inner().get(name) {
+        Some(lapin::types::AMQPValue::LongString(text)) => text.to_string(),
+        other => format!("{other:?}"),
+    }
+}
+
+async fn throw_in(world: &World, body: &[u8], properties: BasicProperties) {
+    let published = world
+        .channel
+        .basic_publish("".into(), "orders".into(), BasicPublishOptions::default(), body, properties)
+        .await;
+    published.expect("the broker takes it");
+}
+
+#[tokio::test]
+async fn garbage_is_dead_lettered_with_a_reason_and_hurts_nobody() {
+    let mut world = staffed().await;
+    let user = registered(&world).await;
+    throw_in(&world, b"\xff\xfe not json", BasicProperties::default()).await;
+    let neighbour = world.job("orders.place", &order(user, "pm_ok")).await;
+    world.expect(neighbour, "succeeded").await;
+    let letters = world.dead_letters(Domain::Orders, 1).await;
+    assert_eq!(letters[0].data, b"\xff\xfe not json", "the body is kept as it came");
+    assert_eq!(header(&letters[0], "failure-class"), "unreadable");
+    assert_eq!(
+        header(&letters[0], "failure-reason"),
+        "the message has no message_id property, which every message of this system carries: it was published by \
+         something else"
+    );
+    assert!(header(&letters[0], "failed-by").starts_with("orders@"), "{}", header(&letters[0], "failed-by"));
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_row_that_the_database_refuses_fails_alone() {
+    let mut world = staff(World::hurried().await).await;
+    // The same key hash under two ids: the unique index refuses the second, whatever the rules think.
+    let key = |id: Uuid| {
+        json!({"key_id": id, "client_id": "shop", "name": "shop", "scopes": ["jobs:*"],
+               "key_prefix": "mr_000000", "key_hash": "a".repeat(64)})
+    };
+    let (first, second) = (Uuid::now_v7(), Uuid::now_v7());
+    for id in [first, second] {
+        publish(&world, "auth.issue-api-key", id, &key(id)).await;
+    }
+    let user = registered(&world).await;
+    let neighbour = world.job("orders.place", &order(user, "pm_ok")).await;
+    world.expect(neighbour, "succeeded").await;
+    let letters = world.dead_letters(Domain::Auth, 1).await;
+    assert_eq!(header(&letters[0], "failure-class"), "defect");
+    assert!(header(&letters[0], "failure-reason").contains("23505"), "{}", header(&letters[0], "failure-reason"));
+    assert_eq!(world.count("SELECT count(*) FROM auth.api_keys").await, 1);
+    let statuses = "SELECT count(*) FROM ledger.entries WHERE type = 'auth.issue-api-key' AND (status, attempts) IN (('succeeded', 1), ('dead', 6))";
+    assert_eq!(world.count(statuses).await, 2);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_silent_gateway_is_asked_eight_times_and_then_a_person() {
+    let mut world = staff(World::hurried().await).await;
+    let user = registered(&world).await;
+    let job = world.job("orders.place", &order(user, "pm_timeout")).await;
+    let letters = world.dead_letters(Domain::Payments, 1).await;
+    assert_eq!(header(&letters[0], "failure-class"), "effect");
+    assert!(header(&letters[0], "failure-reason").starts_with("given up after 8 attempts: "));
+    let view = world.get(&format!("/v1/jobs/{job}")).await.json;
+    assert_eq!((&view["status"], &view["flow"]["state"]), (&json!("succeeded"), &json!("stuck")));
+    assert_eq!(order_state(&world, OrderId(job)).await, ("placed".to_owned(), "pending".to_owned()));
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_stop_under_load_loses_nothing() {
+    let mut world = World::empty().await;
+    world.employ::<Users, _>(NoEffects, &[]);
+    world.open_door().await;
+    let first = world.worker::<Orders, _>(NoEffects, &["--worker-prefetch=8", "--worker-batch-max=4"]);
+    let user = registered_with_orders_only(&world).await;
+    let mut jobs = Vec::new();
+    for _ in 0..200 {
+        jobs.push(world.job("orders.place", &order(user, "pm_ok")).await);
+    }
+    first.stop().await;
+    world.employ::<Orders, _>(NoEffects, &[]);
+    world
+        .until("every order to be placed", async |world| {
+            world.count("SELECT count(*) FROM orders.orders").await == 200
+        })
+        .await;
+    let placed = "SELECT count(*) FROM ledger.entries WHERE type = 'orders.place' AND status = 'succeeded'";
+    assert_eq!(world.count(placed).await, i64::try_from(jobs.len()).expect("few"));
+    // Nobody works payments and auth here.
+    world.claim("payments", 200);
+    world.claim("auth", 1);
+    world.finish().await;
+}
+
+async fn registered_with_orders_only(world: &World) -> millrace_contracts::UserId {
+    let job = world.job("users.register", &super::user(None)).await;
+    world
+        .until("orders to know the customer", async |world| {
+            world.count("SELECT count(*) FROM orders.customers").await == 1
+        })
+        .await;
+    millrace_contracts::UserId(job)
+}
