@@ -252,7 +252,7 @@ impl Management {
         }
     }
 
-    fn path(&self, kind: &str, names: &[&str]) -> String {
+    pub(super) fn path(&self, kind: &str, names: &[&str]) -> String {
         let mut path = format!("/api/{kind}/{}", utf8_percent_encode(&self.vhost, SEGMENT));
         for name in names {
             path.push('/');
@@ -299,7 +299,13 @@ impl Management {
         }
     }
 
-    fn refusal(&self, status: StatusCode, body: &[u8], path: &str, doing: &str) -> ManagementError {
+    pub(super) fn refusal(
+        &self,
+        status: StatusCode,
+        body: &[u8],
+        path: &str,
+        doing: &str,
+    ) -> ManagementError {
         let Ok(Answer { error, reason }) = serde_json::from_slice::<Answer>(body) else {
             return match status {
                 _ if status.is_server_error() => ManagementError::Failing {

@@ -1,1 +1,369 @@
-//! What a topology and a broker differ in.
+//! What a topology and a broker differ in, and how that reads.
+
+use millrace_contracts::topology::{ApplyTo, POLICY_PRIORITY, Topology, topology};
+use reqwest::StatusCode;
+use serde_json::{Map, Value, json};
+use url::Url;
+
+use super::*;
+
+/// The broker as it is right after `wanted` was applied, with what every vhost has besides.
+fn applied(wanted: &Topology) -> State {
+    let mut state = fresh();
+    state.exchanges.extend(wanted.exchanges.iter().map(|it| exchange(&it.name, it.kind.name())));
+    state.queues.extend(wanted.queues.iter().map(|name| queue(name, "quorum")));
+    state.bindings.extend(wanted.queues.iter().map(|name| binding("", name, name)));
+    state.bindings.extend(wanted.bindings.iter().map(|it| binding(&it.exchange, &it.queue, &it.key)));
+    state.policies.extend(wanted.policies.iter().map(|it| FoundPolicy {
+        name: it.name.clone(),
+        pattern: it.pattern.clone(),
+        apply_to: it.apply_to.name().to_owned(),
+        priority: POLICY_PRIORITY,
+        definition: it.definition.clone(),
+    }));
+    state
+}
+
+/// A vhost that nobody has touched.
+fn fresh() -> State {
+    State {
+        version: "3.10.8".to_owned(),
+        feature_flags: [("quorum_queue", true), ("stream_queue", true)]
+            .map(|(name, on)| (name.to_owned(), on))
+            .into(),
+        exchanges: vec![
+            exchange("", "direct"),
+            exchange("amq.direct", "direct"),
+            exchange("amq.topic", "topic"),
+        ],
+        ..State::default()
+    }
+}
+
+fn exchange(name: &str, kind: &str) -> FoundExchange {
+    FoundExchange {
+        name: name.to_owned(),
+        kind: kind.to_owned(),
+        durable: true,
+        auto_delete: false,
+        internal: false,
+        arguments: Map::new(),
+        policy: None,
+    }
+}
+
+fn queue(name: &str, kind: &str) -> FoundQueue {
+    FoundQueue {
+        name: name.to_owned(),
+        kind: kind.to_owned(),
+        arguments: object(json!({ "x-queue-type": kind })),
+        policy: None,
+        operator_policy: None,
+    }
+}
+
+fn binding(exchange: &str, queue: &str, key: &str) -> FoundBinding {
+    FoundBinding {
+        source: exchange.to_owned(),
+        destination: queue.to_owned(),
+        destination_type: "queue".to_owned(),
+        routing_key: key.to_owned(),
+        arguments: Map::new(),
+        properties_key: if key.is_empty() { "~".to_owned() } else { key.to_owned() },
+    }
+}
+
+fn foreign_policy(name: &str, priority: i64) -> FoundPolicy {
+    FoundPolicy {
+        name: name.to_owned(),
+        pattern: ".*".to_owned(),
+        apply_to: "all".to_owned(),
+        priority,
+        definition: object(json!({ "max-length": 10 })),
+    }
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        other => panic!("{other} is not an object"),
+    }
+}
+
+/// What a change to the broker leads to, as an operator reads it.
+fn after(change: impl FnOnce(&mut State)) -> String {
+    let wanted = topology(1.0);
+    let mut state = applied(&wanted);
+    change(&mut state);
+    let plan = compare(&wanted, &state);
+    let obstacles = plan.obstacles.iter().map(|it| format!("in the way: {it}"));
+    let warnings = plan.warnings.iter().map(|it| format!("warning: {it}"));
+    let all: Vec<String> = obstacles.chain(plan.steps.iter().map(Step::to_string)).chain(warnings).collect();
+    all.join("\n")
+}
+
+fn exchange_of<'a>(state: &'a mut State, name: &str) -> &'a mut FoundExchange {
+    state.exchanges.iter_mut().find(|it| it.name == name).expect("it was applied")
+}
+
+fn queue_of<'a>(state: &'a mut State, name: &str) -> &'a mut FoundQueue {
+    state.queues.iter_mut().find(|it| it.name == name).expect("it was applied")
+}
+
+fn policy_of<'a>(state: &'a mut State, name: &str) -> &'a mut FoundPolicy {
+    state.policies.iter_mut().find(|it| it.name == name).expect("it was applied")
+}
+
+#[test]
+fn nothing_is_to_be_done_after_applying() {
+    for scale in [1.0, 0.1] {
+        let wanted = topology(scale);
+        assert_eq!(compare(&wanted, &applied(&wanted)), Plan::default());
+        assert!(compare(&wanted, &applied(&wanted)).is_settled());
+    }
+}
+
+#[test]
+fn an_untouched_vhost_gets_everything_and_each_thing_after_what_it_needs() {
+    let wanted = topology(1.0);
+    let plan = compare(&wanted, &fresh());
+    let rank = |step: &Step| match step {
+        Step::CreateExchange(_) => 0,
+        Step::CreatePolicy(_) | Step::ChangePolicy { .. } => 1,
+        Step::CreateQueue(_) => 2,
+        Step::Bind(_) => 3,
+        Step::Unbind { .. } | Step::RemovePolicy(_) => 4,
+    };
+    assert!(plan.steps.is_sorted_by_key(rank));
+    let parts = wanted.exchanges.len() + wanted.policies.len() + wanted.queues.len() + wanted.bindings.len();
+    assert_eq!(plan.steps.len(), parts);
+    assert!(plan.obstacles.is_empty() && plan.warnings.is_empty() && !plan.is_settled());
+}
+
+#[test]
+fn what_is_missing_is_created() {
+    let done = after(|state| {
+        state.exchanges.retain(|it| it.name != "events");
+        state.policies.retain(|it| it.name != "retry.1s");
+        state.queues.retain(|it| it.name != "orders");
+        state.bindings.retain(|it| it.routing_key != "users.registered" || it.destination != "orders");
+        state.bindings.retain(|it| it.source != "retry.5s");
+    });
+    insta::assert_snapshot!(done, @r#"
+    create topic exchange `events`
+    create policy `retry.1s` for queues `^retry\.1s$`: dead-letter-exchange "", dead-letter-strategy "at-least-once", message-ttl 1000, overflow "reject-publish", queue-leader-locator "balanced"
+    create quorum queue `orders`
+    bind `orders` to exchange `events` for `users.registered`
+    bind `retry.5s` to exchange `retry.5s`
+    "#);
+}
+
+#[test]
+fn a_policy_is_compared_setting_by_setting() {
+    let done = after(|state| {
+        policy_of(state, "retry.1s").definition.insert("message-ttl".to_owned(), json!(7));
+        policy_of(state, "retry.5s").definition.remove("dead-letter-strategy");
+        policy_of(state, "parked").definition.insert("max-length".to_owned(), json!(3));
+        policy_of(state, "unrouted").apply_to = "all".to_owned();
+        let orders = policy_of(state, "work.orders");
+        orders.priority = 0;
+        orders.pattern = "^orders".to_owned();
+    });
+    insta::assert_snapshot!(done, @r#"
+    change policy `unrouted`: applies to all → exchanges
+    change policy `parked`: max-length 3 → not set
+    change policy `work.orders`: pattern ^orders → ^orders$, priority 0 → 100
+    change policy `retry.1s`: message-ttl 7 → 1000
+    change policy `retry.5s`: dead-letter-strategy not set → "at-least-once"
+    "#);
+}
+
+#[test]
+fn what_a_former_release_left_behind_is_removed_last() {
+    let done = after(|state| {
+        state.bindings.push(binding("events", "orders", "users.renamed"));
+        state.bindings.push(binding("unrouted", "orders", ""));
+        state
+            .policies
+            .push(FoundPolicy { name: "retry.3s".to_owned(), ..foreign_policy("", POLICY_PRIORITY) });
+        state.exchanges.retain(|it| it.name != "redrive");
+    });
+    insta::assert_snapshot!(done, @r"
+    create direct exchange `redrive`
+    remove the binding of `orders` to exchange `events` for `users.renamed`
+    remove the binding of `orders` to exchange `unrouted`
+    remove policy `retry.3s`, which is no longer ours
+    ");
+}
+
+#[test]
+fn a_binding_with_arguments_is_not_ours_and_is_replaced() {
+    let done = after(|state| {
+        let found = state.bindings.iter_mut().find(|it| it.routing_key == "orders.place").expect("applied");
+        found.arguments = object(json!({ "x": 1 }));
+        found.properties_key = "orders.place~abc".to_owned();
+    });
+    insta::assert_snapshot!(done, @r"
+    bind `orders` to exchange `commands` for `orders.place`
+    remove the binding of `orders` to exchange `commands` for `orders.place`
+    ");
+}
+
+#[test]
+fn foreign_things_are_left_alone() {
+    let done = after(|state| {
+        state.exchanges.push(exchange("audit", "fanout"));
+        state.queues.push(queue("audit", "classic"));
+        // To a foreign queue, from a foreign exchange, and from exchange to exchange.
+        state.bindings.push(binding("events", "audit", "#"));
+        state.bindings.push(binding("audit", "orders", ""));
+        state.bindings.push(binding("amq.topic", "orders", "#"));
+        let mut between = binding("events", "audit", "#");
+        between.destination_type = "exchange".to_owned();
+        state.bindings.push(between);
+        let mut to_our_exchange = binding("events", "unrouted", "#");
+        to_our_exchange.destination_type = "exchange".to_owned();
+        state.bindings.push(to_our_exchange);
+        // One has a name like ours, but not our priority; one the reverse.
+        state.policies.push(foreign_policy("retry.mine", 3));
+        state.policies.push(foreign_policy("audit", POLICY_PRIORITY));
+    });
+    assert_eq!(done, "");
+}
+
+#[test]
+fn what_no_step_can_change_is_in_the_way_and_says_what_to_do() {
+    let done = after(|state| {
+        *queue_of(state, "orders") = queue("orders", "classic");
+        queue_of(state, "users").arguments.insert("x-message-ttl".to_owned(), json!(5));
+        exchange_of(state, "events").kind = "fanout".to_owned();
+        let commands = exchange_of(state, "commands");
+        commands.durable = false;
+        commands.arguments.insert("alternate-exchange".to_owned(), json!("elsewhere"));
+    });
+    insta::assert_snapshot!(done, @r"
+    in the way: exchange `commands` is a transient topic exchange with alternate-exchange and must be a durable topic exchange, and an exchange can't be changed: stop whoever publishes to it, remove it in the console, and apply again
+    in the way: exchange `events` is a durable fanout exchange and must be a durable topic exchange, and an exchange can't be changed: stop whoever publishes to it, remove it in the console, and apply again
+    in the way: queue `users` was declared with x-message-ttl, which win over policies and can't be changed: let it run empty, remove it with `rabbitmqctl delete_queue users`, and apply again
+    in the way: queue `orders` is a classic queue and must be a quorum queue, and a queue's type can't be changed: let it run empty, remove it with `rabbitmqctl delete_queue orders`, and apply again
+    ");
+}
+
+#[test]
+fn a_broker_that_lacks_what_we_rest_on_is_refused() {
+    let done = after(|state| {
+        state.version = "3.9.29".to_owned();
+        state.feature_flags.insert("quorum_queue".to_owned(), false);
+        state.feature_flags.insert("stream_queue".to_owned(), false);
+    });
+    insta::assert_snapshot!(done, @r"
+    in the way: the broker is RabbitMQ 3.9.29; 3.10 is the first that can retry without losing messages: upgrade it
+    in the way: the broker has no quorum queues: turn them on with `rabbitmqctl enable_feature_flag quorum_queue`
+    warning: feature flag `stream_queue` is off, so a message may be lost on its way to a retry or a dead-letter queue: turn it on with `rabbitmqctl enable_feature_flag stream_queue`
+    ");
+    for version in ["3.10.0", "3.13.7", "4.0.5", "4.3.6", "10.0.0-rc.1", "master"] {
+        assert_eq!(after(|state| state.version = version.to_owned()), "", "{version}");
+    }
+}
+
+#[test]
+fn somebody_elses_policy_that_wins_is_told() {
+    let done = after(|state| {
+        state.policies.push(foreign_policy("everything", POLICY_PRIORITY));
+        state.policies.push(foreign_policy("catch-all", 0));
+        queue_of(state, "orders").policy = Some("everything".to_owned());
+        exchange_of(state, "events").policy = Some("everything".to_owned());
+        // Applies until ours is there; ours wins.
+        queue_of(state, "users").policy = Some("catch-all".to_owned());
+        queue_of(state, "auth").policy = Some("work.auth".to_owned());
+        queue_of(state, "auth").operator_policy = Some("limits".to_owned());
+        queue_of(state, "payments").operator_policy = Some(String::new());
+    });
+    insta::assert_snapshot!(done, @r"
+    warning: policy `everything` with priority 100 applies to exchange `events`, and since only one policy applies, ours with priority 100 does not: narrow its pattern or lower its priority
+    warning: operator policy `limits` also applies to queue `auth`: check that it sets no TTL, length or expiry, because its lower values win and messages would be lost
+    warning: policy `everything` with priority 100 applies to queue `orders`, and since only one policy applies, ours with priority 100 does not: narrow its pattern or lower its priority
+    ");
+}
+
+#[test]
+fn every_policy_has_a_name_of_ours_and_each_queue_exactly_one_policy() {
+    let wanted = topology(1.0);
+    for policy in &wanted.policies {
+        assert!(Policy::is_our_name(&policy.name), "{}", policy.name);
+    }
+    for queue in &wanted.queues {
+        let matching =
+            wanted.policies.iter().filter(|it| it.apply_to == ApplyTo::Queues && matches(it, queue));
+        assert_eq!(matching.count(), 1, "{queue}");
+    }
+}
+
+/// Enough of regular expressions for our own patterns.
+fn matches(policy: &Policy, name: &str) -> bool {
+    let pattern = policy.pattern.trim_start_matches('^').trim_end_matches('$').replace(r"\.", ".");
+    let alternatives = pattern.trim_start_matches('(').trim_end_matches(')').split('|');
+    alternatives.into_iter().any(|it| match it.strip_prefix(".+") {
+        Some(end) => name.ends_with(end) && name.len() > end.len(),
+        None => it == name,
+    })
+}
+
+#[test]
+fn an_amqp_urls_path_names_the_vhost() {
+    let vhost = |text: &str| vhost_of(&Url::parse(text).expect("a URL"));
+    assert_eq!(vhost("amqp://host"), "/");
+    assert_eq!(vhost("amqp://host/"), "/");
+    assert_eq!(vhost("amqp://host/%2f"), "/");
+    assert_eq!(vhost("amqp://host/%2F?heartbeat=5"), "/");
+    assert_eq!(vhost("amqp://host/shop%20floor%2F%C3%A4"), "shop floor/ä");
+    assert_eq!(vhost("amqp://host//x"), "/x");
+}
+
+fn management(vhost: &str) -> Management {
+    let url = Url::parse("http://jo:p%40ss@rabbit:15672/prefix/?x=1").expect("a URL");
+    Management::new(&url, vhost).expect("a client")
+}
+
+#[test]
+fn names_are_encoded_in_paths() {
+    let path = management("/").path("bindings", &["e", "a b", "q", "x/y?", "a+b%2F~e_"]);
+    assert_eq!(path, "/api/bindings/%2F/e/a%20b/q/x%2Fy%3F/a%2Bb%252F~e_");
+    assert_eq!(management("ä").path("queues", &["retry.1s"]), "/api/queues/%C3%A4/retry.1s");
+}
+
+#[test]
+fn a_management_client_never_shows_its_password() {
+    assert_eq!(format!("{:?}", management("v")), "Management(http://rabbit:15672/prefix as jo, vhost v)");
+}
+
+#[test]
+fn refusals_are_told_apart() {
+    let refusal = |status: u16, body: &str| {
+        let status = StatusCode::from_u16(status).expect("a status");
+        management("shop").refusal(status, body.as_bytes(), "/api/queues/shop", "list queues").to_string()
+    };
+    insta::assert_snapshot!(
+        [
+            refusal(401, r#"{"error":"not_authorized","reason":"Login failed"}"#),
+            refusal(401, r#"{"error":"not_authorised","reason":"Not policymaker"}"#),
+            refusal(403, r#"{"error":"forbidden","reason":"no"}"#),
+            refusal(400, r#"{"error":"bad_request","reason":"inequivalent arg\n"}"#),
+            refusal(400, r#"{"error":"bad_request","reason":{"a":1}}"#),
+            refusal(503, r#"{"error":"internal","reason":"starting"}"#),
+            refusal(502, "<html>"),
+            refusal(403, "<html>"),
+            refusal(302, ""),
+        ]
+        .join("\n"), @r#"
+    http://rabbit:15672/prefix refuses user `jo` with this password (Login failed). Check both in AMQP_MANAGEMENT_URL
+    User `jo` may not list queues in vhost `shop` (Not policymaker). Setting up the broker needs the tag `policymaker` (`rabbitmqctl set_user_tags jo policymaker`) and the permission to configure (`rabbitmqctl set_permissions -p shop jo '.*' '.*' '.*'`)
+    User `jo` may not list queues in vhost `shop` (no). Setting up the broker needs the tag `policymaker` (`rabbitmqctl set_user_tags jo policymaker`) and the permission to configure (`rabbitmqctl set_permissions -p shop jo '.*' '.*' '.*'`)
+    RabbitMQ refuses to list queues: inequivalent arg
+    RabbitMQ refuses to list queues: {"a":1}
+    RabbitMQ failed to list queues (status 503): starting. Look into the broker's log, and ask again
+    RabbitMQ failed to list queues (status 502): it gave no reason. Look into the broker's log, and ask again
+    http://rabbit:15672/prefix/api/queues/shop answers, but not as RabbitMQ's management API does (status 403). Check host, port (usually 15672; 5672 is AMQP) and http or https in AMQP_MANAGEMENT_URL
+    http://rabbit:15672/prefix/api/queues/shop answers, but not as RabbitMQ's management API does (status 302). Check host, port (usually 15672; 5672 is AMQP) and http or https in AMQP_MANAGEMENT_URL
+    "#);
+}
