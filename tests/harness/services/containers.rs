@@ -77,6 +77,8 @@ fn rabbitmq_request(password: &str) -> Request {
         .with_env_var("RABBITMQ_DEFAULT_PASS", password)
         // The node's name, and with it its data, hangs on the host's name.
         .with_hostname("rabbitmq")
+        // Erlang walks through every file that it could have open, and some engines allow a billion.
+        .with_ulimit("nofile", 16_384, Some(16_384))
         .with_copy_to("/etc/rabbitmq/conf.d/90-millrace.conf", rabbitmq::SETTINGS.as_bytes().to_vec())
         .with_copy_to("/etc/rabbitmq/advanced.config", rabbitmq::ADVANCED_SETTINGS.as_bytes().to_vec())
         .with_host_config_modifier(|host| publish(host, &[AMQP_PORT, MANAGEMENT_PORT]))

@@ -14,7 +14,7 @@ mod answers;
 mod containers;
 mod given;
 mod install;
-mod ports;
+pub mod ports;
 mod postgres;
 mod private;
 mod programs;

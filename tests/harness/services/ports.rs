@@ -1,4 +1,4 @@
-//! Free ports for private servers.
+//! Free ports, and passwords, for servers that live as long as a run.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -10,7 +10,7 @@ const RANGE: std::ops::Range<u16> = 20_000..32_000;
 
 /// Different ports on which nothing listens now. Two runs may still find the same at the same moment: a server that
 /// finds its port taken is started again on others.
-pub(super) fn free<const N: usize>() -> std::io::Result<[u16; N]> {
+pub fn free<const N: usize>() -> std::io::Result<[u16; N]> {
     let mut held = Vec::with_capacity(N);
     let mut last_error = None;
     for _ in 0..1_000 {
@@ -34,7 +34,7 @@ fn any_in_range() -> u16 {
 }
 
 /// A password for servers that live for minutes and listen on loopback only.
-pub(super) fn password() -> String {
+pub fn password() -> String {
     format!("{:016x}", random())
 }
 

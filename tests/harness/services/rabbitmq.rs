@@ -93,7 +93,7 @@ pub(super) fn start(programs: &Programs, directory: &Path, watchdog: &Watchdog) 
     command.current_dir(directory).stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
     Ok(Node {
         server: watchdog.spawn(&mut command)?,
-        epmd: epmd,
+        epmd,
         directory: directory.to_owned(),
         amqp_url: format!("amqp://{USER}:{password}@127.0.0.1:{amqp_port}/%2f"),
         management_url: format!("http://{USER}:{password}@127.0.0.1:{management_port}"),

@@ -1,0 +1,90 @@
+//! Calling cargo, and finding what it built.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::trouble::Trouble;
+
+/// Where the repository begins: the folder above this crate.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
+}
+
+/// `cargo`, the same that runs us, at the repository's root.
+pub fn cargo(arguments: &[&str]) -> Command {
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+    let mut command = Command::new(program);
+    // Queries are checked against the committed description; a DATABASE_URL meant for running must not change that.
+    command.args(arguments).current_dir(root()).env("SQLX_OFFLINE", "true");
+    // These were set for building us and would make cargo build everything else anew.
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("CARGO_PKG_") {
+            command.env_remove(name);
+        }
+    }
+    command.env_remove("CARGO_MANIFEST_DIR").env_remove("CARGO_MANIFEST_PATH");
+    command
+}
+
+/// `target/` of the repository, even where cargo builds elsewhere: logs and addresses are looked for here.
+pub fn folder_of_runs() -> Result<PathBuf, Trouble> {
+    let folder = root().join("target");
+    std::fs::create_dir_all(&folder).map_err(Trouble::file(&folder))?;
+    Ok(folder)
+}
+
+/// Where cargo builds, which may have been moved: we were built into it too, as `<target>/<profile>/xtask`.
+fn target() -> PathBuf {
+    let own = std::env::current_exe().ok();
+    own.as_deref()
+        .and_then(|program| program.parent()?.parent())
+        .map_or_else(|| root().join("target"), Path::to_owned)
+}
+
+/// Builds all programs of Millrace and returns the folder they are in.
+pub fn build_programs(release: bool) -> Result<PathBuf, Trouble> {
+    build(&["producer-api", "millrace-workers", "millrace-ops"], release)
+}
+
+/// Builds the programs of these packages and returns the folder they are in.
+pub fn build(packages: &[&str], release: bool) -> Result<PathBuf, Trouble> {
+    let mut build = cargo(&["build", "--quiet", "--locked", "--bins"]);
+    for package in packages {
+        build.args(["--package", package]);
+    }
+    if release {
+        build.arg("--release");
+    }
+    run(build)?;
+    Ok(target().join(if release { "release" } else { "debug" }))
+}
+
+/// Runs a command to its end with its output shown.
+pub fn run(mut command: Command) -> Result<(), Trouble> {
+    let line = line_of(&command);
+    let status = command.status().map_err(|source| Trouble::NotStarted { command: line.clone(), source })?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(Trouble::Failed { command: line, status, said: String::new() })
+}
+
+/// Runs a command to its end and shows its output only if it fails.
+pub fn run_quietly(mut command: Command) -> Result<String, Trouble> {
+    let line = line_of(&command);
+    let output = command.output().map_err(|source| Trouble::NotStarted { command: line.clone(), source })?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    if output.status.success() {
+        return Ok(text(&output.stdout));
+    }
+    let said = format!(":\n{}{}", text(&output.stdout), text(&output.stderr));
+    Err(Trouble::Failed { command: line, status: output.status, said })
+}
+
+/// The command as a person would type it, without its folder.
+fn line_of(command: &Command) -> String {
+    let program =
+        Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    command.get_args().fold(program, |line, argument| format!("{line} {}", argument.to_string_lossy()))
+}

@@ -1,0 +1,210 @@
+//! The account: whether every job, every order, every queue and every cent ended where it had to.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::load::Load;
+use super::settle::{self, Unsettled};
+use super::story::Story;
+use crate::http;
+use crate::place::Place;
+use crate::trouble::Trouble;
+
+/// Where the one unreadable message has to be in the end.
+const DEAD_QUEUE: &str = "orders.dead";
+/// RabbitMQ counts its queues every five seconds, unless it is told to do so more often.
+const COUNT_DEADLINE: Duration = Duration::from_secs(15);
+const COUNT_PAUSE: Duration = Duration::from_millis(300);
+const PROBLEMS_SHOWN: usize = 20;
+
+/// All that did not end as it had to.
+#[derive(Debug, Default)]
+pub struct Account {
+    pub problems: Vec<String>,
+    orders: usize,
+}
+
+#[derive(Debug, Deserialize)]
+struct Queue {
+    name: String,
+    #[serde(default)]
+    messages: u64,
+}
+
+impl Account {
+    pub fn verdict(&self) -> String {
+        if self.problems.is_empty() {
+            return format!(
+                "all is well: {} orders, none lost, every flow settled, every cent accounted for",
+                self.orders
+            );
+        }
+        let mut text = format!("NOT all is well, {} problem(s):\n", self.problems.len());
+        for problem in self.problems.iter().take(PROBLEMS_SHOWN) {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "  {problem}");
+        }
+        if self.problems.len() > PROBLEMS_SHOWN {
+            let _ = writeln!(text, "  … and {} more", self.problems.len() - PROBLEMS_SHOWN);
+        }
+        text + "the logs are in target/demo/"
+    }
+
+    pub fn unsettled(&mut self, unsettled: &[Unsettled]) {
+        self.problems.extend(
+            unsettled.iter().map(|Unsettled { job, view }| format!("job {job}: {}", settle::in_words(view))),
+        );
+    }
+
+    /// All queues must be empty, but for the one dead letter, which must say why it is there.
+    pub async fn queues(&mut self, place: &Place) -> Result<String, Trouble> {
+        let queues = counted(place).await?;
+        let mut text = String::from("Queues:");
+        for Queue { name, messages } in &queues {
+            let _ = write!(text, "  {name} {messages}");
+        }
+        for Queue { name, messages } in &queues {
+            if *messages != expected_in(name) {
+                self.problems.push(format!(
+                    "queue {name} holds {messages} message(s) instead of {}",
+                    expected_in(name)
+                ));
+            }
+        }
+        match dead_letters_reason(place).await? {
+            Some(reason) => _ = write!(text, "\n  {DEAD_QUEUE}: \"{reason}\""),
+            None => self.problems.push(format!("the message in {DEAD_QUEUE} does not say why it is there")),
+        }
+        Ok(text + "\n")
+    }
+
+    /// Each order must be in the state in which its story ends.
+    pub async fn orders(&mut self, place: &Place, load: &Load) -> Result<String, Trouble> {
+        let mut database = place.database().await?;
+        let rows: Vec<(Uuid, String, String)> =
+            sqlx::query_as("SELECT order_id, status, payment FROM orders.orders")
+                .fetch_all(&mut database)
+                .await
+                .map_err(Trouble::database("reading the orders"))?;
+        let found: HashMap<Uuid, (&str, &str)> = rows
+            .iter()
+            .map(|(order, status, payment)| (*order, (status.as_str(), payment.as_str())))
+            .collect();
+        let mut as_expected: HashMap<Story, usize> = HashMap::new();
+        for (order, story) in &load.placed {
+            match found.get(order) {
+                Some(state) if *state == story.ends_as() => *as_expected.entry(*story).or_default() += 1,
+                Some((status, payment)) => self.problems.push(format!(
+                    "job {order}: its order is {status} and {payment}, but was to be {}",
+                    story.in_words()
+                )),
+                None => self
+                    .problems
+                    .push(format!("job {order}: there is no such order; it was to be {}", story.in_words())),
+            }
+        }
+        if found.len() != load.placed.len() {
+            self.problems.push(format!(
+                "{} orders were placed, but there are {}",
+                load.placed.len(),
+                found.len()
+            ));
+        }
+        self.orders = load.placed.len();
+        let mut text = format!("Orders: {} placed", load.placed.len());
+        for story in Story::ALL {
+            let _ = write!(
+                text,
+                "; {} {}",
+                as_expected.get(&story).copied().unwrap_or_default(),
+                story.in_words()
+            );
+        }
+        Ok(text)
+    }
+
+    /// Captured minus refunded must be what the paid and not refunded orders come to, in each currency.
+    pub async fn money(&mut self, place: &Place) -> Result<String, Trouble> {
+        const SUMS: &str = "
+            SELECT currency, captured, refunded, coalesce(owed, 0)
+            FROM (SELECT currency,
+                         coalesce(sum(amount_minor) FILTER (WHERE status IN ('captured', 'refunded')), 0)::bigint AS captured,
+                         coalesce(sum(amount_minor) FILTER (WHERE status = 'refunded'), 0)::bigint AS refunded
+                  FROM payments.payments GROUP BY currency) AS taken
+            FULL JOIN (SELECT currency, sum(total_minor)::bigint AS owed
+                       FROM orders.orders WHERE payment = 'paid' GROUP BY currency) AS paid USING (currency)
+            ORDER BY currency";
+        let mut database = place.database().await?;
+        let sums: Vec<(String, Option<i64>, Option<i64>, i64)> = sqlx::query_as(SUMS)
+            .fetch_all(&mut database)
+            .await
+            .map_err(Trouble::database("adding up the money"))?;
+        let mut text = String::from("Money:");
+        for (currency, captured, refunded, owed) in &sums {
+            let (captured, refunded) = (captured.unwrap_or_default(), refunded.unwrap_or_default());
+            let agree = captured - refunded == *owed;
+            let sign = if agree { '=' } else { '≠' };
+            let _ = write!(
+                text,
+                "  {currency} {} captured − {} refunded {sign} {} of orders paid and not refunded",
+                amount(captured),
+                amount(refunded),
+                amount(*owed),
+            );
+            if !agree {
+                self.problems.push(format!(
+                    "{currency}: captured − refunded is {}, but paid orders come to {}",
+                    amount(captured - refunded),
+                    amount(*owed)
+                ));
+            }
+        }
+        if sums.is_empty() {
+            self.problems.push("no money was captured at all".to_owned());
+        }
+        Ok(text)
+    }
+}
+
+fn amount(minor: i64) -> String {
+    let sign = if minor < 0 { "-" } else { "" };
+    format!("{sign}{}.{:02}", minor.unsigned_abs() / 100, minor.unsigned_abs() % 100)
+}
+
+fn expected_in(queue: &str) -> u64 {
+    u64::from(queue == DEAD_QUEUE)
+}
+
+/// The queues and how much is in them, once that is as expected or has been waited for long enough.
+async fn counted(place: &Place) -> Result<Vec<Queue>, Trouble> {
+    let url = place.management_api(&format!("queues/{}?columns=name,messages", place.vhost()?));
+    let what = "listing the queues";
+    let until = Instant::now() + COUNT_DEADLINE;
+    loop {
+        let sent = http::client()?.get(&url).send().await.map_err(http::failed(what))?;
+        let mut queues: Vec<Queue> =
+            http::good(what, sent).await?.json().await.map_err(http::failed(what))?;
+        queues.sort_by(|a, b| a.name.cmp(&b.name));
+        let as_expected = queues.iter().all(|queue| queue.messages == expected_in(&queue.name));
+        if as_expected || Instant::now() > until {
+            return Ok(queues);
+        }
+        tokio::time::sleep(COUNT_PAUSE).await;
+    }
+}
+
+/// What an operator reads who opens the dead letter in the console.
+async fn dead_letters_reason(place: &Place) -> Result<Option<String>, Trouble> {
+    let url = place.management_api(&format!("queues/{}/{DEAD_QUEUE}/get", place.vhost()?));
+    let what = "looking into the dead-letter queue";
+    let look = json!({"count": 1, "ackmode": "ack_requeue_true", "encoding": "auto"});
+    let sent = http::client()?.post(url).json(&look).send().await.map_err(http::failed(what))?;
+    let messages: Vec<Value> = http::good(what, sent).await?.json().await.map_err(http::failed(what))?;
+    let reason = messages.first().and_then(|message| message.pointer("/properties/headers/failure-reason"));
+    Ok(reason.and_then(Value::as_str).map(str::to_owned))
+}

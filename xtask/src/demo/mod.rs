@@ -1,0 +1,85 @@
+//! `cargo xtask demo`: a thousand orders through four domains, watched from outside, and an account of every one.
+
+mod account;
+mod load;
+mod picture;
+mod settle;
+mod story;
+
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use millrace_harness::services::Services;
+
+use crate::cargo;
+use crate::place::Place;
+use crate::process::Log;
+use crate::signals::asked_to_stop;
+use crate::stack::{DoorSettings, Stack};
+use crate::trouble::Trouble;
+
+use account::Account;
+use story::Orders;
+
+/// Show Millrace at work: real orders through RabbitMQ, four workers and PostgreSQL, and what became of each.
+///
+/// Exits 0 when every order ended as it had to and the sums of money agree, 1 when anything was lost, is unsettled or
+/// ended otherwise; it then says which job. Logs are in target/demo/. Nothing stays behind.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// How many orders to place (20 to 100000)
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(20..=100_000))]
+    orders: u32,
+    /// How long to wait for the last flow to settle, in seconds
+    #[arg(long, default_value_t = 60, value_name = "SECONDS")]
+    settle_deadline_s: u64,
+    /// Build with optimizations
+    #[arg(long)]
+    release: bool,
+}
+
+pub async fn run(options: Options) -> Result<ExitCode, Trouble> {
+    let started = Instant::now();
+    println!("demo: building the programs");
+    let programs = cargo::build_programs(options.release)?;
+    let services = Services::find_or_start()?;
+    let place = Place::own(&services, "demo").await?;
+    let outcome = tokio::select! {
+        outcome = show(&options, &programs, &place) => outcome,
+        () = asked_to_stop() => Err(Trouble::Interrupted),
+    };
+    place.remove().await?;
+    let account = outcome?;
+    println!("\ndemo: {} ({:.1} s in all)", account.verdict(), started.elapsed().as_secs_f64());
+    Ok(if account.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn show(options: &Options, programs: &Path, place: &Place) -> Result<Account, Trouble> {
+    let logs = cargo::folder_of_runs()?.join("demo");
+    if logs.exists() {
+        fs::remove_dir_all(&logs).map_err(Trouble::file(&logs))?;
+    }
+    fs::create_dir_all(&logs).map_err(Trouble::file(&logs))?;
+    println!("demo: starting the door and four workers (logs in {})", logs.display());
+    let stack = Stack::start(programs, place, DoorSettings::new()?, Log::Files(logs)).await?;
+
+    let orders = Orders::new(options.orders);
+    let load = load::place(&stack.door, place, &orders).await?;
+    let deadline = Duration::from_secs(options.settle_deadline_s);
+    let unsettled = settle::wait(&stack.door, &load.jobs, deadline).await?;
+
+    let mut account = Account::default();
+    account.unsettled(&unsettled);
+    println!("\n{}", picture::trail(&stack.door, &load).await?);
+    println!("{}", picture::outcomes(place).await?);
+    println!("{}", account.queues(place).await?);
+    println!("{}", account.orders(place, &load).await?);
+    println!("{}", account.money(place).await?);
+    for name in tokio::task::block_in_place(|| stack.stop()) {
+        account.problems.push(format!("{name} did not stop within its deadline and had to be killed"));
+    }
+    Ok(account)
+}

@@ -1,0 +1,103 @@
+//! Which crates may stand on which: the arrows of the architecture, as far as the dependency tree shows them.
+
+use std::collections::BTreeSet;
+
+use super::Outcome;
+use crate::cargo::{cargo, run_quietly};
+use crate::trouble::Trouble;
+
+/// A crate, and what must not be below it.
+struct Rule {
+    package: &'static str,
+    without: &'static [&'static str],
+    because: &'static str,
+}
+
+const RULES: [Rule; 6] = [
+    Rule {
+        package: "millrace-contracts",
+        without: &[
+            "tokio",
+            "lapin",
+            "sqlx",
+            "axum",
+            "reqwest",
+            "millrace-broker",
+            "millrace-service",
+            "millrace-workers",
+            "producer-api",
+        ],
+        because: "the words know no input and output, and nobody who speaks them",
+    },
+    Rule {
+        package: "millrace-broker",
+        without: &["sqlx", "axum", "millrace-service", "millrace-workers", "producer-api", "millrace-ops"],
+        because: "the wire knows contracts and RabbitMQ, and nothing else of ours",
+    },
+    Rule {
+        package: "millrace-service",
+        without: &[
+            "lapin",
+            "sqlx",
+            "millrace-contracts",
+            "millrace-broker",
+            "millrace-workers",
+            "producer-api",
+            "millrace-ops",
+        ],
+        because: "what every process shares knows neither broker, database nor business",
+    },
+    Rule {
+        package: "producer-api",
+        without: &["millrace-workers", "millrace-ops", "backoff"],
+        because: "the door has no business rules; it speaks with workers through the broker only",
+    },
+    Rule {
+        package: "millrace-workers",
+        without: &["producer-api", "millrace-ops"],
+        because: "workers know neither the door nor the operator's toolbox",
+    },
+    Rule {
+        package: "millrace-ops",
+        without: &["millrace-workers", "producer-api"],
+        because: "the toolbox looks from outside, at the broker and the ledger",
+    },
+];
+
+/// One implementation of TLS in every binary, and none that needs a C compiler's cooperation.
+const NOWHERE: [&str; 4] = ["aws-lc-rs", "aws-lc-sys", "openssl-sys", "native-tls"];
+
+pub fn check() -> Result<Outcome, Trouble> {
+    let mut violations = Vec::new();
+    for Rule { package, without, because } in RULES {
+        let below = dependencies(&["--package", package])?;
+        violations.extend(
+            without
+                .iter()
+                .filter(|name| below.contains(**name))
+                .map(|name| format!("{package} depends on {name}, but {because}")),
+        );
+    }
+    let everywhere = dependencies(&["--workspace"])?;
+    violations.extend(
+        NOWHERE
+            .iter()
+            .filter(|name| everywhere.contains(**name))
+            .map(|name| format!("{name} is in the tree, but TLS is rustls with ring everywhere")),
+    );
+    for violation in &violations {
+        println!("{violation}; `cargo tree --invert` shows the way");
+    }
+    Ok(match violations.len() {
+        0 => Outcome::Passed,
+        count => Outcome::Failed(format!("{count} arrow(s) in the wrong direction")),
+    })
+}
+
+/// The names of everything that is compiled into these packages, theirs included.
+fn dependencies(of: &[&str]) -> Result<BTreeSet<String>, Trouble> {
+    let mut tree = cargo(&["tree", "--locked", "--edges", "normal", "--prefix", "none", "--format", "{p}"]);
+    tree.args(of);
+    let text = run_quietly(tree)?;
+    Ok(text.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect())
+}

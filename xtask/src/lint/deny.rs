@@ -1,0 +1,23 @@
+//! Dependencies: licences, sources, duplicates and known vulnerabilities, by cargo-deny.
+
+use super::Outcome;
+use crate::cargo::{cargo, run, run_quietly};
+use crate::trouble::Trouble;
+
+pub fn check() -> Result<Outcome, Trouble> {
+    if run_quietly(cargo(&["deny", "--version"])).is_err() {
+        println!("cargo-deny is not installed; installing it (once, some minutes)");
+        run(cargo(&["install", "cargo-deny", "--locked", "--quiet"]))?;
+    }
+    run(cargo(&["deny", "check", "--hide-inclusion-graph", "bans", "licenses", "sources"]))?;
+    // The database of vulnerabilities is elsewhere, and not every place can reach it.
+    if let Err(trouble) = run_quietly(cargo(&["deny", "fetch", "db"])) {
+        let text = trouble.to_string();
+        let reason = text.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default().trim();
+        return Ok(Outcome::Undone(format!(
+            "known vulnerabilities: their database cannot be fetched ({reason})"
+        )));
+    }
+    run(cargo(&["deny", "check", "--hide-inclusion-graph", "--disable-fetch", "advisories"]))?;
+    Ok(Outcome::Passed)
+}

@@ -1,0 +1,152 @@
+//! `cargo xtask sqlx`: the description of every SQL query (`.sqlx/`), by which a build checks them without a database.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::SystemTime;
+
+use clap::Args;
+use millrace_harness::services::Services;
+use serde_json::Value;
+
+use crate::cargo::{self, root};
+use crate::place::Place;
+use crate::trouble::Trouble;
+
+/// Describe all SQL queries anew in .sqlx/, from a database with all migrations. To be run after a query or a
+/// migration was changed; what it writes is committed.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Change nothing; exit 1 if the committed description is not the current one
+    #[arg(long)]
+    check: bool,
+}
+
+pub async fn run(options: Options) -> Result<ExitCode, Trouble> {
+    let differing = differences().await?;
+    if options.check {
+        return Ok(if differing.is_empty() { ExitCode::SUCCESS } else { explain(&differing) });
+    }
+    let committed = committed();
+    fs::create_dir_all(&committed).map_err(Trouble::file(&committed))?;
+    for name in read(&committed)?.into_keys() {
+        fs::remove_file(committed.join(&name)).map_err(Trouble::file(name))?;
+    }
+    let current = read(&fresh())?;
+    for name in current.keys() {
+        fs::copy(fresh().join(name), committed.join(name)).map_err(Trouble::file(name))?;
+    }
+    println!("sqlx: {} queries described in .sqlx, {} changed", current.len(), differing.len());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says which queries are meant.
+pub fn explain(differing: &[String]) -> ExitCode {
+    println!("sqlx: .sqlx is not current; run `cargo xtask sqlx` and commit what it writes:");
+    for query in differing {
+        println!("  {query}");
+    }
+    ExitCode::FAILURE
+}
+
+/// Describes all queries into a folder of its own, and returns those that are described otherwise in `.sqlx`.
+pub async fn differences() -> Result<Vec<String>, Trouble> {
+    describe().await?;
+    let (committed, current) = (read(&committed())?, read(&fresh())?);
+    let names = committed.keys().chain(current.keys().filter(|name| !committed.contains_key(*name)));
+    let differing = names.filter(|name| committed.get(*name) != current.get(*name));
+    let first_line = |name: &String| {
+        let query = current.get(name).or_else(|| committed.get(name)).and_then(|data| data["query"].as_str());
+        let text: String = query.unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
+        let state = match (committed.contains_key(name), current.contains_key(name)) {
+            (true, false) => "no longer used",
+            (false, true) => "not yet described",
+            _ => "described otherwise",
+        };
+        format!("{state}: {}", text.chars().take(100).collect::<String>())
+    };
+    Ok(differing.map(first_line).collect())
+}
+
+async fn describe() -> Result<(), Trouble> {
+    let programs = cargo::build(&["millrace-ops"], false)?;
+    let services = Services::find_or_start()?;
+    let place = Place::own(&services, "sqlx").await?;
+    let outcome = describe_in(&place, &programs);
+    place.remove().await?;
+    outcome
+}
+
+fn describe_in(place: &Place, programs: &Path) -> Result<(), Trouble> {
+    let mut migrate = Command::new(programs.join("ops"));
+    migrate.arg("migrate").env("DATABASE_URL", &place.database_url);
+    cargo::run_quietly(migrate)?;
+
+    let fresh = fresh();
+    if fresh.exists() {
+        fs::remove_dir_all(&fresh).map_err(Trouble::file(&fresh))?;
+    }
+    fs::create_dir_all(&fresh).map_err(Trouble::file(&fresh))?;
+    // Queries are described while they are compiled, so that has to happen anew.
+    for source in sources_with_queries(root())? {
+        let touched =
+            File::options().append(true).open(&source).and_then(|file| file.set_modified(SystemTime::now()));
+        touched.map_err(Trouble::file(source))?;
+    }
+    let mut check = cargo::cargo(&["check", "--quiet", "--locked", "--workspace", "--lib"]);
+    check
+        .env("SQLX_OFFLINE", "false")
+        .env("SQLX_OFFLINE_DIR", &fresh)
+        .env("DATABASE_URL", &place.database_url);
+    cargo::run(check)
+}
+
+fn committed() -> PathBuf {
+    root().join(".sqlx")
+}
+
+fn fresh() -> PathBuf {
+    root().join("target/sqlx-data")
+}
+
+fn read(folder: &Path) -> Result<BTreeMap<String, Value>, Trouble> {
+    let mut queries = BTreeMap::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with("query-") {
+            let bytes = fs::read(entry.path()).map_err(Trouble::file(entry.path()))?;
+            queries.insert(name, serde_json::from_slice(&bytes).unwrap_or_default());
+        }
+    }
+    Ok(queries)
+}
+
+/// The `src` folders of the crates beside us, as far as they call sqlx's checking macros.
+fn sources_with_queries(root: &Path) -> Result<Vec<PathBuf>, Trouble> {
+    let mut found = Vec::new();
+    for package in fs::read_dir(root).map_err(Trouble::file(root))?.flatten() {
+        if package.path().join("Cargo.toml").is_file() {
+            search(&package.path().join("src"), &mut found)?;
+        }
+    }
+    Ok(found)
+}
+
+fn search(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), Trouble> {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            search(&path, found)?;
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).map_err(Trouble::file(&path))?;
+            if ["query_file", "query!(", "query_as!(", "query_scalar!("]
+                .iter()
+                .any(|call| text.contains(call))
+            {
+                found.push(path);
+            }
+        }
+    }
+    Ok(())
+}
