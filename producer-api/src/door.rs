@@ -110,7 +110,8 @@ impl Door {
     }
 }
 
-fn routes(
+/// The router over parts that are given.
+pub(crate) fn routes(
     settings: &DoorSettings,
     publisher: Publisher,
     ledger: Ledger,

@@ -1,6 +1,8 @@
 //! Routes, and what surrounds every request: correlation id, log span, metrics, panics, problems, security headers.
 
 mod correlation;
+#[cfg(test)]
+mod tests;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;

@@ -4,6 +4,9 @@ pub(crate) mod post;
 pub(crate) mod trail;
 pub(crate) mod view;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -122,7 +122,7 @@ fn envelope(command: &Entry, job_id: JobId, client_id: ClientId, body: &[u8], tr
 }
 
 /// The caller's trace, or the beginning of a new one.
-fn trace(headers: &HeaderMap) -> Trace {
+pub(super) fn trace(headers: &HeaderMap) -> Trace {
     let mut parents = headers.get_all("traceparent").iter().filter_map(|value| value.to_str().ok());
     // W3C Trace Context §3.2: more than one is as good as none. Several tracestates are one list (§3.3.1).
     let (parent, more) = (parents.next(), parents.next());

@@ -1,0 +1,119 @@
+//! Tests of what is answered about a job, as JSON, and of the trace that a job carries on.
+
+use axum::http::{HeaderMap, HeaderValue};
+use millrace_contracts::{JobId, MessageId};
+use serde_json::json;
+use time::macros::datetime;
+use uuid::Uuid;
+
+use super::post::trace;
+use super::trail::Trail;
+use super::view::View;
+use crate::flow::{Emitted, Row, Status};
+
+/// Minted on 2025-07-13 at 23:37:55.360 UTC, as its first 48 bits say.
+const JOB: JobId = JobId(Uuid::from_u128(0x0198_0626_fda0_7000_8000_0000_0000_0001));
+
+fn placed() -> MessageId {
+    JOB.first_message().derive(0)
+}
+
+fn place(status: Status) -> Row {
+    Row {
+        handler: "orders".to_owned(),
+        message_id: JOB.first_message(),
+        causation_id: JOB.first_message(),
+        message_type: "orders.place".to_owned(),
+        status,
+        attempts: 2,
+        result: Some(json!({"order_id": JOB})),
+        problem: None,
+        emitted: vec![Emitted { id: placed(), message_type: "orders.placed".to_owned() }],
+        received_at: datetime!(2025-07-13 23:38:01 UTC),
+        handled_at: datetime!(2025-07-13 23:38:02 UTC),
+    }
+}
+
+#[test]
+fn an_untouched_job_is_accepted() {
+    let view = serde_json::to_value(View::of(JOB, &[])).expect("plain data");
+    assert_eq!(
+        view,
+        json!({
+            "job_id": JOB, "command": null, "status": "accepted", "attempts": 0, "result": null, "problem": null,
+            "accepted_at": "2025-07-13T23:37:55.36Z", "handled_at": null,
+            "flow": {"state": "running", "handled": 0, "pending": 1, "dead": 0},
+        })
+    );
+}
+
+#[test]
+fn a_handled_job_tells_its_result_and_the_rest_of_its_flow() {
+    let view = serde_json::to_value(View::of(JOB, &[place(Status::Succeeded)])).expect("plain data");
+    assert_eq!(
+        view,
+        json!({
+            "job_id": JOB, "command": "orders.place", "status": "succeeded", "attempts": 2,
+            "result": {"order_id": JOB}, "problem": null,
+            "accepted_at": "2025-07-13T23:37:55.36Z", "handled_at": "2025-07-13T23:38:02Z",
+            "flow": {"state": "running", "handled": 1, "pending": 1, "dead": 0},
+        })
+    );
+    let retrying = serde_json::to_value(View::of(JOB, &[place(Status::Retrying)])).expect("plain data");
+    assert_eq!((&retrying["status"], &retrying["handled_at"]), (&json!("retrying"), &json!(null)));
+}
+
+#[test]
+fn a_trail_lists_what_was_handled_and_what_is_on_its_way() {
+    let trail = serde_json::to_value(Trail::of(JOB, &[place(Status::Succeeded)])).expect("plain data");
+    assert_eq!(
+        trail,
+        json!({
+            "job_id": JOB,
+            "messages": [
+                {
+                    "message_id": JOB, "type": "orders.place", "handler": "orders", "status": "succeeded",
+                    "attempts": 2, "caused_by": null, "received_at": "2025-07-13T23:38:01Z",
+                    "handled_at": "2025-07-13T23:38:02Z", "result": {"order_id": JOB}, "problem": null,
+                },
+                {
+                    "message_id": placed(), "type": "orders.placed", "handler": "payments", "status": "pending",
+                    "attempts": 0, "caused_by": JOB, "received_at": null, "handled_at": null,
+                    "result": null, "problem": null,
+                },
+            ],
+        })
+    );
+}
+
+const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+fn with(headers: &[(&'static str, &'static str)]) -> HeaderMap {
+    headers
+        .iter()
+        .map(|(name, value)| (name.parse().expect("a name"), HeaderValue::from_static(value)))
+        .collect()
+}
+
+#[test]
+fn a_trace_is_carried_on() {
+    let mut headers = with(&[("traceparent", PARENT), ("tracestate", "a=1")]);
+    headers.append("tracestate", HeaderValue::from_static("b=2"));
+    let trace = trace(&headers);
+    assert_eq!(trace.traceparent.as_deref(), Some(PARENT));
+    assert_eq!(trace.tracestate.as_deref(), Some("a=1,b=2"));
+}
+
+#[test]
+fn without_a_trace_a_new_one_begins() {
+    let mut twice = with(&[("traceparent", PARENT)]);
+    twice.append("traceparent", HeaderValue::from_static(PARENT));
+    for headers in [HeaderMap::new(), with(&[("traceparent", "00-zz"), ("tracestate", "a=1")]), twice] {
+        let begun = trace(&headers);
+        let parent = begun.traceparent.expect("a new trace");
+        assert_ne!(parent, PARENT);
+        let accepted = millrace_contracts::Trace::accept(Some(&parent), None);
+        assert_eq!(accepted.traceparent.as_deref(), Some(parent.as_str()), "it is well formed");
+        assert_eq!(begun.tracestate, None);
+    }
+}
