@@ -6,6 +6,7 @@ pub mod domain;
 pub mod effects;
 pub mod store;
 
+pub mod auth;
 pub mod orders;
 pub mod payments;
 pub mod users;

@@ -76,7 +76,7 @@ impl domain::Facts for Facts {
     }
 }
 
-pub fn declare(message: &Message, facts: &mut Facts) {
+pub(super) fn declare(message: &Message, facts: &mut Facts) {
     match message {
         Message::Place { order_id, place } => {
             facts.customers.declare(place.user_id);
@@ -91,7 +91,7 @@ pub fn declare(message: &Message, facts: &mut Facts) {
     }
 }
 
-pub fn decide(facts: &Facts, message: &Message) -> Result<Decision<Change>, No> {
+pub(super) fn decide(facts: &Facts, message: &Message) -> Result<Decision<Change>, No> {
     match message {
         Message::Place { order_id, place: order } => place(facts, *order_id, order),
         Message::Cancel(command) => cancel(facts, command.order_id),

@@ -109,12 +109,12 @@ impl Message {
     }
 }
 
-pub fn declare(message: &Message, facts: &mut Facts) {
+pub(super) fn declare(message: &Message, facts: &mut Facts) {
     facts.payments.declare(message.order_id());
 }
 
 /// A payment that was called off is asked about as well: an answer may have been lost after the money was taken.
-pub fn call(facts: &Facts, message: &Message) -> Option<Call> {
+pub(super) fn call(facts: &Facts, message: &Message) -> Option<Call> {
     let order_id = message.order_id();
     let payment = facts.payments.get(&order_id)?;
     let attempt = |number| Attempt {
@@ -134,7 +134,11 @@ pub fn call(facts: &Facts, message: &Message) -> Option<Call> {
     }
 }
 
-pub fn decide(facts: &Facts, message: &Message, answer: Option<&Answer>) -> Result<Decision<Change>, No> {
+pub(super) fn decide(
+    facts: &Facts,
+    message: &Message,
+    answer: Option<&Answer>,
+) -> Result<Decision<Change>, No> {
     match message {
         Message::OrderPlaced { payment_id, placed } => Ok(open(facts, *payment_id, placed)),
         Message::OrderCancelled(cancelled) => call_off(facts, cancelled),

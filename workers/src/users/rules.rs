@@ -31,7 +31,7 @@ pub enum Status {
 }
 
 /// An address under which it is compared with others.
-pub type FoldedEmail = String;
+pub(super) type FoldedEmail = String;
 
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Facts {
@@ -58,7 +58,7 @@ impl domain::Facts for Facts {
     }
 }
 
-pub fn declare(message: &Message, facts: &mut Facts) {
+pub(super) fn declare(message: &Message, facts: &mut Facts) {
     match message {
         Message::Register { user_id, register } => {
             facts.users.declare(*user_id);
@@ -72,7 +72,7 @@ pub fn declare(message: &Message, facts: &mut Facts) {
     }
 }
 
-pub fn decide(facts: &Facts, message: &Message) -> Result<Decision<Change>, No> {
+pub(super) fn decide(facts: &Facts, message: &Message) -> Result<Decision<Change>, No> {
     match message {
         Message::Register { user_id, register: user } => register(facts, *user_id, user),
         Message::ChangeEmail(change) => change_email(facts, change),

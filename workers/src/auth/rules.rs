@@ -1,0 +1,177 @@
+//! The rules of auth: who may come in, with which password and which API keys, and what each message does about it.
+
+use millrace_contracts::auth::{
+    AccessRevoked, ApiKeyIssued, ApiKeyRevoked, IssueApiKey, PasswordSet, RevokeApiKey, SetPassword,
+};
+use millrace_contracts::users::{Deactivated, Registered};
+use millrace_contracts::{ClientId, KeyHash, KeyId, KeyPrefix, PasswordHash, PersonName, Scope, UserId};
+use serde_json::json;
+use time::OffsetDateTime;
+
+use crate::domain::{self, Decision, No, Postpone, Refusal, Rows};
+
+/// What auth hears.
+#[derive(Debug, Clone)]
+pub enum Message {
+    SetPassword(SetPassword),
+    IssueApiKey { key_id: KeyId, issue: IssueApiKey },
+    RevokeApiKey(RevokeApiKey),
+    UserRegistered(Registered),
+    UserDeactivated(Deactivated),
+}
+
+/// What auth knows of a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Account {
+    Active {
+        password_hash: Option<PasswordHash>,
+    },
+    /// For good, and without a password that could be tried.
+    Revoked,
+}
+
+/// One API key of an upstream system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiKey {
+    pub client_id: ClientId,
+    pub name: PersonName,
+    pub scopes: Vec<Scope>,
+    pub key_prefix: KeyPrefix,
+    pub key_hash: KeyHash,
+    pub expires_at: Option<OffsetDateTime>,
+    pub status: KeyStatus,
+}
+
+/// Whether a key opens the door, its expiry aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyStatus {
+    Active,
+    /// For good.
+    Revoked,
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Facts {
+    pub accounts: Rows<UserId, Account>,
+    pub api_keys: Rows<KeyId, ApiKey>,
+}
+
+#[derive(Debug)]
+pub enum Change {
+    Account(UserId, Account),
+    ApiKey(KeyId, ApiKey),
+}
+
+impl domain::Facts for Facts {
+    type Change = Change;
+    fn apply(&mut self, change: Change) {
+        match change {
+            Change::Account(user_id, account) => self.accounts.put(&user_id, account),
+            Change::ApiKey(key_id, key) => self.api_keys.put(&key_id, key),
+        }
+    }
+}
+
+pub(super) fn declare(message: &Message, facts: &mut Facts) {
+    match message {
+        Message::SetPassword(command) => facts.accounts.declare(command.user_id),
+        Message::IssueApiKey { key_id, .. } => facts.api_keys.declare(*key_id),
+        Message::RevokeApiKey(command) => facts.api_keys.declare(command.key_id),
+        Message::UserRegistered(user) => facts.accounts.declare(user.user_id),
+        Message::UserDeactivated(user) => facts.accounts.declare(user.user_id),
+    }
+}
+
+pub(super) fn decide(facts: &Facts, message: &Message, now: OffsetDateTime) -> Result<Decision<Change>, No> {
+    match message {
+        Message::SetPassword(command) => set_password(facts, command),
+        Message::IssueApiKey { key_id, issue: key } => issue(facts, *key_id, key, now),
+        Message::RevokeApiKey(command) => revoke_key(facts, command.key_id),
+        Message::UserRegistered(user) => Ok(admit(facts, user.user_id)),
+        Message::UserDeactivated(user) => Ok(revoke_access(facts, user.user_id)),
+    }
+}
+
+fn set_password(facts: &Facts, command: &SetPassword) -> Result<Decision<Change>, No> {
+    let SetPassword { user_id, password_hash } = command;
+    match facts.accounts.get(user_id) {
+        // The user may be registering at this moment.
+        None => Err(Postpone::then_refuse(
+            format!("user {user_id} to be registered"),
+            Refusal::new("account-unknown", format!("There is no account of a user {user_id}.")),
+        )
+        .into()),
+        Some(Account::Revoked) => {
+            let sentence = format!("The account of user {user_id} is closed, so it can have no password.");
+            Err(Refusal::new("account-revoked", sentence).into())
+        }
+        Some(Account::Active { .. }) => {
+            let account = Account::Active { password_hash: Some(password_hash.clone()) };
+            Ok(Decision::new(json!({"user_id": user_id}))
+                .change(Change::Account(*user_id, account))
+                .publish(&PasswordSet { user_id: *user_id }))
+        }
+    }
+}
+
+fn issue(
+    facts: &Facts,
+    key_id: KeyId,
+    issue: &IssueApiKey,
+    now: OffsetDateTime,
+) -> Result<Decision<Change>, No> {
+    if facts.api_keys.get(&key_id).is_some() {
+        return Err(Refusal::new("api-key-exists", format!("There is already an API key {key_id}.")).into());
+    }
+    if issue.expires_at.is_some_and(|expires_at| expires_at <= now) {
+        let sentence = "The key would never work: the time at which it expires has passed.";
+        return Err(Refusal::new("api-key-already-expired", sentence).into());
+    }
+    let IssueApiKey { client_id, name, scopes, expires_at, key_prefix, key_hash, .. } = issue.clone();
+    let issued = ApiKeyIssued {
+        key_id,
+        client_id: client_id.clone(),
+        key_prefix: key_prefix.clone(),
+        scopes: scopes.clone(),
+    };
+    let status = KeyStatus::Active;
+    let key = ApiKey { client_id, name, scopes, key_prefix, key_hash, expires_at, status };
+    Ok(Decision::new(json!(issued)).change(Change::ApiKey(key_id, key)).publish(&issued))
+}
+
+fn revoke_key(facts: &Facts, key_id: KeyId) -> Result<Decision<Change>, No> {
+    let Some(key) = facts.api_keys.get(&key_id) else {
+        return Err(Postpone::then_refuse(
+            format!("API key {key_id} to be issued"),
+            Refusal::new("api-key-unknown", format!("There is no API key {key_id}.")),
+        )
+        .into());
+    };
+    if key.status == KeyStatus::Revoked {
+        let sentence = format!("API key {key_id} is already revoked.");
+        return Err(Refusal::new("api-key-already-revoked", sentence).into());
+    }
+    let revoked = ApiKey { status: KeyStatus::Revoked, ..key.clone() };
+    Ok(Decision::new(json!({"key_id": key_id}))
+        .change(Change::ApiKey(key_id, revoked))
+        .publish(&ApiKeyRevoked { key_id }))
+}
+
+fn admit(facts: &Facts, user_id: UserId) -> Decision<Change> {
+    let known = Decision::new(json!({"user_id": user_id}));
+    match facts.accounts.get(&user_id) {
+        None => known.change(Change::Account(user_id, Account::Active { password_hash: None })),
+        // Heard after the account's end, or a second time: the end is final.
+        Some(Account::Active { .. } | Account::Revoked) => known,
+    }
+}
+
+fn revoke_access(facts: &Facts, user_id: UserId) -> Decision<Change> {
+    let known = Decision::new(json!({"user_id": user_id}));
+    match facts.accounts.get(&user_id) {
+        Some(Account::Revoked) => known,
+        None | Some(Account::Active { .. }) => {
+            known.change(Change::Account(user_id, Account::Revoked)).publish(&AccessRevoked { user_id })
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Auth, given / when / then: single rules, the matrix of every state and message, and "a batch equals one by one".
+
+use millrace_contracts::auth::{
+    AccessRevoked, ApiKeyIssued, ApiKeyRevoked, IssueApiKey, PasswordSet, RevokeApiKey, SetPassword,
+};
+use millrace_contracts::users::{Deactivated, Registered};
+use millrace_contracts::{Contract, KeyHash, KeyId, PasswordHash, UserId};
+use proptest::prelude::*;
+use time::Duration;
+use uuid::Uuid;
+
+use super::Auth;
+use super::rules::{Account, ApiKey, Facts, KeyStatus, Message};
+use crate::given::{
+    self, Matrix, NOW, Remember, World, arrives, keep_rows, problem, published, recall_rows, row,
+};
+
+impl Remember for Facts {
+    fn recall(&mut self, world: &Self) {
+        recall_rows(&mut self.accounts, &world.accounts);
+        recall_rows(&mut self.api_keys, &world.api_keys);
+    }
+    fn keep(&self, world: &mut Self) {
+        keep_rows(&self.accounts, &mut world.accounts);
+        keep_rows(&self.api_keys, &mut world.api_keys);
+    }
+}
+
+fn user(number: u128) -> UserId {
+    UserId(Uuid::from_u128(number))
+}
+
+fn key(number: u128) -> KeyId {
+    KeyId(Uuid::from_u128(number))
+}
+
+fn hash(text: &str) -> PasswordHash {
+    PasswordHash::parse(format!("$argon2id${text}")).unwrap()
+}
+
+fn set_password(user_id: UserId, password: &str) -> Message {
+    arrives::<Auth, _>(1, &SetPassword { user_id, password_hash: hash(password) })
+}
+
+fn issue(key_id: KeyId) -> Message {
+    let key_hash = KeyHash::parse(format!("beef{:060x}", key_id.0.as_u128())).unwrap();
+    arrives::<Auth, _>(1, &IssueApiKey { key_id: Some(key_id), key_hash, ..IssueApiKey::example() })
+}
+
+fn revoke(key_id: KeyId) -> Message {
+    arrives::<Auth, _>(1, &RevokeApiKey { key_id })
+}
+
+fn registered(user_id: UserId) -> Message {
+    arrives::<Auth, _>(1, &Registered { user_id, ..Registered::example() })
+}
+
+fn deactivated(user_id: UserId) -> Message {
+    arrives::<Auth, _>(1, &Deactivated { user_id })
+}
+
+fn after(messages: &[Message]) -> World<Auth> {
+    let mut world = World::<Auth>::default();
+    for message in messages {
+        world.when(message.clone()).unwrap();
+    }
+    world
+}
+
+#[test]
+fn a_registered_user_sets_a_password_and_another_one() {
+    let mut world = after(&[registered(user(1))]);
+    assert_eq!(published(&world.when(set_password(user(1), "one"))), [PasswordSet::TYPE]);
+    assert_eq!(published(&world.when(set_password(user(1), "two"))), [PasswordSet::TYPE]);
+    let expected = Account::Active { password_hash: Some(hash("two")) };
+    assert_eq!(row(&world.facts.accounts, &user(1)), Some(&expected));
+}
+
+#[test]
+fn a_result_shows_no_hash() {
+    let mut world = after(&[registered(user(1))]);
+    let (result, drafts) = world.when(set_password(user(1), "one")).unwrap();
+    assert!(!format!("{result}{drafts:?}").contains("argon2id"));
+    let (result, drafts) = world.when(issue(key(1))).unwrap();
+    assert!(!format!("{result}{drafts:?}").contains("beef"));
+}
+
+#[test]
+fn a_closed_account_loses_its_password_and_stays_closed() {
+    let mut world = after(&[registered(user(1)), set_password(user(1), "one")]);
+    assert_eq!(published(&world.when(deactivated(user(1)))), [AccessRevoked::TYPE]);
+    assert_eq!(row(&world.facts.accounts, &user(1)), Some(&Account::Revoked));
+    assert_eq!(problem(&world.when(set_password(user(1), "two"))), "account-revoked");
+}
+
+#[test]
+fn the_end_of_an_account_may_be_heard_before_its_beginning() {
+    let mut world = after(&[]);
+    assert_eq!(published(&world.when(deactivated(user(1)))), [AccessRevoked::TYPE]);
+    assert_eq!(published(&world.when(registered(user(1)))), [""; 0]);
+    assert_eq!(published(&world.when(deactivated(user(1)))), [""; 0]);
+    assert_eq!(row(&world.facts.accounts, &user(1)), Some(&Account::Revoked));
+}
+
+#[test]
+fn a_key_is_issued_and_revoked_once() {
+    let mut world = after(&[]);
+    assert_eq!(published(&world.when(issue(key(1)))), [ApiKeyIssued::TYPE]);
+    assert_eq!(problem(&world.when(issue(key(1)))), "api-key-exists");
+    assert_eq!(published(&world.when(revoke(key(1)))), [ApiKeyRevoked::TYPE]);
+    assert_eq!(problem(&world.when(revoke(key(1)))), "api-key-already-revoked");
+    assert_eq!(problem(&world.when(issue(key(1)))), "api-key-exists");
+}
+
+#[test]
+fn a_key_without_an_id_takes_the_id_of_its_job() {
+    let mut world = after(&[]);
+    world.when(arrives::<Auth, _>(7, &IssueApiKey { key_id: None, ..IssueApiKey::example() })).unwrap();
+    let job = given::envelope::<IssueApiKey>(7).job_id;
+    assert!(row(&world.facts.api_keys, &KeyId(job.0)).is_some());
+}
+
+#[test]
+fn a_key_that_would_never_work_is_not_issued() {
+    let expiring = |expires_at| IssueApiKey { expires_at, ..IssueApiKey::example() };
+    for (expires_at, issued) in [
+        (Some(NOW), false),
+        (Some(NOW - Duration::DAY), false),
+        (Some(NOW + Duration::SECOND), true),
+        (None, true),
+    ] {
+        let verdict = after(&[]).when(arrives::<Auth, _>(1, &expiring(expires_at)));
+        assert_eq!(verdict.is_ok(), issued, "{expires_at:?}: {verdict:?}");
+    }
+}
+
+/// The specification: every state, every message, what becomes of it.
+#[test]
+fn matrix() {
+    let (active, with_password) = (registered(user(1)), set_password(user(1), "old"));
+    let accounts = [
+        ("no account", after(&[])),
+        ("active, no password", after(std::slice::from_ref(&active))),
+        ("active, password", after(&[active, with_password])),
+        ("revoked", after(&[deactivated(user(1))])),
+    ];
+    let keys = [
+        ("no key", after(&[])),
+        ("active key", after(&[issue(key(1))])),
+        ("revoked key", after(&[issue(key(1)), revoke(key(1))])),
+    ];
+    let about_accounts = [
+        (SetPassword::TYPE, set_password(user(1), "new")),
+        (Registered::TYPE, registered(user(1))),
+        (Deactivated::TYPE, deactivated(user(1))),
+    ];
+    let expired = IssueApiKey { expires_at: Some(NOW), ..IssueApiKey::example() };
+    let about_keys = [
+        (IssueApiKey::TYPE, issue(key(1))),
+        (
+            "auth.issue-api-key (expired)",
+            arrives::<Auth, _>(1, &IssueApiKey { key_id: Some(key(1)), ..expired }),
+        ),
+        (RevokeApiKey::TYPE, revoke(key(1))),
+    ];
+    let mut matrix = Matrix::default();
+    for (worlds, messages) in [(&accounts[..], &about_accounts), (&keys[..], &about_keys)] {
+        for (name, message) in messages {
+            for (before, world) in worlds {
+                let world = World::<Auth> { facts: world.facts.clone() };
+                matrix.line([name, "", before], world, (message.clone(), None), describe);
+            }
+        }
+    }
+    insta::assert_snapshot!(matrix.render("", "any"));
+}
+
+fn describe(facts: &Facts) -> String {
+    let account = row(&facts.accounts, &user(1)).map(|account| match account {
+        Account::Active { password_hash: None } => "active, no password",
+        Account::Active { password_hash: Some(set) } if *set == hash("old") => "active, password",
+        Account::Active { .. } => "active, new password",
+        Account::Revoked => "revoked",
+    });
+    let api_key = row(&facts.api_keys, &key(1)).map(|key: &ApiKey| match key.status {
+        KeyStatus::Active => "active key",
+        KeyStatus::Revoked => "revoked key",
+    });
+    account.into_iter().chain(api_key).collect::<Vec<_>>().join(" and ")
+}
+
+proptest! {
+    /// Loading, deciding and saving a batch at once is the same as message by message, wherever it is cut.
+    #[test]
+    fn a_batch_equals_one_by_one(
+        picks in proptest::collection::vec((0..5usize, 1..4u128), 1..40),
+        cuts in given::any_cuts(),
+    ) {
+        let pick = |(position, (kind, number)): (usize, &(usize, u128))| {
+            (match kind {
+                0 => set_password(user(*number), &format!("password{position}")),
+                1 => issue(key(*number)),
+                2 => revoke(key(*number)),
+                3 => registered(user(*number)),
+                _ => deactivated(user(*number)),
+            }, None)
+        };
+        let arrivals: Vec<_> = picks.iter().enumerate().map(pick).collect();
+        given::a_batch_equals_one_by_one::<Auth>(&arrivals, &cuts)?;
+    }
+}
