@@ -1,5 +1,6 @@
 //! A lane's own connection to Postgres, and what an error of it means for the batch.
 
+use std::fmt;
 use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
@@ -48,6 +49,13 @@ impl Trouble {
             }
             _ => Self::Outage(error.to_string()),
         }
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Outage(text) | Self::Conflict(text) | Self::Culprit(text)) = self;
+        f.write_str(text)
     }
 }
 

@@ -79,6 +79,7 @@ impl<E> Lane<E> {
     where
         E: Effects<D>,
     {
+        self.reach_database(&stop).await;
         while !stop.is_cancelled() {
             let subscribed = tokio::select! {
                 subscribed = Consumer::open(&self.plant.consuming, &self.plant.consumer) => subscribed,
@@ -99,6 +100,18 @@ impl<E> Lane<E> {
             }
         }
         self.database.close().await;
+    }
+
+    /// Before the first message, so that an idle worker is known to be ready, and one without a database takes nothing.
+    async fn reach_database(&mut self, stop: &CancellationToken) {
+        while let Err(trouble) = self.database.connection().await {
+            let reason = trouble.to_string();
+            tokio::select! {
+                () = self.pause.wait(&reason) => {}
+                () = stop.cancelled() => return,
+            }
+        }
+        self.pause.over();
     }
 
     /// Works off one subscription. When it is asked to stop, it lets the broker send no more and finishes the rest.
