@@ -66,14 +66,18 @@ fn rules_are_pure() {
             }
         }
     }
-    assert_none("Rules do no IO, know no time and draw no random ids: declare what the rule needs and take it as an argument.", &broken);
+    assert_none(
+        "Rules do no IO, know no time and draw no random ids: declare what the rule needs and take it as an argument.",
+        &broken,
+    );
 }
 
 #[test]
 fn a_domain_names_neither_another_domain_nor_the_runtime() {
     let mut broken = Vec::new();
     for (name, text) in all_sources() {
-        let Some(own) = DOMAINS.iter().find(|domain| name.starts_with(&format!("workers/src/{domain}/"))) else {
+        let Some(own) = DOMAINS.iter().find(|domain| name.starts_with(&format!("workers/src/{domain}/")))
+        else {
             continue;
         };
         for line in code(&text) {
@@ -85,7 +89,10 @@ fn a_domain_names_neither_another_domain_nor_the_runtime() {
             }
         }
     }
-    assert_none("Domains hear each other's messages and nothing else: add an event to contracts instead.", &broken);
+    assert_none(
+        "Domains hear each other's messages and nothing else: add an event to contracts instead.",
+        &broken,
+    );
 }
 
 #[test]
@@ -97,7 +104,9 @@ fn the_runtime_names_no_domain() {
         }
         for line in code(&text) {
             for domain in DOMAINS {
-                if line.contains(&format!("crate::{domain}")) || line.contains(&format!("contracts::{domain}")) {
+                if line.contains(&format!("crate::{domain}"))
+                    || line.contains(&format!("contracts::{domain}"))
+                {
                     broken.push(format!("{name}: {}", line.trim()));
                 }
             }

@@ -236,7 +236,7 @@ async fn publish(
         .basic_publish(
             ShortString::from(message.exchange.as_ref()),
             ShortString::from(message.routing_key.as_ref()),
-            BasicPublishOptions { mandatory: true, immediate: false },
+            BasicPublishOptions { mandatory: message.mandatory, immediate: false },
             &message.body,
             message.properties.clone().with_user_id(ShortString::from(user)),
         )

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use lapin::BasicProperties;
 use lapin::message::Delivery;
 use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
-use millrace_contracts::{ClientId, Envelope, Fingerprint, JobId, MessageId, Trace};
+use millrace_contracts::{ClientId, Envelope, Fingerprint, JobId, MessageId, Trace, catalog};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fmt;
@@ -40,10 +40,12 @@ pub struct Outgoing {
     pub(crate) routing_key: Cow<'static, str>,
     pub(crate) properties: BasicProperties,
     pub(crate) body: Bytes,
+    /// Whether the broker must find a queue for it.
+    pub(crate) mandatory: bool,
 }
 
 impl Outgoing {
-    /// A message with this envelope; the routing key is its type.
+    /// A message with this envelope; the routing key is its type. Only an event that no domain hears may go nowhere.
     #[must_use]
     pub fn new(exchange: impl Into<Cow<'static, str>>, envelope: &Envelope, body: impl Into<Bytes>) -> Self {
         Self {
@@ -51,6 +53,8 @@ impl Outgoing {
             routing_key: envelope.message_type.clone().into(),
             properties: properties(envelope),
             body: body.into(),
+            mandatory: catalog::find(&envelope.message_type)
+                .is_none_or(|entry| entry.handlers().next().is_some()),
         }
     }
 
@@ -104,6 +108,7 @@ impl Outgoing {
             routing_key: routing_key.into(),
             properties,
             body: incoming.body.clone(),
+            mandatory: true,
         }
     }
 

@@ -6,6 +6,7 @@
 mod contract;
 mod ids;
 mod money;
+mod objects;
 mod text;
 
 pub mod auth;

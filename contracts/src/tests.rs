@@ -1,1 +1,3 @@
-//! placeholder
+//! What the words of Millrace are on the wire, held fast: JSON, schemas, routes, topology and what is refused.
+
+mod bodies;

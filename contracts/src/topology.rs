@@ -151,7 +151,9 @@ pub fn topology(retry_scale: f64) -> Topology {
         policies: vec![
             Policy {
                 name: "unrouted".to_owned(),
-                pattern: r"^(commands|events|dead|redrive|retry\..+)$".to_owned(),
+                // Not events: one that nobody hears is no loss, and one that somebody should hear is published so that
+                // the broker returns it when its binding is missing.
+                pattern: r"^(commands|dead|redrive|retry\..+)$".to_owned(),
                 apply_to: ApplyTo::Exchanges,
                 definition: settings(json!({"alternate-exchange": UNROUTED})),
             },

@@ -50,14 +50,34 @@ async fn every_bad_order_is_told_what_is_wrong_and_where() {
         ("an array", "[]".to_owned(), 422, ""),
         ("a missing field", without_currency, 422, "/currency"),
         ("an unknown field", good.replacen('{', r#"{"curency":"EUR","#, 1), 422, "/curency"),
-        ("a nested unknown field", good.replace(r#""sku""#, r#""colour":"red","sku""#), 422, "/lines/0/colour"),
+        (
+            "a nested unknown field",
+            good.replace(r#""sku""#, r#""colour":"red","sku""#),
+            422,
+            "/lines/0/colour",
+        ),
         ("a wrong type", spoilt("/user_id", json!(7)), 422, "/user_id"),
         ("not a UUID", spoilt("/user_id", json!("me")), 422, "/user_id"),
         ("no currency of this world", spoilt("/currency", json!("XYZ")), 422, "/currency"),
-        ("money as a float", spoilt("/lines/0/unit_price_minor", json!(12.5)), 422, "/lines/0/unit_price_minor"),
-        ("money as a text", spoilt("/lines/0/unit_price_minor", json!("12")), 422, "/lines/0/unit_price_minor"),
+        (
+            "money as a float",
+            spoilt("/lines/0/unit_price_minor", json!(12.5)),
+            422,
+            "/lines/0/unit_price_minor",
+        ),
+        (
+            "money as a text",
+            spoilt("/lines/0/unit_price_minor", json!("12")),
+            422,
+            "/lines/0/unit_price_minor",
+        ),
         ("negative money", spoilt("/lines/0/unit_price_minor", json!(-1)), 422, "/lines/0/unit_price_minor"),
-        ("money above 2^53", spoilt("/lines/0/unit_price_minor", json!(max + 1)), 422, "/lines/0/unit_price_minor"),
+        (
+            "money above 2^53",
+            spoilt("/lines/0/unit_price_minor", json!(max + 1)),
+            422,
+            "/lines/0/unit_price_minor",
+        ),
         ("money above 2^64", good.replace("1250", "99999999999999999999"), 422, "/lines/0/unit_price_minor"),
         ("a total above 2^53", spoilt("/lines/0/unit_price_minor", json!(max)), 422, "/lines"),
         ("a quantity of zero", spoilt("/lines/0/quantity", json!(0)), 422, "/lines/0/quantity"),
@@ -86,7 +106,13 @@ async fn what_is_wrong_with_the_request_itself() {
     let cases: Vec<(&str, &str, Vec<(&str, &str)>, String, u16)> = vec![
         ("no key", "orders.place", vec![JSON, ("authorization", "")], good.clone(), 401),
         ("a wrong key", "orders.place", vec![JSON, ("authorization", "Bearer wrong")], good.clone(), 401),
-        ("another scheme", "orders.place", vec![JSON, ("authorization", "Basic Zm9vOmJhcg==")], good.clone(), 401),
+        (
+            "another scheme",
+            "orders.place",
+            vec![JSON, ("authorization", "Basic Zm9vOmJhcg==")],
+            good.clone(),
+            401,
+        ),
         ("an unknown command", "orders.plaice", vec![JSON], good.clone(), 404),
         ("an event", "orders.placed", vec![JSON], good.clone(), 404),
         ("an internal command", "payments.charge", vec![JSON], good.clone(), 404),
@@ -115,8 +141,11 @@ async fn secrets_do_not_enter_the_queue() {
     let answer = world.post("auth.issue-api-key", &key).await;
     let minted = answer.json["api_key"].as_str().expect("the key is shown once").to_owned();
     let mut seen = String::new();
-    while let Some(message) =
-        world.channel.basic_get("auth".into(), lapin::options::BasicGetOptions { no_ack: true }).await.expect("readable")
+    while let Some(message) = world
+        .channel
+        .basic_get("auth".into(), lapin::options::BasicGetOptions { no_ack: true })
+        .await
+        .expect("readable")
     {
         seen.push_str(&String::from_utf8_lossy(&message.delivery.data));
         seen.push_str(&format!("{:?}", message.delivery.properties));

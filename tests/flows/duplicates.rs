@@ -50,8 +50,13 @@ async fn overhear(world: &World, event: &str) {
     arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
     world.channel.queue_declare("overheard".into(), durable, arguments).await.expect("a queue");
     let options = QueueBindOptions::default();
-    let bound =
-        world.channel.queue_bind("overheard".into(), "events".into(), event.into(), options, FieldTable::default());
+    let bound = world.channel.queue_bind(
+        "overheard".into(),
+        "events".into(),
+        event.into(),
+        options,
+        FieldTable::default(),
+    );
     bound.await.expect("a binding");
 }
 

@@ -66,7 +66,11 @@ async fn a_row_that_the_database_refuses_fails_alone() {
     world.expect(neighbour, "succeeded").await;
     let letters = world.dead_letters(Domain::Auth, 1).await;
     assert_eq!(header(&letters[0], "failure-class"), "defect");
-    assert!(header(&letters[0], "failure-reason").contains("23505"), "{}", header(&letters[0], "failure-reason"));
+    assert!(
+        header(&letters[0], "failure-reason").contains("23505"),
+        "{}",
+        header(&letters[0], "failure-reason")
+    );
     assert_eq!(world.count("SELECT count(*) FROM auth.api_keys").await, 1);
     let statuses = "SELECT count(*) FROM ledger.entries WHERE type = 'auth.issue-api-key' AND (status, attempts) IN (('succeeded', 1), ('dead', 6))";
     assert_eq!(world.count(statuses).await, 2);

@@ -13,7 +13,7 @@ async fn an_order_is_placed_paid_and_confirmed() {
     let job = world.job("orders.place", &order(user, "pm_ok")).await;
     let view = world.expect(job, "succeeded").await;
     assert_eq!(view["result"]["order_id"], json!(job), "an order without an id takes its job's");
-    assert_eq!(view["flow"], json!({"state": "settled", "handled": 5, "pending": 0, "dead": 0}));
+    assert_eq!(view["flow"], json!({"state": "settled", "handled": 4, "pending": 0, "dead": 0}));
     assert_eq!(
         trail(&world, job).await,
         [
@@ -21,6 +21,7 @@ async fn an_order_is_placed_paid_and_confirmed() {
             "orders.placed by payments: succeeded",
             "payments.charge by payments: succeeded",
             "payments.captured by orders: succeeded",
+            "orders.confirmed by : unheard",
         ]
     );
     assert_eq!(order_state(&world, OrderId(job)).await, ("confirmed".to_owned(), "paid".to_owned()));
@@ -94,10 +95,12 @@ async fn two_users_can_not_have_one_address() {
     let world = staffed().await;
     let first = json!({"email": "ada@example.com", "name": "Ada"});
     let second = json!({"email": "ADA@example.com", "name": "Another Ada"});
-    let (first, second) = (world.job("users.register", &first).await, world.job("users.register", &second).await);
+    let (first, second) =
+        (world.job("users.register", &first).await, world.job("users.register", &second).await);
     let states = [world.outcome(first).await, world.outcome(second).await];
     let succeeded = states.iter().filter(|view| view["status"] == "succeeded").count();
-    let taken = states.iter().filter(|view| view["problem"]["type"] == "urn:millrace:problem:email-taken").count();
+    let taken =
+        states.iter().filter(|view| view["problem"]["type"] == "urn:millrace:problem:email-taken").count();
     assert_eq!((succeeded, taken), (1, 1), "{states:#?}");
     world.finish().await;
 }

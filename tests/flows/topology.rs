@@ -8,7 +8,13 @@ use millrace_harness::world::World;
 async fn publish(world: &World, exchange: &str, key: &str) {
     let published = world
         .channel
-        .basic_publish(exchange.into(), key.into(), BasicPublishOptions::default(), b"x", BasicProperties::default())
+        .basic_publish(
+            exchange.into(),
+            key.into(),
+            BasicPublishOptions::default(),
+            b"x",
+            BasicProperties::default(),
+        )
         .await;
     published.expect("the broker takes it");
 }
@@ -35,7 +41,7 @@ async fn a_waiting_message_goes_back_to_the_queue_that_its_key_names() {
 #[tokio::test]
 async fn what_nobody_wants_is_kept() {
     let mut world = World::empty().await;
-    for (exchange, key) in [("commands", "orders.unheard-of"), ("events", "orders.unheard-of"), ("dead", "nobody")] {
+    for (exchange, key) in [("commands", "orders.unheard-of"), ("redrive", "nobody"), ("dead", "nobody")] {
         publish(&world, exchange, key).await;
     }
     world.until("all of it to be caught", async |world| world.depth("unrouted").await == 3).await;

@@ -1,3 +1,5 @@
 //! What the tests and `cargo xtask` stand on: a real RabbitMQ and a real PostgreSQL, wherever they can be had.
 
 pub mod services;
+#[cfg(feature = "world")]
+pub mod world;

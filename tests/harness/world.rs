@@ -9,8 +9,8 @@ use clap::Parser;
 use lapin::options::{BasicGetOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
 use millrace_broker::topology::{self, Management};
-use millrace_contracts::topology::{Topology, dead_queue};
 use millrace_contracts::Domain;
+use millrace_contracts::topology::{Topology, dead_queue};
 use millrace_service::LogAlerts;
 use millrace_workers::effects::Effects;
 use millrace_workers::runtime::calls::CallLimits;
@@ -22,6 +22,7 @@ use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
 use url::Url;
 use uuid::Uuid;
 
@@ -104,11 +105,15 @@ impl World {
     }
 
     async fn with_retry_scale(retry_scale: f64) -> Self {
+        log();
         let services = Services::shared();
         let name = format!("t{}-{}", std::process::id(), WORLDS.fetch_add(1, Ordering::Relaxed));
         let admin = PgPool::connect(&services.database_url).await.expect("the services are up");
         let create = format!("CREATE DATABASE \"{name}\"");
-        sqlx::raw_sql(sqlx::AssertSqlSafe(create)).execute(&admin).await.expect("the user may create databases");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(create))
+            .execute(&admin)
+            .await
+            .expect("the user may create databases");
         admin.close().await;
         let http = http_client();
         create_vhost(&http, services, &name).await;
@@ -120,7 +125,8 @@ impl World {
         topology::apply(&management, &topology, |_| {}).await.expect("a new vhost takes the topology");
         let connection = lapin::Connection::connect(&amqp_url, lapin::ConnectionProperties::default());
         let channel = connection.await.expect("the broker is up").create_channel().await.expect("a channel");
-        let database = PgPoolOptions::new().max_connections(3).connect(&database_url).await.expect("a database");
+        let database =
+            PgPoolOptions::new().max_connections(3).connect(&database_url).await.expect("a database");
         sqlx::migrate!("../migrations").run(&database).await.expect("the migrations fit an empty database");
         Self {
             amqp_url,
@@ -171,7 +177,12 @@ impl World {
     }
 
     /// Posts bytes as a job.
-    pub async fn post_raw(&self, command: &str, headers: &[(&str, &str)], body: impl Into<reqwest::Body>) -> Answer {
+    pub async fn post_raw(
+        &self,
+        command: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<reqwest::Body>,
+    ) -> Answer {
         let mut request = self.http.post(self.url(&format!("/v1/jobs/{command}"))).body(body);
         if !headers.iter().any(|(name, _)| *name == "authorization") {
             request = request.bearer_auth(API_KEY);
@@ -246,8 +257,10 @@ impl World {
     /// letters must take them.
     pub async fn dead_letters(&mut self, domain: Domain, count: u32) -> Vec<lapin::message::Delivery> {
         let queue = dead_queue(domain);
-        self.until(&format!("{count} dead letters in {queue}"), async |world| world.depth(&queue).await >= count)
-            .await;
+        self.until(&format!("{count} dead letters in {queue}"), async |world| {
+            world.depth(&queue).await >= count
+        })
+        .await;
         let mut letters = Vec::new();
         while let Some(letter) = self
             .channel
@@ -277,8 +290,10 @@ impl World {
         let queues = self.topology.queues.clone();
         for queue in &queues {
             let claimed = self.claimed.get(queue).copied().unwrap_or(0);
-            self.until(&format!("{claimed} messages in {queue}"), async |world| world.depth(queue).await == claimed)
-                .await;
+            self.until(&format!("{claimed} messages in {queue}"), async |world| {
+                world.depth(queue).await == claimed
+            })
+            .await;
         }
         for worker in self.workers.drain(..) {
             worker.stop().await;
@@ -316,6 +331,13 @@ impl Drop for World {
             "end a world with finish(), which checks that nothing is left lying about"
         );
     }
+}
+
+/// What the parts log belongs to the test's output: `LOG_FILTER=debug` shows more of it.
+fn log() {
+    let filter = EnvFilter::try_from_env("LOG_FILTER").unwrap_or_else(|_| EnvFilter::new("info,lapin=error"));
+    // Every world asks, and the first one starts it.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();
 }
 
 fn http_client() -> reqwest::Client {

@@ -28,14 +28,10 @@ pub trait Domain: Send + Sync + 'static {
     fn declare(message: &Self::Message, facts: &mut Self::Facts);
 
     /// Whether deciding this message may need an outside call; only for such messages is [`Domain::call`] asked.
-    fn may_call(_message: &Self::Message) -> bool {
-        false
-    }
+    fn may_call(message: &Self::Message) -> bool;
 
     /// The outside call that must be made before this message can be decided, if any. Asked again on every attempt.
-    fn call(_facts: &Self::Facts, _message: &Self::Message) -> Option<Self::Call> {
-        None
-    }
+    fn call(facts: &Self::Facts, message: &Self::Message) -> Option<Self::Call>;
 
     /// Decides. The same facts, message, answer and time give the same decision.
     fn decide(

@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use millrace_contracts::topology::{POLICY_PRIORITY, Topology};
+use fancy_regex::Regex;
+use millrace_contracts::topology::{ApplyTo, POLICY_PRIORITY, Topology};
 
 use super::plan::{QUEUE_TYPE, QUORUM};
-use super::state::{FoundExchange, FoundQueue, State};
+use super::state::{FoundExchange, FoundPolicy, State};
 
 /// The first version with at-least-once dead-lettering and TTL for quorum queues.
 const OLDEST_VERSION: (u32, u32) = (3, 10);
@@ -62,12 +63,12 @@ impl fmt::Display for Obstacle {
             Self::QueueType { queue, kind } => write!(
                 f,
                 "queue `{queue}` is a {kind} queue and must be a {QUORUM} queue, and a queue's type can't be \
-                 changed: let it run empty, remove it with `rabbitmqctl delete_queue {queue}`, and apply again"
+                 changed: let it run empty, remove it in the console, and apply again"
             ),
             Self::QueueArguments { queue, arguments } => write!(
                 f,
                 "queue `{queue}` was declared with {}, which win over policies and can't be changed: let it run \
-                 empty, remove it with `rabbitmqctl delete_queue {queue}`, and apply again",
+                 empty, remove it in the console, and apply again",
                 arguments.join(", ")
             ),
             Self::Exchange { exchange, found, wanted } => write!(
@@ -99,6 +100,8 @@ pub enum Warning {
         queue: String,
         /// The operator policy.
         policy: String,
+        /// What it sets.
+        settings: String,
     },
 }
 
@@ -114,10 +117,10 @@ impl fmt::Display for Warning {
                 "policy `{policy}` with priority {priority} applies to {object}, and since only one policy applies, \
                  ours with priority {POLICY_PRIORITY} does not: narrow its pattern or lower its priority"
             ),
-            Self::Operator { queue, policy } => write!(
+            Self::Operator { queue, policy, settings } => write!(
                 f,
-                "operator policy `{policy}` also applies to queue `{queue}`: check that it sets no TTL, length or \
-                 expiry, because its lower values win and messages would be lost"
+                "operator policy `{policy}` also applies to queue `{queue}` and sets {settings}: where it is \
+                 stricter than ours it wins, so check that it makes no messages vanish"
             ),
         }
     }
@@ -141,7 +144,8 @@ pub(super) fn obstacles(wanted: &Topology, found: &State) -> Vec<Obstacle> {
             wanted,
         }));
     }
-    for queue in our_queues(wanted, found) {
+    let ours = |name| found.queues.iter().find(|there| there.name == *name);
+    for queue in wanted.queues.iter().filter_map(ours) {
         let arguments: Vec<String> =
             queue.arguments.keys().filter(|key| *key != QUEUE_TYPE).cloned().collect();
         if queue.kind != QUORUM {
@@ -158,33 +162,70 @@ pub(super) fn warnings(wanted: &Topology, found: &State) -> Vec<Warning> {
     if found.feature_flags.get("stream_queue") == Some(&false) {
         warnings.push(Warning::NoStreams);
     }
-    let overruling = |policy: &Option<String>, object: String| {
-        let name = policy.as_ref()?;
-        let foreign = !wanted.policies.iter().any(|ours| ours.name == *name);
-        let theirs = found.policies.iter().find(|theirs| foreign && theirs.name == *name)?;
-        let (policy, priority) = (name.clone(), theirs.priority);
-        (priority >= POLICY_PRIORITY).then_some(Warning::Overruled { object, policy, priority })
-    };
-    for exchange in &wanted.exchanges {
-        let there = found.exchanges.iter().find(|there| there.name == exchange.name);
-        warnings
-            .extend(there.and_then(|there| overruling(&there.policy, format!("exchange `{}`", there.name))));
+    let is_ours = |policy: &FoundPolicy| wanted.policies.iter().any(|ours| ours.name == policy.name);
+    let rivals: Vec<Reach<'_>> = found
+        .policies
+        .iter()
+        .filter(|policy| policy.priority >= POLICY_PRIORITY && !is_ours(policy))
+        .map(Reach::of)
+        .collect();
+    let exchanges = wanted.exchanges.iter().map(|exchange| (ApplyTo::Exchanges, &exchange.name));
+    let queues = wanted.queues.iter().map(|queue| (ApplyTo::Queues, queue));
+    for (kind, name) in exchanges.chain(queues) {
+        let winner = strongest(&rivals, kind, name);
+        warnings.extend(winner.map(|policy| Warning::Overruled {
+            object: match kind {
+                ApplyTo::Exchanges => format!("exchange `{name}`"),
+                ApplyTo::Queues => format!("queue `{name}`"),
+            },
+            policy: policy.name.clone(),
+            priority: policy.priority,
+        }));
     }
-    for queue in our_queues(wanted, found) {
-        warnings.extend(overruling(&queue.policy, format!("queue `{}`", queue.name)));
-        warnings.extend(
-            queue
-                .operator_policy
-                .as_ref()
-                .filter(|name| !name.is_empty())
-                .map(|policy| Warning::Operator { queue: queue.name.clone(), policy: policy.clone() }),
-        );
+    let operators: Vec<Reach<'_>> = found.operator_policies.iter().map(Reach::of).collect();
+    for queue in &wanted.queues {
+        let applying = strongest(&operators, ApplyTo::Queues, queue);
+        warnings.extend(applying.map(|policy| Warning::Operator {
+            queue: queue.clone(),
+            policy: policy.name.clone(),
+            settings: in_words(policy),
+        }));
     }
     warnings
 }
 
-fn our_queues<'a>(wanted: &'a Topology, found: &'a State) -> impl Iterator<Item = &'a FoundQueue> {
-    wanted.queues.iter().filter_map(|name| found.queues.iter().find(|there| there.name == *name))
+/// A policy and what it reaches. The broker also tells which policy applies to a queue, but up to a minute late.
+struct Reach<'a> {
+    policy: &'a FoundPolicy,
+    /// The broker's regular expressions are Perl's. One that isn't understood here may match anything.
+    pattern: Option<Regex>,
+}
+
+impl<'a> Reach<'a> {
+    fn of(policy: &'a FoundPolicy) -> Self {
+        Self { policy, pattern: Regex::new(&policy.pattern).ok() }
+    }
+
+    fn covers(&self, kind: ApplyTo, name: &str) -> bool {
+        let kinds: &[&str] = match kind {
+            ApplyTo::Exchanges => &["all", "exchanges"],
+            ApplyTo::Queues => &["all", "queues", "quorum_queues"],
+        };
+        let matching = self.pattern.as_ref().is_none_or(|pattern| pattern.is_match(name).unwrap_or(true));
+        kinds.contains(&self.policy.apply_to.as_str()) && matching
+    }
+}
+
+/// Of all policies of a sort, only one applies to an object.
+fn strongest<'a>(policies: &[Reach<'a>], kind: ApplyTo, name: &str) -> Option<&'a FoundPolicy> {
+    let covering = policies.iter().filter(|reach| reach.covers(kind, name));
+    covering.map(|reach| reach.policy).max_by_key(|policy| policy.priority)
+}
+
+fn in_words(policy: &FoundPolicy) -> String {
+    let settings: Vec<String> =
+        policy.definition.iter().map(|(key, value)| format!("{key} {value}")).collect();
+    settings.join(", ")
 }
 
 fn describe(exchange: &FoundExchange) -> String {

@@ -23,6 +23,8 @@ pub struct State {
     pub bindings: Vec<FoundBinding>,
     /// All policies.
     pub policies: Vec<FoundPolicy>,
+    /// All operator policies; empty where we may not ask.
+    pub operator_policies: Vec<FoundPolicy>,
 }
 
 /// An exchange on the broker.
@@ -42,9 +44,6 @@ pub struct FoundExchange {
     /// Fixed at its declaration.
     #[serde(default)]
     pub arguments: Map<String, Value>,
-    /// The one policy that applies.
-    #[serde(default)]
-    pub policy: Option<String>,
 }
 
 /// A queue on the broker.
@@ -58,12 +57,6 @@ pub struct FoundQueue {
     /// Fixed at its declaration; these win over policies.
     #[serde(default)]
     pub arguments: Map<String, Value>,
-    /// The one policy that applies.
-    #[serde(default)]
-    pub policy: Option<String>,
-    /// The one operator policy that applies on top.
-    #[serde(default)]
-    pub operator_policy: Option<String>,
 }
 
 /// A binding on the broker.
@@ -127,21 +120,32 @@ struct FeatureFlag {
 pub(super) async fn read(management: &Management) -> Result<State, ManagementError> {
     // First and alone, because it tells a wrong address or password from everything else.
     let overview: Overview = management.read_global("overview", "see the broker's version").await?;
-    let (exchanges, queues, bindings, policies, feature_flags) = tokio::try_join!(
-        management.list("exchanges", "?columns=name,type,durable,auto_delete,internal,arguments,policy"),
-        management.list("queues", "?columns=name,type,arguments,policy,operator_policy"),
+    let (exchanges, queues, bindings, policies, operator_policies, feature_flags) = tokio::try_join!(
+        management.list("exchanges", "?columns=name,type,durable,auto_delete,internal,arguments"),
+        management.list("queues", "?columns=name,type,arguments"),
         management.list("bindings", ""),
         management.list("policies", ""),
-        feature_flags(management),
+        if_allowed(management.list("operator-policies", "")),
+        if_allowed(management.read_global("feature-flags", "list feature flags")),
     )?;
-    Ok(State { version: overview.rabbitmq_version, feature_flags, exchanges, queues, bindings, policies })
+    let on = |flag: FeatureFlag| (flag.name, flag.state == "enabled");
+    Ok(State {
+        version: overview.rabbitmq_version,
+        feature_flags: feature_flags.into_iter().map(on).collect(),
+        exchanges,
+        queues,
+        bindings,
+        policies,
+        operator_policies,
+    })
 }
 
-async fn feature_flags(management: &Management) -> Result<BTreeMap<String, bool>, ManagementError> {
-    match management.read_global::<Vec<FeatureFlag>>("feature-flags", "list feature flags").await {
-        Ok(flags) => Ok(flags.into_iter().map(|flag| (flag.name, flag.state == "enabled")).collect()),
-        // On older brokers only administrators may ask, and applying a topology needs no administrator.
-        Err(ManagementError::NotAllowed { .. }) => Ok(BTreeMap::new()),
-        Err(error) => Err(error),
+/// On some brokers only administrators may ask, and applying a topology needs no administrator.
+async fn if_allowed<T>(
+    list: impl Future<Output = Result<Vec<T>, ManagementError>>,
+) -> Result<Vec<T>, ManagementError> {
+    match list.await {
+        Err(ManagementError::NotAllowed { .. }) => Ok(Vec::new()),
+        other => other,
     }
 }

@@ -45,6 +45,14 @@ impl domain::Domain for Auth {
         rules::declare(message, facts);
     }
 
+    fn may_call(_: &Message) -> bool {
+        false
+    }
+
+    fn call(_: &Facts, _: &Message) -> Option<Infallible> {
+        None
+    }
+
     fn decide(
         facts: &Facts,
         message: &Message,

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::Parser;
 use millrace_service::Settings;
 use millrace_service::settings::TelemetrySettings;
-use millrace_workers::effects::NoEffects;
 use millrace_workers::auth::Auth;
+use millrace_workers::effects::NoEffects;
 use millrace_workers::runtime::calls::CallLimits;
 use millrace_workers::worker::{self, WorkerSettings};
 

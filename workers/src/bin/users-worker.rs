@@ -6,8 +6,8 @@ use clap::Parser;
 use millrace_service::Settings;
 use millrace_service::settings::TelemetrySettings;
 use millrace_workers::effects::NoEffects;
-use millrace_workers::users::Users;
 use millrace_workers::runtime::calls::CallLimits;
+use millrace_workers::users::Users;
 use millrace_workers::worker::{self, WorkerSettings};
 
 /// Works the queue `users`: decides its commands, hears its events, and publishes what follows.

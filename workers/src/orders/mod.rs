@@ -47,6 +47,14 @@ impl domain::Domain for Orders {
         rules::declare(message, facts);
     }
 
+    fn may_call(_: &Message) -> bool {
+        false
+    }
+
+    fn call(_: &Facts, _: &Message) -> Option<Infallible> {
+        None
+    }
+
     fn decide(
         facts: &Facts,
         message: &Message,

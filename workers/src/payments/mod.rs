@@ -53,6 +53,10 @@ impl domain::Domain for Payments {
         rules::declare(message, facts);
     }
 
+    fn may_call(message: &Message) -> bool {
+        matches!(message, Message::Charge { .. } | Message::Refund { .. })
+    }
+
     fn call(facts: &Facts, message: &Message) -> Option<Call> {
         rules::call(facts, message)
     }

@@ -43,6 +43,14 @@ impl domain::Domain for Users {
         rules::declare(message, facts);
     }
 
+    fn may_call(_: &Message) -> bool {
+        false
+    }
+
+    fn call(_: &Facts, _: &Message) -> Option<Infallible> {
+        None
+    }
+
     fn decide(
         facts: &Facts,
         message: &Message,
