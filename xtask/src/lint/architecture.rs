@@ -49,7 +49,7 @@ const RULES: [Rule; 6] = [
     },
     Rule {
         package: "producer-api",
-        without: &["millrace-workers", "millrace-ops", "backoff"],
+        without: &["millrace-workers", "millrace-ops"],
         because: "the door has no business rules; it speaks with workers through the broker only",
     },
     Rule {
@@ -64,13 +64,10 @@ const RULES: [Rule; 6] = [
     },
 ];
 
-/// One implementation of TLS in every binary, and none that needs a C compiler's cooperation.
-const NOWHERE: [&str; 4] = ["aws-lc-rs", "aws-lc-sys", "openssl-sys", "native-tls"];
-
 pub fn check() -> Result<Outcome, Trouble> {
     let mut violations = Vec::new();
     for Rule { package, without, because } in RULES {
-        let below = dependencies(&["--package", package])?;
+        let below = dependencies(package)?;
         violations.extend(
             without
                 .iter()
@@ -78,13 +75,6 @@ pub fn check() -> Result<Outcome, Trouble> {
                 .map(|name| format!("{package} depends on {name}, but {because}")),
         );
     }
-    let everywhere = dependencies(&["--workspace"])?;
-    violations.extend(
-        NOWHERE
-            .iter()
-            .filter(|name| everywhere.contains(**name))
-            .map(|name| format!("{name} is in the tree, but TLS is rustls with ring everywhere")),
-    );
     for violation in &violations {
         println!("{violation}; `cargo tree --invert` shows the way");
     }
@@ -94,10 +84,10 @@ pub fn check() -> Result<Outcome, Trouble> {
     })
 }
 
-/// The names of everything that is compiled into these packages, theirs included.
-fn dependencies(of: &[&str]) -> Result<BTreeSet<String>, Trouble> {
+/// The names of everything that is compiled into a package, its own included.
+fn dependencies(package: &str) -> Result<BTreeSet<String>, Trouble> {
     let mut tree = cargo(&["tree", "--locked", "--edges", "normal", "--prefix", "none", "--format", "{p}"]);
-    tree.args(of);
+    tree.args(["--package", package]);
     let text = run_quietly(tree)?;
     Ok(text.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect())
 }
