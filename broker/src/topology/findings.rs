@@ -87,21 +87,21 @@ pub enum Warning {
     NoStreams,
     /// Only one policy applies to an object, and here it is somebody else's.
     Overruled {
-        /// Such as ``queue `orders` ``.
-        object: String,
         /// The other policy.
         policy: String,
         /// Its priority.
         priority: i64,
+        /// Such as ``queue `orders` ``.
+        objects: Vec<String>,
     },
     /// An operator policy also applies, and where both set something, the lower value counts.
     Operator {
-        /// The queue.
-        queue: String,
         /// The operator policy.
         policy: String,
         /// What it sets.
         settings: String,
+        /// Such as ``queue `orders` ``.
+        objects: Vec<String>,
     },
 }
 
@@ -112,15 +112,17 @@ impl fmt::Display for Warning {
                 "feature flag `stream_queue` is off, so a message may be lost on its way to a retry or a dead-letter \
                  queue: turn it on with `rabbitmqctl enable_feature_flag stream_queue`",
             ),
-            Self::Overruled { object, policy, priority } => write!(
+            Self::Overruled { policy, priority, objects } => write!(
                 f,
-                "policy `{policy}` with priority {priority} applies to {object}, and since only one policy applies, \
-                 ours with priority {POLICY_PRIORITY} does not: narrow its pattern or lower its priority"
+                "only the strongest policy applies to an object, so policy `{policy}` with priority {priority} \
+                 keeps ours with priority {POLICY_PRIORITY} off {}: narrow its pattern or lower its priority",
+                objects.join(", ")
             ),
-            Self::Operator { queue, policy, settings } => write!(
+            Self::Operator { policy, settings, objects } => write!(
                 f,
-                "operator policy `{policy}` also applies to queue `{queue}` and sets {settings}: where it is \
-                 stricter than ours it wins, so check that it makes no messages vanish"
+                "operator policy `{policy}` sets {settings} on {}: where it is stricter than ours it wins, so \
+                 check that it makes no messages vanish",
+                objects.join(", ")
             ),
         }
     }
@@ -144,7 +146,7 @@ pub(super) fn obstacles(wanted: &Topology, found: &State) -> Vec<Obstacle> {
             wanted,
         }));
     }
-    let ours = |name| found.queues.iter().find(|there| there.name == *name);
+    let ours = |name: &String| found.queues.iter().find(|there| there.name == *name);
     for queue in wanted.queues.iter().filter_map(ours) {
         let arguments: Vec<String> =
             queue.arguments.keys().filter(|key| *key != QUEUE_TYPE).cloned().collect();
@@ -163,35 +165,39 @@ pub(super) fn warnings(wanted: &Topology, found: &State) -> Vec<Warning> {
         warnings.push(Warning::NoStreams);
     }
     let is_ours = |policy: &FoundPolicy| wanted.policies.iter().any(|ours| ours.name == policy.name);
-    let rivals: Vec<Reach<'_>> = found
-        .policies
-        .iter()
-        .filter(|policy| policy.priority >= POLICY_PRIORITY && !is_ours(policy))
-        .map(Reach::of)
-        .collect();
-    let exchanges = wanted.exchanges.iter().map(|exchange| (ApplyTo::Exchanges, &exchange.name));
-    let queues = wanted.queues.iter().map(|queue| (ApplyTo::Queues, queue));
-    for (kind, name) in exchanges.chain(queues) {
-        let winner = strongest(&rivals, kind, name);
-        warnings.extend(winner.map(|policy| Warning::Overruled {
-            object: match kind {
-                ApplyTo::Exchanges => format!("exchange `{name}`"),
-                ApplyTo::Queues => format!("queue `{name}`"),
-            },
-            policy: policy.name.clone(),
-            priority: policy.priority,
-        }));
-    }
-    let operators: Vec<Reach<'_>> = found.operator_policies.iter().map(Reach::of).collect();
-    for queue in &wanted.queues {
-        let applying = strongest(&operators, ApplyTo::Queues, queue);
-        warnings.extend(applying.map(|policy| Warning::Operator {
-            queue: queue.clone(),
-            policy: policy.name.clone(),
-            settings: in_words(policy),
-        }));
-    }
+    let rivals = found.policies.iter().filter(|it| it.priority >= POLICY_PRIORITY && !is_ours(it));
+    warnings.extend(by_policy(rivals, wanted).map(|(policy, objects)| Warning::Overruled {
+        policy: policy.name.clone(),
+        priority: policy.priority,
+        objects,
+    }));
+    warnings.extend(by_policy(&found.operator_policies, wanted).map(|(policy, objects)| Warning::Operator {
+        policy: policy.name.clone(),
+        settings: in_words(policy),
+        objects,
+    }));
     warnings
+}
+
+/// What of ours each of these policies applies to, where that is anything: of all that match, the strongest applies.
+fn by_policy<'a>(
+    policies: impl IntoIterator<Item = &'a FoundPolicy>,
+    wanted: &Topology,
+) -> impl Iterator<Item = (&'a FoundPolicy, Vec<String>)> {
+    let mut reaches: Vec<(Reach<'a>, Vec<String>)> =
+        policies.into_iter().map(|policy| (Reach::of(policy), Vec::new())).collect();
+    reaches.sort_by_key(|(reach, _)| std::cmp::Reverse(reach.policy.priority));
+    let exchanges = wanted.exchanges.iter().map(|exchange| (ApplyTo::Exchanges, "exchange", &exchange.name));
+    let queues = wanted.queues.iter().map(|queue| (ApplyTo::Queues, "queue", queue));
+    for (kind, word, name) in exchanges.chain(queues) {
+        if let Some((_, objects)) = reaches.iter_mut().find(|(reach, _)| reach.covers(kind, name)) {
+            objects.push(format!("{word} `{name}`"));
+        }
+    }
+    reaches
+        .into_iter()
+        .filter(|(_, objects)| !objects.is_empty())
+        .map(|(reach, objects)| (reach.policy, objects))
 }
 
 /// A policy and what it reaches. The broker also tells which policy applies to a queue, but up to a minute late.
@@ -214,12 +220,6 @@ impl<'a> Reach<'a> {
         let matching = self.pattern.as_ref().is_none_or(|pattern| pattern.is_match(name).unwrap_or(true));
         kinds.contains(&self.policy.apply_to.as_str()) && matching
     }
-}
-
-/// Of all policies of a sort, only one applies to an object.
-fn strongest<'a>(policies: &[Reach<'a>], kind: ApplyTo, name: &str) -> Option<&'a FoundPolicy> {
-    let covering = policies.iter().filter(|reach| reach.covers(kind, name));
-    covering.map(|reach| reach.policy).max_by_key(|policy| policy.priority)
 }
 
 fn in_words(policy: &FoundPolicy) -> String {
