@@ -45,7 +45,7 @@ pub struct IssueApiKey {
     #[schemars(length(min = 1, max = 32))]
     pub scopes: Vec<Scope>,
     /// From when on the key no longer works (RFC 3339); left out, it works until it is revoked.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "time::serde::rfc3339::option")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "rfc3339")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub expires_at: Option<OffsetDateTime>,
     /// How people recognise the key. Made by the door.
@@ -163,6 +163,23 @@ impl Contract for AccessRevoked {
     const KIND: Kind = Kind::Event;
     fn example() -> Self {
         Self { user_id: EXAMPLE_USER }
+    }
+}
+
+/// A time as RFC 3339 writes it, with an error for whoever wrote it otherwise.
+mod rfc3339 {
+    use serde::{Deserializer, Serializer, de::Error};
+    use time::{OffsetDateTime, serde::rfc3339::option};
+
+    pub(super) fn serialize<S: Serializer>(time: &Option<OffsetDateTime>, out: S) -> Result<S::Ok, S::Error> {
+        option::serialize(time, out)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        input: D,
+    ) -> Result<Option<OffsetDateTime>, D::Error> {
+        let expected = |_| D::Error::custom("expected a time such as 2030-01-01T00:00:00Z (RFC 3339)");
+        option::deserialize(input).map_err(expected)
     }
 }
 

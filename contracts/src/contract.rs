@@ -5,8 +5,10 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_path_to_error::{Deserializer, Path, Segment, Track};
+use serde_path_to_error::{Deserializer, Track};
 
+use crate::explain::{explain, pointer_of_ignored};
+use crate::objects::Objects;
 use crate::retry::RetryPolicy;
 
 /// A command asks for something and may be refused; an event says what happened.
@@ -101,66 +103,26 @@ pub enum UnknownFields {
     Refuse,
 }
 
+/// So many unknown fields are told of; a body made of nothing else must not make an answer as long as itself.
+const MAX_UNKNOWN_FIELDS: usize = 20;
+
 /// Reads a body as `T`, and says with JSON pointers what is wrong when it can't.
 pub fn decode<T: Contract>(body: &[u8], unknown_fields: UnknownFields) -> Result<T, Invalid> {
     let mut unknown = Vec::new();
     let mut json = serde_json::Deserializer::from_slice(body);
     let mut track = Track::new();
-    let read = serde_ignored::deserialize(Deserializer::new(&mut json, &mut track), |path| {
-        unknown.push(Violation::at(pointer_of_ignored(&path), "this field is not known here"));
+    let read = serde_ignored::deserialize(Deserializer::new(Objects(&mut json), &mut track), |path| {
+        if unknown.len() < MAX_UNKNOWN_FIELDS {
+            unknown.push(Violation::at(pointer_of_ignored(&path), "this field is not known here"));
+        }
     });
     let value: T = match read.and_then(|value| json.end().map(|()| value)) {
         Ok(value) => value,
-        Err(error) => return Err(explain(&error, &track.path())),
+        Err(error) => return Err(explain(body, &error, &track.path())),
     };
     if unknown_fields == UnknownFields::Refuse && !unknown.is_empty() {
         return Err(Invalid::Violations(unknown));
     }
     value.validate().map_err(|violation| Invalid::Violations(vec![violation]))?;
     Ok(value)
-}
-
-fn explain(error: &serde_json::Error, path: &Path) -> Invalid {
-    let text = error.to_string();
-    if !error.is_data() {
-        // A string that is broken inside (a lone surrogate, say) has a place; anything else is about the whole body.
-        return Invalid::NotJson(Violation::at(pointer(path), format!("not JSON: {text}")));
-    }
-    let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message);
-    let missing = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
-    Invalid::Violations(vec![match missing {
-        Some(field) => {
-            Violation::at(format!("{}/{}", pointer(path), escape(field)), "this field is required")
-        }
-        None => Violation::at(pointer(path), message),
-    }])
-}
-
-fn pointer(path: &Path) -> String {
-    let mut pointer = String::new();
-    for segment in path {
-        match segment {
-            Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
-            Segment::Map { key } => pointer.push_str(&format!("/{}", escape(key))),
-            Segment::Enum { .. } | Segment::Unknown => {}
-        }
-    }
-    pointer
-}
-
-fn pointer_of_ignored(path: &serde_ignored::Path<'_>) -> String {
-    use serde_ignored::Path;
-    match path {
-        Path::Root => String::new(),
-        Path::Seq { parent, index } => format!("{}/{index}", pointer_of_ignored(parent)),
-        Path::Map { parent, key } => format!("{}/{}", pointer_of_ignored(parent), escape(key)),
-        Path::Some { parent } | Path::NewtypeStruct { parent } | Path::NewtypeVariant { parent } => {
-            pointer_of_ignored(parent)
-        }
-    }
-}
-
-/// RFC 6901 §3: `~` and `/` are written as `~0` and `~1`.
-fn escape(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
 }

@@ -4,6 +4,7 @@
 #![warn(missing_docs)]
 
 mod contract;
+mod explain;
 mod ids;
 mod money;
 mod objects;

@@ -80,7 +80,7 @@ impl fmt::Display for Money {
 
 /// How many of something: 1 to 1,000,000.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "u32", into = "u32")]
+#[serde(try_from = "i64", into = "u32")]
 pub struct Quantity(u32);
 
 impl Quantity {
@@ -98,10 +98,11 @@ impl Quantity {
     }
 }
 
-impl TryFrom<u32> for Quantity {
+/// From a wide integer, so that whoever sends a negative or huge one is told the range.
+impl TryFrom<i64> for Quantity {
     type Error = InvalidQuantity;
-    fn try_from(quantity: u32) -> Result<Self, InvalidQuantity> {
-        Self::new(quantity)
+    fn try_from(quantity: i64) -> Result<Self, InvalidQuantity> {
+        u32::try_from(quantity).map_err(|_| InvalidQuantity).and_then(Self::new)
     }
 }
 

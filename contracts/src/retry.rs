@@ -67,8 +67,9 @@ impl RetryPolicy {
 
     /// How often a message is tried before it is dead-lettered.
     #[must_use]
-    pub const fn max_attempts(self) -> u32 {
-        self.waits.len() as u32 + 1
+    #[expect(clippy::cast_possible_truncation, reason = "a policy has a handful of rungs, and a const can't try_from")]
+    pub fn max_attempts(self) -> u32 {
+        u32::try_from(self.waits.len()).map_or(u32::MAX, |waits| waits + 1)
     }
 
     /// Where a message waits after its `attempt`-th try failed (counted from 1); `None` when that was the last.

@@ -1,3 +1,8 @@
 //! What the words of Millrace are on the wire, held fast: JSON, schemas, routes, topology and what is refused.
 
 mod bodies;
+mod ids;
+mod routes;
+mod schemas;
+mod values;
+mod wire;
