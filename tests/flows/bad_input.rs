@@ -103,7 +103,8 @@ async fn every_bad_order_is_told_what_is_wrong_and_where() {
 async fn what_is_wrong_with_the_request_itself() {
     let world = door().await;
     let good = order(UserId(Uuid::nil()), "pm_ok").to_string();
-    let cases: Vec<(&str, &str, Vec<(&str, &str)>, String, u16)> = vec![
+    type Case<'a> = (&'a str, &'a str, Vec<(&'a str, &'a str)>, String, u16);
+    let cases: Vec<Case<'_>> = vec![
         ("no key", "orders.place", vec![JSON, ("authorization", "")], good.clone(), 401),
         ("a wrong key", "orders.place", vec![JSON, ("authorization", "Bearer wrong")], good.clone(), 401),
         (

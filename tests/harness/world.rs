@@ -213,13 +213,11 @@ impl World {
 
     /// Waits until a job's flow is settled or stuck, and gives back the job's view.
     pub async fn outcome(&self, job: Uuid) -> Value {
-        let view = self
-            .until_some(&format!("job {job} to settle"), async |world| {
-                let view = world.get(&format!("/v1/jobs/{job}")).await.json;
-                (view["flow"]["state"] != "running").then_some(view)
-            })
-            .await;
-        view
+        self.until_some(&format!("job {job} to settle"), async |world| {
+            let view = world.get(&format!("/v1/jobs/{job}")).await.json;
+            (view["flow"]["state"] != "running").then_some(view)
+        })
+        .await
     }
 
     /// Waits until a job has this status and nothing of it is under way any more.

@@ -1,6 +1,6 @@
 //! The machine: it takes batches from a queue through a domain's rules into Postgres, and names no domain.
 //!
-//! A lane is one channel, one database connection and one loop; [`Lane::work`] is the life of a batch. Each step has a
+//! A lane is one channel, one database connection and one loop; `Lane::work` is the life of a batch. Each step has a
 //! file of its own, and messages go through them in one direction.
 
 pub mod calls;
