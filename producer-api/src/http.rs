@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{ALLOW, CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -64,9 +64,9 @@ async fn authenticate(State(keys): State<Arc<ApiKeys>>, mut request: Request, ne
 
 async fn surround(State(alerts): State<Arc<dyn AlertSink>>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
-    let method = request.method().to_string();
+    let method = known(request.method().as_str());
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
-    let correlation = Correlation::of_request(&method, &route);
+    let correlation = Correlation::of_request(method, &route);
     request.extensions_mut().insert(correlation.clone());
 
     let answered = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(correlation.span().clone());
@@ -75,20 +75,21 @@ async fn surround(State(alerts): State<Arc<dyn AlertSink>>, mut request: Request
     let _in_span = correlation.span().enter();
     let id = correlation.id();
     if let Some(problem) = response.extensions_mut().remove::<Arc<Problem>>() {
-        let allow = response.headers_mut().remove(axum::http::header::ALLOW);
+        let allow = response.headers_mut().remove(ALLOW);
         response = problem.answer(id, alerts.as_ref());
         if let Some(allow) = allow {
-            response.headers_mut().insert(axum::http::header::ALLOW, allow);
+            response.headers_mut().insert(ALLOW, allow);
         }
     }
     let status = response.status().as_u16();
     let elapsed = started.elapsed();
     tracing::debug!(status, elapsed_ms = elapsed.as_millis(), "Answered");
     metrics::counter!(
-        "millrace_http_requests_total", "route" => route.clone(), "method" => known(&method), "status" => status.to_string()
+        "millrace_http_requests_total", "route" => route.clone(), "method" => method, "status" => status.to_string()
     )
     .increment(1);
-    metrics::histogram!("millrace_http_request_seconds", "route" => route).record(elapsed);
+    metrics::histogram!("millrace_http_request_seconds", "route" => route, "method" => method)
+        .record(elapsed);
     protect(&mut response);
     let id = HeaderValue::try_from(id.to_string()).expect("a UUID is visible ASCII");
     response.headers_mut().insert(CORRELATION_ID, id);

@@ -32,7 +32,7 @@ pub(crate) struct Ledger {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReadError {
     /// The database is not there, or too busy.
-    #[error("the database can't be reached")]
+    #[error("the database can't be reached, or is too busy")]
     Unreachable(#[source] sqlx::Error),
     /// No answer within the deadline; the read goes on by itself.
     #[error("the database did not answer within {} s", READ_DEADLINE.as_secs())]

@@ -54,7 +54,9 @@ impl Readiness {
 
     /// Turns the process not ready because it stops, so that nobody sends it anything new.
     pub fn stopping(&self) {
-        self.set("running", Check::NotReady("the process is stopping".to_owned()));
+        let check = Check::NotReady("the process is stopping".to_owned());
+        // Not by `report`, which would warn of it: nothing is wrong.
+        self.lock().insert("running", Reported { check, at: Instant::now(), valid_for: None });
     }
 
     /// Whether every check is ready.
