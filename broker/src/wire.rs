@@ -14,6 +14,9 @@ use uuid::Uuid;
 
 /// A header must fit the frame that carries all of them, 128 KiB at most; a sentence needs far less.
 const MAX_REASON_BYTES: usize = 2048;
+/// A frame of 128 KiB carries all headers of a message. What came in just fits; with ours added it would not, and the
+/// broker would close the connection each time.
+const MAX_CARRIED_BYTES: usize = 64 * 1024;
 const PERSISTENT: u8 = 2;
 
 mod header {
@@ -29,6 +32,9 @@ mod header {
     pub const FIRST_FAILED_AT: &str = "first-failed-at";
     pub const LAST_FAILED_AT: &str = "last-failed-at";
     pub const FAILED_BY: &str = "failed-by";
+    /// The ones that a message can't do without.
+    pub const IDENTITY: [&str; 7] =
+        [VERSION, CAUSATION_ID, CLIENT_ID, ATTEMPT, FINGERPRINT, TRACEPARENT, TRACESTATE];
     /// Written by the broker: how often the message came back after a crash or a lost connection.
     pub const DELIVERY_COUNT: &str = "x-delivery-count";
 }
@@ -60,7 +66,8 @@ impl Outgoing {
 
     /// A delivered message once more, with the same identity, to another place.
     ///
-    /// Headers that the broker wrote (`x-…`, `CC`, `BCC`) stay behind: it would act on them again.
+    /// Headers that the broker wrote (`x-…`, `CC`, `BCC`) stay behind: it would act on them again. So do headers of
+    /// a foreign sender that are too big to be sent again with what is added here.
     #[must_use]
     pub fn again(
         incoming: &Incoming,
@@ -69,15 +76,7 @@ impl Outgoing {
         attempt: u32,
         failure: &Failure,
     ) -> Self {
-        let mut headers = FieldTable::default();
-        if let Some(given) = incoming.properties.headers() {
-            for (key, value) in given.inner() {
-                let brokers = key.as_str().starts_with("x-") || ["CC", "BCC"].contains(&key.as_str());
-                if !brokers {
-                    headers.insert(key.clone(), value.clone());
-                }
-            }
-        }
+        let mut headers = incoming.properties.headers().as_ref().map(carried_on).unwrap_or_default();
         let first = text(&headers, header::FIRST_FAILED_AT).map_or_else(|| failure.at(), str::to_owned);
         insert(&mut headers, header::ATTEMPT, AMQPValue::LongUInt(attempt));
         insert(&mut headers, header::FAILURE_CLASS, failure.class.name());
@@ -165,6 +164,38 @@ impl Failure {
     fn at(&self) -> String {
         self.failed_at.format(&Rfc3339).unwrap_or_default()
     }
+}
+
+/// The headers that a message takes along when it is sent again, the ones it can't do without first.
+fn carried_on(given: &FieldTable) -> FieldTable {
+    let brokers = |key: &str| key.starts_with("x-") || ["CC", "BCC"].contains(&key);
+    let (needed, other): (Vec<_>, Vec<_>) =
+        given.inner().iter().partition(|(key, _)| header::IDENTITY.contains(&key.as_str()));
+    let mut headers = FieldTable::default();
+    let mut left = MAX_CARRIED_BYTES;
+    for (key, value) in needed.into_iter().chain(other).filter(|(key, _)| !brokers(key.as_str())) {
+        if let Some(rest) = left.checked_sub(1 + key.as_str().len() + encoded_bytes(value)) {
+            left = rest;
+            headers.insert(key.clone(), value.clone());
+        }
+    }
+    headers
+}
+
+/// At least as many bytes as a header's value takes on the wire (AMQP 0-9-1 §4.2.5.5).
+fn encoded_bytes(value: &AMQPValue) -> usize {
+    const TYPE_AND_LENGTH: usize = 5;
+    let content = match value {
+        AMQPValue::LongString(text) => text.len(),
+        AMQPValue::ShortString(text) => text.as_str().len(),
+        AMQPValue::ByteArray(bytes) => bytes.len(),
+        AMQPValue::FieldArray(values) => values.as_slice().iter().map(encoded_bytes).sum(),
+        AMQPValue::FieldTable(table) => {
+            table.inner().iter().map(|(key, value)| 1 + key.as_str().len() + encoded_bytes(value)).sum()
+        }
+        _ => 8,
+    };
+    TYPE_AND_LENGTH + content
 }
 
 /// Cuts at a character's boundary.
