@@ -16,3 +16,5 @@ pub mod worker;
 
 #[cfg(test)]
 mod given;
+#[cfg(test)]
+mod money_tests;
