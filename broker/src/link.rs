@@ -43,6 +43,10 @@ impl LinkSettings {
                 url.query_pairs_mut().append_pair(key, value);
             }
         }
+        // A slash alone would name the vhost without a name, which nobody has; it is meant as no path, for vhost `/`.
+        if url.path() == "/" {
+            url.set_path("");
+        }
         Self { url, name: name.into() }
     }
 
@@ -138,6 +142,12 @@ impl Link {
     /// The user that the broker knows us as.
     pub(crate) fn user(&self) -> &str {
         &self.shared.user
+    }
+
+    /// The program that we are: our name without the host.
+    pub(crate) fn app(&self) -> &str {
+        let name = &self.shared.settings.name;
+        name.split_once('@').map_or(name.as_str(), |(app, _)| app)
     }
 
     /// Closes the connection for good, and waits until the broker has heard of it.

@@ -92,7 +92,7 @@ async fn run(link: Link, mut requests: mpsc::Receiver<Request>, deadline: Durati
     let mut status = link.status();
     loop {
         let Some(channel) = open_channel(&link, &mut status, &mut requests).await else { return };
-        if serve(&channel, link.user(), &mut status, &mut requests, deadline).await == Served::Dropped {
+        if serve(&channel, &link, &mut status, &mut requests, deadline).await == Served::Dropped {
             return;
         }
         // A channel whose confirms are in doubt is never used again; closing it also stops what is still queued in it.
@@ -143,7 +143,7 @@ enum Served {
 
 async fn serve(
     channel: &Channel,
-    user: &str,
+    link: &Link,
     status: &mut watch::Receiver<LinkStatus>,
     requests: &mut mpsc::Receiver<Request>,
     deadline: Duration,
@@ -159,7 +159,7 @@ async fn serve(
             return Served::ChannelLost;
         }
         let outcome = tokio::select! {
-            outcome = tokio::time::timeout(deadline, publish_window(channel, user, &window)) => outcome
+            outcome = tokio::time::timeout(deadline, publish_window(channel, link, &window)) => outcome
                 .unwrap_or_else(|_| Err(PublishError::Unknown("the broker is silent".to_owned()))),
             // A blocked connection writes nothing, confirms included: there is nothing to wait for.
             _ = status.wait_for(|status| *status == LinkStatus::Blocked) => {
@@ -192,7 +192,7 @@ async fn next_window(requests: &mut mpsc::Receiver<Request>) -> Option<Vec<Reque
 /// What was not stored, by the position of its request in the window.
 type Failed = Vec<(usize, PublishError)>;
 
-async fn publish_window(channel: &Channel, user: &str, window: &[Request]) -> Result<Failed, PublishError> {
+async fn publish_window(channel: &Channel, link: &Link, window: &[Request]) -> Result<Failed, PublishError> {
     let unknown = |error: lapin::Error| match refusal(&error) {
         Some(reason) => PublishError::Unavailable(format!("the broker refuses: {reason}")),
         None => PublishError::Unknown(error.to_string()),
@@ -200,7 +200,7 @@ async fn publish_window(channel: &Channel, user: &str, window: &[Request]) -> Re
     let mut confirms = Vec::new();
     for (position, request) in window.iter().enumerate() {
         for message in &request.messages {
-            confirms.push((position, publish(channel, user, message).await.map_err(unknown)?));
+            confirms.push((position, publish(channel, link, message).await.map_err(unknown)?));
         }
     }
     let (mut failed, mut returned) = (Failed::new(), HashSet::new());
@@ -229,16 +229,21 @@ async fn publish_window(channel: &Channel, user: &str, window: &[Request]) -> Re
 /// Sends one message; the future that comes back is its confirm.
 async fn publish(
     channel: &Channel,
-    user: &str,
+    link: &Link,
     message: &Outgoing,
 ) -> lapin::Result<impl Future<Output = lapin::Result<Confirmation>> + use<>> {
+    // The broker checks the user. Who built the message is kept when another one sends it again.
+    let mut properties = message.properties.clone().with_user_id(ShortString::from(link.user()));
+    if properties.app_id().is_none() {
+        properties = properties.with_app_id(ShortString::from(link.app()));
+    }
     channel
         .basic_publish(
             ShortString::from(message.exchange.as_ref()),
             ShortString::from(message.routing_key.as_ref()),
             BasicPublishOptions { mandatory: message.mandatory, immediate: false },
             &message.body,
-            message.properties.clone().with_user_id(ShortString::from(user)),
+            properties,
         )
         .await
 }
