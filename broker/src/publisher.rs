@@ -90,13 +90,19 @@ impl Publisher {
 /// Serves one channel after the other until the publisher is dropped.
 async fn run(link: Link, mut requests: mpsc::Receiver<Request>, deadline: Duration) {
     let mut status = link.status();
+    let mut waiting = Vec::new();
     loop {
         let Some(channel) = open_channel(&link, &mut status, &mut requests).await else { return };
-        if serve(&channel, &link, &mut status, &mut requests, deadline).await == Served::Dropped {
-            return;
-        }
-        // A channel whose confirms are in doubt is never used again; closing it also stops what is still queued in it.
-        tokio::spawn(async move { channel.close(200, "replaced".into()).await });
+        let served = serve(&channel, &link, &mut status, &mut requests, waiting, deadline).await;
+        waiting = match served {
+            Served::Dropped => return,
+            Served::ChannelGone { unsent } => unsent,
+            Served::ChannelInDoubt => {
+                // Never used again; closing it also stops what is still queued in it.
+                tokio::spawn(async move { channel.close(200, "replaced".into()).await });
+                Vec::new()
+            }
+        };
     }
 }
 
@@ -112,7 +118,10 @@ async fn open_channel(
             tokio::select! {
                 opened = &mut opening => break opened,
                 request = requests.recv() => {
-                    let reason = status.borrow_and_update().to_string();
+                    let reason = match &*status.borrow_and_update() {
+                        LinkStatus::Up => "a channel to the broker is being opened".to_owned(),
+                        other => other.to_string(),
+                    };
                     let _ = request?.answer.send(Err(PublishError::Unavailable(reason)));
                 }
             }
@@ -133,12 +142,13 @@ async fn try_open(link: &Link) -> Option<Channel> {
     Some(channel)
 }
 
-#[derive(Debug, PartialEq, Eq)]
 enum Served {
     /// Nobody publishes any more.
     Dropped,
-    /// The channel can't be used any more.
-    ChannelLost,
+    /// The channel went with its connection before these were sent.
+    ChannelGone { unsent: Vec<Request> },
+    /// What became of the last window is not known.
+    ChannelInDoubt,
 }
 
 async fn serve(
@@ -146,17 +156,24 @@ async fn serve(
     link: &Link,
     status: &mut watch::Receiver<LinkStatus>,
     requests: &mut mpsc::Receiver<Request>,
+    mut waiting: Vec<Request>,
     deadline: Duration,
 ) -> Served {
     loop {
-        let Some(window) = next_window(requests).await else { return Served::Dropped };
+        let window = match std::mem::take(&mut waiting) {
+            unsent if !unsent.is_empty() => unsent,
+            _ => match next_window(requests).await {
+                Some(window) => window,
+                None => return Served::Dropped,
+            },
+        };
+        if !channel.status().connected() {
+            return Served::ChannelGone { unsent: window };
+        }
         let now = status.borrow().clone();
         if now != LinkStatus::Up {
             answer(window, &[], &Err(PublishError::Unavailable(now.to_string())));
-            if channel.status().connected() {
-                continue;
-            }
-            return Served::ChannelLost;
+            continue;
         }
         let outcome = tokio::select! {
             outcome = tokio::time::timeout(deadline, publish_window(channel, link, &window)) => outcome
@@ -170,7 +187,7 @@ async fn serve(
             Ok(failed) => answer(window, &failed, &Ok(())),
             Err(error) => {
                 answer(window, &[], &Err(error));
-                return Served::ChannelLost;
+                return Served::ChannelInDoubt;
             }
         }
     }

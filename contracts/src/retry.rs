@@ -67,7 +67,6 @@ impl RetryPolicy {
 
     /// How often a message is tried before it is dead-lettered.
     #[must_use]
-    #[expect(clippy::cast_possible_truncation, reason = "a policy has a handful of rungs, and a const can't try_from")]
     pub fn max_attempts(self) -> u32 {
         u32::try_from(self.waits.len()).map_or(u32::MAX, |waits| waits + 1)
     }

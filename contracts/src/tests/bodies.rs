@@ -57,6 +57,10 @@ fn refused_bodies() {
         ("a text that is not UTF-8", [br#"{"user_id":""#, &[0xff, 0xfe][..], br#""}"#].concat()),
         ("a body cut off", order_with("", "")[..60].to_vec()),
         ("bytes after the end", order_with("\"pm_ok\"}", "\"pm_ok\"} {}")),
+        (
+            "an id as a list of bytes",
+            with::<Place>("/user_id", json!([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16])),
+        ),
         ("single quotes", b"{'user_id': 1}".to_vec()),
         ("null", b"null".to_vec()),
         ("a number", b"5".to_vec()),
