@@ -94,6 +94,17 @@ impl Stack {
         Ok(ended)
     }
 
+    /// Those that have ended, though nobody asked them to.
+    pub fn ended(&mut self) -> Vec<(&'static str, std::process::ExitStatus)> {
+        let ended = |process: &mut Process| process.ended().map(|status| (process.name, status));
+        self.processes.iter_mut().filter_map(ended).collect()
+    }
+
+    /// Has a file removed when the stack ends, however it ends.
+    pub fn remove_at_end(&self, file: &Path) -> Result<(), Trouble> {
+        self.watchdog.remove(file).map_err(Trouble::file(file))
+    }
+
     /// Lets all finish what they have begun; returns the names of those that did not in time and were killed.
     pub fn stop(mut self) -> Vec<&'static str> {
         process::stop_all(&mut self.processes)

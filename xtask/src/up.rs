@@ -36,18 +36,15 @@ pub struct Options {
 pub async fn run(options: Options) -> Result<ExitCode, Trouble> {
     let programs = cargo::build_programs(options.release)?;
     let services = Services::find_or_start()?;
-    tokio::select! {
-        outcome = stay_up(&programs, &services) => outcome,
-        // Before everything runs there is nothing to stop in order; dropping it all is enough.
-        () = asked_to_stop() => Ok(ExitCode::SUCCESS),
-    }
-}
-
-async fn stay_up(programs: &Path, services: &Services) -> Result<ExitCode, Trouble> {
-    let place = Place::given(services);
-    let settings = door_settings()?;
-    let mut stack = Stack::start(programs, &place, settings, Log::Prefixed).await?;
+    let place = Place::given(&services);
+    let mut stack = tokio::select! {
+        started = Stack::start(&programs, &place, door_settings()?, Log::Prefixed) => started?,
+        // Nothing has begun to work yet that would have to be finished; dropping it all is enough.
+        () = asked_to_stop() => return Ok(ExitCode::SUCCESS),
+    };
     let environment = write_environment(&stack, &place)?;
+    // The addresses in it are soon nobody's.
+    stack.remove_at_end(&environment)?;
     println!("{}", welcome(&stack, &place, &environment));
 
     let watched = tokio::select! {
@@ -58,8 +55,6 @@ async fn stay_up(programs: &Path, services: &Services) -> Result<ExitCode, Troub
     for name in tokio::task::block_in_place(|| stack.stop()) {
         println!("up: {name} did not stop in time and was killed");
     }
-    // The addresses in it are no longer anybody's.
-    fs::remove_file(&environment).map_err(Trouble::file(environment))?;
     watched.map(|()| ExitCode::SUCCESS)
 }
 

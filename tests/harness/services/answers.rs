@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use lapin::{Connection, ConnectionProperties};
 use sqlx::{ConnectOptions, Connection as _, PgConnection};
 
-use super::ServicesError;
+use super::{ServicesError, without_login};
 
 const PAUSE: Duration = Duration::from_millis(100);
 const ONE_TRY: Duration = Duration::from_secs(5);
@@ -52,29 +52,29 @@ pub(super) async fn answer(
     mut alive: impl FnMut() -> Result<(), ServicesError> + Send,
 ) -> Result<Versions, ServicesError> {
     let until = Instant::now() + deadline;
-    let postgres = until_answer("PostgreSQL", until, &mut alive, || postgres_version(&urls.database)).await?;
-    let rabbitmq =
-        until_answer("RabbitMQ's management API", until, &mut alive, || rabbitmq_version(&urls.management))
-            .await?;
-    until_answer("RabbitMQ", until, &mut alive, || amqp_session(&urls.amqp)).await?;
+    let Urls { amqp, management, database } = urls;
+    let postgres = until_answer(("PostgreSQL", database), until, &mut alive, postgres_version).await?;
+    let console = ("RabbitMQ's management API", management.as_str());
+    let rabbitmq = until_answer(console, until, &mut alive, rabbitmq_version).await?;
+    until_answer(("RabbitMQ", amqp), until, &mut alive, amqp_session).await?;
     Ok(Versions { rabbitmq, postgres })
 }
 
-async fn until_answer<T, A: Future<Output = Result<T, String>>>(
-    server: &'static str,
+async fn until_answer<'a, T>(
+    (server, url): (&'static str, &'a str),
     until: Instant,
     alive: &mut impl FnMut() -> Result<(), ServicesError>,
-    mut ask: impl FnMut() -> A,
+    ask: impl AsyncFn(&'a str) -> Result<T, String>,
 ) -> Result<T, ServicesError> {
     loop {
         alive()?;
-        let reason = match tokio::time::timeout(ONE_TRY, ask()).await {
+        let reason = match tokio::time::timeout(ONE_TRY, ask(url)).await {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(reason)) => reason,
             Err(_) => format!("no answer within {} s", ONE_TRY.as_secs()),
         };
         if Instant::now() >= until {
-            return Err(ServicesError::Silent { server, reason });
+            return Err(ServicesError::Silent { server, place: without_login(url), reason });
         }
         tokio::time::sleep(PAUSE).await;
     }
@@ -123,8 +123,11 @@ pub(super) fn create_database(maintenance_url: &str, name: &str) -> Result<(), S
             .await?;
         connection.close().await
     };
-    block_on(create)
-        .map_err(|error| ServicesError::Silent { server: "PostgreSQL", reason: error.to_string() })
+    block_on(create).map_err(|error| ServicesError::Silent {
+        server: "PostgreSQL",
+        place: without_login(maintenance_url),
+        reason: error.to_string(),
+    })
 }
 
 fn http_client() -> Result<reqwest::Client, reqwest::Error> {

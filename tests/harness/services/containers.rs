@@ -168,7 +168,7 @@ async fn wait(
     postgres: &Container,
 ) -> Result<answers::Versions, ServicesError> {
     match answers::answer(urls, ANSWER_DEADLINE, || Ok(())).await {
-        Err(ServicesError::Silent { server, reason }) => {
+        Err(ServicesError::Silent { server, reason, .. }) => {
             let container = if server == "PostgreSQL" { postgres } else { rabbitmq };
             let log = tail(container).await;
             Err(ServicesError::Containers {

@@ -192,8 +192,8 @@ pub enum ServicesError {
     Install(String),
     #[error("{server} did not start: {reason}; the end of its log:\n{log}")]
     Start { server: &'static str, reason: String, log: String },
-    #[error("{server} does not answer: {reason}")]
-    Silent { server: &'static str, reason: String },
+    #[error("{server} at {place} cannot be used: {reason}")]
+    Silent { server: &'static str, place: String, reason: String },
     #[error("{doing}: {source}")]
     Io { doing: String, source: std::io::Error },
 }

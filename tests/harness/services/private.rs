@@ -100,7 +100,7 @@ fn both_run(servers: &mut Servers) -> Result<(), ServicesError> {
 /// A server that runs and keeps silent says in its log what it waits for.
 fn with_logs(error: ServicesError, servers: &Servers) -> ServicesError {
     match error {
-        ServicesError::Silent { server, reason } => {
+        ServicesError::Silent { server, reason, .. } => {
             let logs = if server == "PostgreSQL" { servers.postgres.logs() } else { servers.rabbitmq.logs() };
             let reason = format!("no answer within {} s ({reason})", DEADLINE.as_secs());
             ServicesError::Start { server, reason, log: tails(&logs) }

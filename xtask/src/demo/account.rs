@@ -50,7 +50,11 @@ impl Account {
             let _ = writeln!(text, "  {problem}");
         }
         if self.problems.len() > PROBLEMS_SHOWN {
-            let _ = writeln!(text, "  … and {} more", self.problems.len() - PROBLEMS_SHOWN);
+            let _ = writeln!(
+                text,
+                "  … and {} more, in target/demo/problems.txt",
+                self.problems.len() - PROBLEMS_SHOWN
+            );
         }
         text + "the logs are in target/demo/"
     }

@@ -64,7 +64,7 @@ async fn show(options: &Options, programs: &Path, place: &Place) -> Result<Accou
     }
     fs::create_dir_all(&logs).map_err(Trouble::file(&logs))?;
     println!("demo: starting the door and four workers (logs in {})", logs.display());
-    let stack = Stack::start(programs, place, DoorSettings::new()?, Log::Files(logs)).await?;
+    let mut stack = Stack::start(programs, place, DoorSettings::new()?, Log::Files(logs.clone())).await?;
 
     let orders = Orders::new(options.orders);
     let load = load::place(&stack.door, place, &orders).await?;
@@ -78,8 +78,13 @@ async fn show(options: &Options, programs: &Path, place: &Place) -> Result<Accou
     println!("{}", account.queues(place).await?);
     println!("{}", account.orders(place, &load).await?);
     println!("{}", account.money(place).await?);
+    account
+        .problems
+        .extend(stack.ended().iter().map(|(name, status)| format!("{name} ended by itself ({status})")));
     for name in tokio::task::block_in_place(|| stack.stop()) {
         account.problems.push(format!("{name} did not stop within its deadline and had to be killed"));
     }
+    let list = logs.join("problems.txt");
+    fs::write(&list, account.problems.join("\n")).map_err(Trouble::file(&list))?;
     Ok(account)
 }
