@@ -42,15 +42,10 @@ fn target() -> PathBuf {
         .map_or_else(|| root().join("target"), Path::to_owned)
 }
 
-/// Builds all programs of Millrace and returns the folder they are in.
+/// Builds the programs of Millrace and returns the folder they are in.
 pub fn build_programs(release: bool) -> Result<PathBuf, Trouble> {
-    build(&["producer-api", "millrace-workers", "millrace-ops"], release)
-}
-
-/// Builds the programs of these packages and returns the folder they are in.
-pub fn build(packages: &[&str], release: bool) -> Result<PathBuf, Trouble> {
     let mut build = cargo(&["build", "--quiet", "--locked", "--bins"]);
-    for package in packages {
+    for package in ["producer-api", "millrace-workers", "millrace-ops"] {
         build.args(["--package", package]);
     }
     if release {

@@ -21,6 +21,8 @@ pub enum Trouble {
     Http { what: String, reason: String },
     #[error("{what}: {source}")]
     Database { what: &'static str, source: sqlx::Error },
+    #[error("applying the migrations: {0}")]
+    Migration(sqlx::migrate::MigrateError),
     #[error("{what}: {source}")]
     Amqp { what: &'static str, source: lapin::Error },
     #[error("{variable} cannot be used: {reason}")]
