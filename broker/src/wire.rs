@@ -111,6 +111,18 @@ impl Outgoing {
         }
     }
 
+    /// Where it is published.
+    #[must_use]
+    pub fn exchange(&self) -> &str {
+        &self.exchange
+    }
+
+    /// By what the exchange routes it.
+    #[must_use]
+    pub fn routing_key(&self) -> &str {
+        &self.routing_key
+    }
+
     /// By which returned messages are told apart. A foreign message may have none.
     pub(crate) fn message_id(&self) -> Option<&str> {
         self.properties.message_id().as_ref().map(ShortString::as_str)
@@ -291,7 +303,9 @@ pub struct Incoming {
 }
 
 impl Incoming {
-    pub(crate) fn from_delivery(delivery: Delivery) -> Self {
+    /// Reads what the broker delivered.
+    #[must_use]
+    pub fn from_delivery(delivery: Delivery) -> Self {
         let Delivery { properties, data, delivery_tag, .. } = delivery;
         Self {
             envelope: read_envelope(&properties),

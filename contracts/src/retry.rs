@@ -5,8 +5,9 @@ use std::time::Duration;
 /// One rung of the ladder: a queue in which a message waits for a fixed time before it goes back to its domain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Rung {
-    name: &'static str,
+    // First, so that the longer wait is the greater rung.
     delay: Duration,
+    name: &'static str,
 }
 
 impl Rung {

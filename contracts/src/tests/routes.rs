@@ -58,6 +58,7 @@ fn a_wait_is_never_shorter_than_asked_unless_the_ladder_ends() {
     }
     assert_eq!(Rung::at_least(std::time::Duration::MAX), Rung::H_1);
     assert!(Rung::LADDER.is_sorted_by_key(|rung| rung.delay()));
+    assert!(Rung::LADDER.is_sorted(), "the longer wait is the greater rung");
 }
 
 #[test]

@@ -13,6 +13,9 @@ pub mod ledger;
 pub mod pause;
 pub mod settle;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
