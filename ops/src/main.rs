@@ -5,6 +5,7 @@ mod migrate;
 mod probe;
 mod run;
 mod topology;
+mod trail;
 
 use std::process::ExitCode;
 
@@ -13,6 +14,7 @@ use std::process::ExitCode;
 enum Verb {
     Migrate(migrate::Migrate),
     Topology(topology::Topology),
+    Trail(trail::Trail),
     Probe(probe::Probe),
 }
 
@@ -20,6 +22,7 @@ fn main() -> ExitCode {
     run::run(async |verb| match verb {
         Verb::Migrate(migrate) => migrate.run().await,
         Verb::Topology(topology) => topology.run().await,
+        Verb::Trail(trail) => trail.run().await,
         Verb::Probe(probe) => probe.run().await,
     })
 }

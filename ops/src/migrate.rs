@@ -51,7 +51,7 @@ impl Migrate {
 
 /// Creates the ledger's partitions for the weeks to come, and says so where some were missing.
 pub async fn prepare_partitions(connection: &mut PgConnection) -> Result<(), Fatal> {
-    let created = sqlx::query_file_scalar!("src/prepare_partitions.sql", WEEKS_AHEAD)
+    let created = sqlx::query_file_scalar!("src/prune/prepare_partitions.sql", WEEKS_AHEAD)
         .fetch_one(connection)
         .await
         .map_err(database::failed("prepare the ledger's partitions"))?;
