@@ -3,6 +3,7 @@
 mod database;
 mod migrate;
 mod probe;
+mod prune;
 mod run;
 mod topology;
 mod trail;
@@ -15,6 +16,7 @@ enum Verb {
     Migrate(migrate::Migrate),
     Topology(topology::Topology),
     Trail(trail::Trail),
+    Prune(prune::Prune),
     Probe(probe::Probe),
 }
 
@@ -23,6 +25,7 @@ fn main() -> ExitCode {
         Verb::Migrate(migrate) => migrate.run().await,
         Verb::Topology(topology) => topology.run().await,
         Verb::Trail(trail) => trail.run().await,
+        Verb::Prune(prune) => prune.run().await,
         Verb::Probe(probe) => probe.run().await,
     })
 }

@@ -1,0 +1,176 @@
+//! `ops prune`: forgets what the ledger has kept long enough, and prepares its partitions for the weeks to come.
+//!
+//! The ledger is the memory against doing a message twice, so it must remember for longer than a copy of a message may
+//! still turn up: from a queue that was held up, or from a dead-letter queue.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use millrace_service::Fatal;
+use millrace_service::settings::{DatabaseSettings, count};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::{database, migrate};
+
+/// Less than this needs `--force`.
+const SAFE_DAYS: usize = 7;
+const PAGE_ROWS: i64 = 5_000;
+/// Dropping a partition needs a lock for which all workers' statements have to wait, so it waits only briefly itself.
+const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '500ms'";
+const LOCK_NOT_AVAILABLE: &str = "55P03";
+const LOCK_ATTEMPTS: u32 = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(500);
+
+/// Forgets what the ledger has kept long enough, and prepares its partitions for the weeks to come
+///
+/// A message that turns up again after the ledger has forgotten it is worked again. So keep it for longer than messages
+/// may wait in queues, dead-letter queues included.
+#[derive(Args)]
+pub struct Prune {
+    /// What was handled within so many days is kept (1 to 3650)
+    #[arg(long, env = "PRUNE_KEEP_DAYS", value_name = "DAYS", value_parser = count::<1, 3650>)]
+    keep_days: usize,
+
+    /// Only says what would be forgotten
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Keeps less than 7 days all the same
+    #[arg(long)]
+    force: bool,
+
+    #[command(flatten)]
+    database: DatabaseSettings,
+}
+
+struct Partition {
+    name: String,
+    rows: i64,
+    last_handled_at: Option<OffsetDateTime>,
+}
+
+impl Prune {
+    pub async fn run(self) -> Result<ExitCode, Fatal> {
+        if self.keep_days < SAFE_DAYS && !self.force {
+            return Err(Fatal::Misconfigured(format!(
+                "with PRUNE_KEEP_DAYS={} a message that waited longer in a queue or in a dead-letter queue would be \
+                 worked twice: keep {SAFE_DAYS} days or more, or give --force where nothing can have waited that long",
+                self.keep_days
+            )));
+        }
+        let days = i64::try_from(self.keep_days).unwrap_or(i64::MAX);
+        let cutoff = OffsetDateTime::now_utc() - time::Duration::days(days);
+        let mut connection = database::connect(&self.database).await?;
+        let partitions = self.prune_partitions(&mut connection, cutoff).await?;
+        let rows = self.prune_rows(&mut connection, cutoff).await?;
+        if partitions + rows == 0 {
+            println!("Nothing in the ledger is older than {days} days");
+        }
+        if !self.dry_run {
+            migrate::prepare_partitions(&mut connection).await?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Drops the weeks that are old as a whole. Gives back how many.
+    async fn prune_partitions(
+        &self,
+        connection: &mut PgConnection,
+        cutoff: OffsetDateTime,
+    ) -> Result<u64, Fatal> {
+        let partitions = sqlx::query_file_as!(Partition, "src/prune/partitions.sql", cutoff)
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(database::failed("list the ledger's partitions"))?;
+        let mut dropped = 0;
+        for Partition { name, rows, last_handled_at } in partitions {
+            if let Some(last) = last_handled_at.filter(|last| *last >= cutoff) {
+                println!("Kept partition {name}: a row in it was handled on {}", last.date());
+                continue;
+            }
+            if self.dry_run {
+                println!("Would drop partition {name} with {rows} rows");
+            } else {
+                drop_partition(connection, &name).await?;
+                println!("Dropped partition {name} with {rows} rows");
+            }
+            dropped += 1;
+        }
+        Ok(dropped)
+    }
+
+    /// Deletes old rows whose ids carry no time, or none that a partition was prepared for. Gives back how many.
+    async fn prune_rows(&self, connection: &mut PgConnection, cutoff: OffsetDateTime) -> Result<u64, Fatal> {
+        let (keyed, other) = if self.dry_run {
+            let old = sqlx::query_file!("src/prune/old_rows.sql", cutoff)
+                .fetch_one(connection)
+                .await
+                .map_err(database::failed("count the ledger's old rows"))?;
+            (old.keyed, old.other)
+        } else {
+            (forget_keyed(connection, cutoff).await?, forget_other(connection, cutoff).await?)
+        };
+        let done = if self.dry_run { "Would delete" } else { "Deleted" };
+        for (rows, table) in [(keyed, "entries_keyed"), (other, "entries_other")] {
+            if rows > 0 {
+                println!("{done} {rows} rows of {table}");
+            }
+        }
+        Ok((keyed + other).unsigned_abs())
+    }
+}
+
+async fn drop_partition(connection: &mut PgConnection, name: &str) -> Result<(), Fatal> {
+    let mut attempt = 1;
+    loop {
+        match try_drop(connection, name).await {
+            Ok(()) => return Ok(()),
+            Err(error) if attempt < LOCK_ATTEMPTS && is_lock_timeout(&error) => attempt += 1,
+            Err(error) => return Err(database::failed(&format!("drop partition {name}"))(error)),
+        }
+        tokio::time::sleep(LOCK_PAUSE).await;
+    }
+}
+
+async fn try_drop(connection: &mut PgConnection, name: &str) -> Result<(), sqlx::Error> {
+    let mut transaction = connection.begin().await?;
+    sqlx::query(LOCK_TIMEOUT).execute(&mut *transaction).await?;
+    // The name comes from the catalog and may contain anything.
+    let name = name.replace('"', "\"\"");
+    let drop = AssertSqlSafe(format!("DROP TABLE ledger.\"{name}\""));
+    sqlx::query(drop).execute(&mut *transaction).await?;
+    transaction.commit().await
+}
+
+fn is_lock_timeout(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|error| error.code().as_deref() == Some(LOCK_NOT_AVAILABLE))
+}
+
+async fn forget_keyed(connection: &mut PgConnection, cutoff: OffsetDateTime) -> Result<i64, Fatal> {
+    let (mut rows, mut after) = (0, (String::new(), Uuid::nil()));
+    loop {
+        let page = sqlx::query_file!("src/prune/forget_keyed.sql", after.0, after.1, PAGE_ROWS, cutoff)
+            .fetch_optional(&mut *connection)
+            .await
+            .map_err(database::failed("delete old rows of entries_keyed"))?;
+        let Some(page) = page else { return Ok(rows) };
+        rows += page.rows;
+        after = (page.handler, page.message_id);
+    }
+}
+
+async fn forget_other(connection: &mut PgConnection, cutoff: OffsetDateTime) -> Result<i64, Fatal> {
+    let (mut rows, mut after) = (0, (String::new(), Uuid::nil()));
+    loop {
+        let page = sqlx::query_file!("src/prune/forget_other.sql", after.0, after.1, PAGE_ROWS, cutoff)
+            .fetch_optional(&mut *connection)
+            .await
+            .map_err(database::failed("delete old rows of entries_other"))?;
+        let Some(page) = page else { return Ok(rows) };
+        rows += page.rows;
+        after = (page.handler, page.message_id);
+    }
+}
