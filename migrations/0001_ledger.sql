@@ -40,18 +40,31 @@ CREATE FUNCTION ledger.prepare_partitions(weeks_ahead integer) RETURNS integer
 LANGUAGE plpgsql AS $$
 DECLARE
     -- Weeks begin on Monday, 00:00 UTC, whatever the session's time zone is.
-    week    timestamptz := date_trunc('week', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC';
-    name    text;
-    created integer := 0;
+    this_week timestamptz := date_trunc('week', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC';
+    week      timestamptz;
+    name      text;
+    lowest    uuid;
+    next      uuid;
+    created   integer := 0;
 BEGIN
     FOR i IN 0..weeks_ahead LOOP
-        name := 'entries_' || to_char((week + make_interval(days => 7 * i)) AT TIME ZONE 'UTC', 'YYYYMMDD');
-        IF to_regclass('ledger.' || name) IS NULL THEN
-            EXECUTE format('CREATE TABLE ledger.%I PARTITION OF ledger.entries FOR VALUES FROM (%L) TO (%L)', name,
-                ledger.floor_of(week + make_interval(days => 7 * i)),
-                ledger.floor_of(week + make_interval(days => 7 * (i + 1))));
-            created := created + 1;
-        END IF;
+        week := this_week + make_interval(days => 7 * i);
+        name := 'entries_' || to_char(week AT TIME ZONE 'UTC', 'YYYYMMDD');
+        lowest := ledger.floor_of(week);
+        next := ledger.floor_of(week + make_interval(days => 7));
+        CONTINUE WHEN to_regclass('ledger.' || name) IS NOT NULL;
+        EXECUTE format('CREATE TABLE ledger.%I (LIKE ledger.entries INCLUDING ALL)', name);
+        -- Rows that came before their partition did are in the default one, which must have given them up by then.
+        LOCK TABLE ledger.entries_other IN SHARE ROW EXCLUSIVE MODE;
+        EXECUTE format(
+            'WITH moved AS (
+                DELETE FROM ledger.entries_other WHERE message_id >= %L AND message_id < %L RETURNING *
+            )
+            INSERT INTO ledger.%I SELECT * FROM moved', lowest, next, name);
+        -- Unlike creating a partition in place, this lets the other partitions be read and written meanwhile.
+        EXECUTE format('ALTER TABLE ledger.entries ATTACH PARTITION ledger.%I FOR VALUES FROM (%L) TO (%L)', name,
+            lowest, next);
+        created := created + 1;
     END LOOP;
     RETURN created;
 END $$;
