@@ -23,7 +23,7 @@ pub struct Options {
 
 pub async fn run(options: Options) -> Result<ExitCode, Trouble> {
     let services = Services::find_or_start()?;
-    let mut test = cargo(&["test", "--locked"]);
+    let mut test = cargo(&["test", "--locked", "--no-fail-fast"]);
     let names_package = |argument: &String| argument == "-p" || argument.starts_with("--package");
     if !options.arguments.iter().take_while(|argument| *argument != "--").any(names_package) {
         test.arg("--workspace");

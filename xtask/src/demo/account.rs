@@ -175,7 +175,7 @@ impl Account {
     }
 }
 
-fn amount(minor: i64) -> String {
+pub(super) fn amount(minor: i64) -> String {
     let sign = if minor < 0 { "-" } else { "" };
     format!("{sign}{}.{:02}", minor.unsigned_abs() / 100, minor.unsigned_abs() % 100)
 }

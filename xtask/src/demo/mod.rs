@@ -5,6 +5,8 @@ mod load;
 mod picture;
 mod settle;
 mod story;
+#[cfg(test)]
+mod tests;
 
 use std::fs;
 use std::path::Path;

@@ -29,7 +29,7 @@ fn accepted_at(job: Uuid) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp_nanos(nanos).unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
-fn tree(trail: &Trail, start: OffsetDateTime) -> String {
+pub(super) fn tree(trail: &Trail, start: OffsetDateTime) -> String {
     let mut text = String::new();
     let roots: Vec<&TrailMessage> = children(trail, None);
     for root in roots {
@@ -58,9 +58,8 @@ fn branch(
     // Writing to a string cannot fail.
     let _ = writeln!(text, "{label:<52} {}{attempts:<12} {at:>10}", message.status);
     let below = children(trail, Some(message.message_id));
-    // A message that several domains hear has a row for each; what it led to hangs below the row of its handler.
-    let below: Vec<_> =
-        below.into_iter().filter(|child| first_with_id(trail, message) || child.handler.is_none()).collect();
+    // A message that several domains hear has a row for each; what it led to is drawn below the first one only.
+    let below = if first_with_id(trail, message) { below } else { Vec::new() };
     for (index, child) in below.iter().enumerate() {
         let last = index + 1 == below.len();
         let (elbow, pipe) = if last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
