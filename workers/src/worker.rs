@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use millrace_broker::{ConsumerSettings, Link, LinkSettings, LinkStatus, Publisher};
 use millrace_service::settings::{
-    BrokerSettings, DatabaseSettings, DrainSettings, ProbeSettings, TelemetrySettings, count, millis,
+    BrokerSettings, DatabaseSettings, DrainSettings, ProbeSettings, TelemetrySettings, count,
 };
 use millrace_service::{Check, Fatal, LogAlerts, Readiness, probes, process};
 use sqlx::postgres::PgConnectOptions;
@@ -73,30 +73,6 @@ pub struct WorkSettings {
     /// synchronous_commit off): for trying things out only
     #[arg(long, env = "DATABASE_MAY_FORGET", default_value_t = false, action = clap::ArgAction::Set, value_name = "BOOL")]
     pub database_may_forget: bool,
-}
-
-/// How calls to an outside system are bounded, for the worker that makes some.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Payment gateway")]
-pub struct GatewaySettings {
-    /// How long one call to the payment gateway may take, in milliseconds (100 to 60000); then the message is tried
-    /// again later
-    #[arg(
-        long = "gateway-deadline-ms", env = "GATEWAY_DEADLINE_MS", value_name = "MILLISECONDS", default_value = "5000",
-        value_parser = millis::<100, 60_000>
-    )]
-    pub deadline: Duration,
-    /// How many calls to the payment gateway each lane makes at once (1 to 1024)
-    #[arg(long = "gateway-concurrency", env = "GATEWAY_CONCURRENCY", value_name = "COUNT", default_value = "64", value_parser = count::<1, 1024>)]
-    pub concurrency: usize,
-}
-
-impl GatewaySettings {
-    /// The same, as the runtime wants it.
-    #[must_use]
-    pub fn limits(&self) -> CallLimits {
-        CallLimits { deadline: self.deadline, concurrency: self.concurrency }
-    }
 }
 
 /// Runs a domain's worker until it is asked to stop.

@@ -1,6 +1,7 @@
 //! The outside system that payments calls: what a gateway must do, and the gateways there are.
 
 mod sandbox;
+mod settings;
 mod stripe;
 #[cfg(test)]
 mod tests;
@@ -12,6 +13,7 @@ use futures_util::future::BoxFuture;
 use super::{Answer, Attempt, Call, Payments, Reference};
 use crate::effects::{EffectFailure, Effects};
 pub use sandbox::SandboxGateway;
+pub use settings::{GatewaySettings, Kind};
 pub use stripe::StripeGateway;
 
 /// What a gateway says, or why it can't be asked now.

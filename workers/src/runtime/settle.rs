@@ -128,22 +128,32 @@ impl Settling<'_> {
         Settlement { entry: Some(entry), publish: Vec::new(), alert: None, label: "refused" }
     }
 
+    /// What may never come is not waited for as long as an outside system that is down.
     fn postpone(&self, postpone: Postpone) -> Settlement {
-        match (postpone.finally, self.policy().after(self.envelope.attempt)) {
-            (Some(refusal), None) => self.refuse(&refusal),
-            _ => {
-                let reason = format!("waiting for {}", postpone.waiting_for);
-                self.try_again(FailureClass::Postponed, reason, None)
-            }
+        let reason = format!("waiting for {}", postpone.waiting_for);
+        match postpone.finally {
+            None => self.try_again(FailureClass::Postponed, reason, None),
+            Some(refusal) => match RetryPolicy::QUICK.after(self.envelope.attempt) {
+                None => self.refuse(&refusal),
+                Some(rung) => self.wait_on(rung, FailureClass::Postponed, reason),
+            },
         }
     }
 
     fn try_again(&self, class: FailureClass, reason: String, retry_after: Option<Duration>) -> Settlement {
-        let Some(rung) = self.policy().after(self.envelope.attempt) else {
-            let reason = format!("given up after {} attempts: {reason}", self.envelope.attempt);
-            return self.give_up(class, reason);
-        };
-        let rung = retry_after.map_or(rung, |wait| rung.max(Rung::at_least(wait)));
+        match self.policy().after(self.envelope.attempt) {
+            None => {
+                let reason = format!("given up after {} attempts: {reason}", self.envelope.attempt);
+                self.give_up(class, reason)
+            }
+            Some(rung) => {
+                let rung = retry_after.map_or(rung, |wait| rung.max(Rung::at_least(wait)));
+                self.wait_on(rung, class, reason)
+            }
+        }
+    }
+
+    fn wait_on(&self, rung: Rung, class: FailureClass, reason: String) -> Settlement {
         let entry = Entry { problem: Some(problem(class.name(), &reason)), ..self.entry(Status::Retrying) };
         let failure = self.failure(class, reason);
         let again = Outgoing::again(
