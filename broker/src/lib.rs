@@ -1,7 +1,8 @@
-//! The wire: a supervised AMQP connection, a confirmed publisher, a consumer, and the topology on a broker.
+//! The wire: a supervised AMQP connection, a confirmed publisher, a consumer, dead letters, and the topology.
 #![warn(missing_docs)]
 
 mod consumer;
+pub mod dead;
 mod link;
 mod publisher;
 pub mod topology;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use lapin::BasicProperties;
 use lapin::message::Delivery;
 use lapin::types::{AMQPValue, ByteArray, DecimalValue, FieldArray, FieldTable, LongString, ShortString};
-use millrace_contracts::{ClientId, Envelope, Fingerprint, JobId, MessageId, Trace, topology};
+use millrace_contracts::{ClientId, Domain, Envelope, Fingerprint, JobId, MessageId, Trace, topology};
 use proptest::prelude::*;
 use time::macros::datetime;
 use uuid::uuid;
@@ -330,6 +330,32 @@ fn the_first_failure_is_remembered_and_the_last_one_told() {
     assert_eq!(header_text(&second, "failure-class"), "crash");
     assert_eq!(header_text(&second, "failure-reason"), "it died");
     assert_eq!(header_text(&second, "failed-by"), "another");
+}
+
+#[test]
+fn a_redriven_message_has_all_its_attempts_again() {
+    let dead =
+        delivered(again(&with_headers(|headers| set(headers, "tenant", long("blue")))).properties, b"{}");
+    let message = Outgoing::redriven(&dead, Domain::Orders);
+    insta::assert_snapshot!(shown(&message), @"
+    to redrive for orders
+    message_id: 01890a5d-ac96-774b-bcce-b302099a8057
+    correlation_id: 01890a5d-ac96-7000-8000-00000000000a
+    type: orders.place
+    content_type: application/json
+    delivery_mode: 2
+    timestamp
+      attempt: LongUInt(1)
+      causation-id: 01890a5d-ac96-7000-8000-00000000000b
+      client-id: web-shop
+      fingerprint: 6e46dd10defc9b56c29a6ec56b508c21
+      first-failed-at: 2026-11-22T12:00:00.25Z
+      tenant: blue
+      traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01
+      tracestate: vendor=1
+      version: LongUInt(1)
+    ");
+    assert_eq!(delivered(message.properties, b"{}").envelope, Ok(Envelope { attempt: 1, ..envelope() }));
 }
 
 #[test]

@@ -4,7 +4,9 @@ use bytes::Bytes;
 use lapin::BasicProperties;
 use lapin::message::Delivery;
 use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
-use millrace_contracts::{ClientId, Envelope, Fingerprint, JobId, MessageId, Trace, catalog};
+use millrace_contracts::{
+    ClientId, Domain, Envelope, Fingerprint, JobId, MessageId, Trace, catalog, topology,
+};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fmt;
@@ -35,6 +37,8 @@ mod header {
     /// The ones that a message can't do without.
     pub const IDENTITY: [&str; 7] =
         [VERSION, CAUSATION_ID, CLIENT_ID, ATTEMPT, FINGERPRINT, TRACEPARENT, TRACESTATE];
+    /// What a redriven message leaves behind.
+    pub const FAILURE: [&str; 4] = [FAILURE_CLASS, FAILURE_REASON, LAST_FAILED_AT, FAILED_BY];
     /// Written by the broker: how often the message came back after a crash or a lost connection.
     pub const DELIVERY_COUNT: &str = "x-delivery-count";
 }
@@ -84,7 +88,30 @@ impl Outgoing {
         insert(&mut headers, header::FIRST_FAILED_AT, first.as_str());
         insert(&mut headers, header::LAST_FAILED_AT, failure.at().as_str());
         insert(&mut headers, header::FAILED_BY, failure.by.as_str());
-        // What the sender asked of the broker for the first delivery is not asked again: no expiry, no answer address.
+        Self::copy(incoming, exchange, routing_key, headers)
+    }
+
+    /// A dead letter once more, with the same identity and all attempts before it, back to its domain's queue.
+    ///
+    /// What is said of its failure stays behind, but for when it failed first.
+    #[must_use]
+    pub fn redriven(incoming: &Incoming, domain: Domain) -> Self {
+        let given = incoming.properties.headers().as_ref().map(carried_on).unwrap_or_default();
+        let mut headers = FieldTable::default();
+        for (key, value) in given.inner().iter().filter(|(key, _)| !header::FAILURE.contains(&key.as_str())) {
+            headers.insert(key.clone(), value.clone());
+        }
+        insert(&mut headers, header::ATTEMPT, AMQPValue::LongUInt(1));
+        Self::copy(incoming, topology::REDRIVE, domain.name(), headers)
+    }
+
+    /// What the sender asked of the broker for the first delivery is not asked again: no expiry, no answer address.
+    fn copy(
+        incoming: &Incoming,
+        exchange: impl Into<Cow<'static, str>>,
+        routing_key: impl Into<Cow<'static, str>>,
+        headers: FieldTable,
+    ) -> Self {
         let mut properties = BasicProperties::default().with_delivery_mode(PERSISTENT).with_headers(headers);
         let given = &incoming.properties;
         for (value, set) in [

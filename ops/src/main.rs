@@ -1,6 +1,7 @@
 //! The operator's toolbox: sets Millrace up, and looks into it.
 
 mod database;
+mod dead;
 mod migrate;
 mod probe;
 mod prune;
@@ -17,6 +18,7 @@ enum Verb {
     Topology(topology::Topology),
     Trail(trail::Trail),
     Prune(prune::Prune),
+    Dead(dead::Dead),
     Probe(probe::Probe),
 }
 
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
         Verb::Topology(topology) => topology.run().await,
         Verb::Trail(trail) => trail.run().await,
         Verb::Prune(prune) => prune.run().await,
+        Verb::Dead(dead) => dead.run().await,
         Verb::Probe(probe) => probe.run().await,
     })
 }

@@ -9,6 +9,7 @@ use sqlx::PgConnection;
 use sqlx::migrate::{Migrate as _, MigrateError, Migrator};
 
 use crate::database;
+use crate::run::say;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
 
@@ -38,11 +39,11 @@ impl Migrate {
         let new = MIGRATIONS.iter().filter(|migration| !before.contains(&migration.version));
         let mut count = 0;
         for migration in new {
-            println!("Applied {:04} {}", migration.version, migration.description);
+            say(format!("Applied {:04} {}", migration.version, migration.description));
             count += 1;
         }
         if count == 0 {
-            println!("The schema is up to date; nothing was to be applied");
+            say("The schema is up to date; nothing was to be applied");
         }
         prepare_partitions(&mut connection).await?;
         Ok(ExitCode::SUCCESS)
@@ -56,7 +57,7 @@ pub async fn prepare_partitions(connection: &mut PgConnection) -> Result<(), Fat
         .await
         .map_err(database::failed("prepare the ledger's partitions"))?;
     if created > 0 {
-        println!("Prepared {created} weekly partitions of the ledger, {WEEKS_AHEAD} weeks ahead");
+        say(format!("Prepared {created} weekly partitions of the ledger, {WEEKS_AHEAD} weeks ahead"));
     }
     Ok(())
 }

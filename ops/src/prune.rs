@@ -13,6 +13,7 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::run::say;
 use crate::{database, migrate};
 
 /// Less than this needs `--force`.
@@ -67,7 +68,7 @@ impl Prune {
         let partitions = self.prune_partitions(&mut connection, cutoff).await?;
         let rows = self.prune_rows(&mut connection, cutoff).await?;
         if partitions + rows == 0 {
-            println!("Nothing in the ledger is older than {days} days");
+            say(format!("Nothing in the ledger is older than {days} days"));
         }
         if !self.dry_run {
             migrate::prepare_partitions(&mut connection).await?;
@@ -88,14 +89,14 @@ impl Prune {
         let mut dropped = 0;
         for Partition { name, rows, last_handled_at } in partitions {
             if let Some(last) = last_handled_at.filter(|last| *last >= cutoff) {
-                println!("Kept partition {name}: a row in it was handled on {}", last.date());
+                say(format!("Kept partition {name}: a row in it was handled on {}", last.date()));
                 continue;
             }
             if self.dry_run {
-                println!("Would drop partition {name} with {rows} rows");
+                say(format!("Would drop partition {name} with {rows} rows"));
             } else {
                 drop_partition(connection, &name).await?;
-                println!("Dropped partition {name} with {rows} rows");
+                say(format!("Dropped partition {name} with {rows} rows"));
             }
             dropped += 1;
         }
@@ -116,7 +117,7 @@ impl Prune {
         let done = if self.dry_run { "Would delete" } else { "Deleted" };
         for (rows, table) in [(keyed, "entries_keyed"), (other, "entries_other")] {
             if rows > 0 {
-                println!("{done} {rows} rows of {table}");
+                say(format!("{done} {rows} rows of {table}"));
             }
         }
         Ok((keyed + other).unsigned_abs())

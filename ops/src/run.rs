@@ -1,6 +1,8 @@
 //! One command from its arguments to its exit code: results go to stdout, sentences about trouble to stderr.
 
 use std::error::Error;
+use std::fmt::Display;
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -23,10 +25,14 @@ struct Ops<Verb: Subcommand> {
 /// Reads the arguments, does the work and says how it ended. Exit code 0 for done, 1 for failed, 64 for unknown
 /// arguments, 78 for settings that can't work; the rest is the verb's own.
 pub fn run<Verb: Subcommand>(work: impl AsyncFnOnce(Verb) -> Result<ExitCode, Fatal>) -> ExitCode {
-    let ops = match settings::read::<Ops<Verb>>() {
+    let mut ops = match settings::read::<Ops<Verb>>() {
         Ok((ops, _)) => ops,
         Err(refused) => return refuse(NAME, refused),
     };
+    // What lapin finds wrong is told in a sentence here.
+    if !ops.telemetry.log_filter.contains("lapin") {
+        ops.telemetry.log_filter.push_str(",lapin=off");
+    }
     telemetry::start(&ops.telemetry);
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -39,6 +45,11 @@ pub fn run<Verb: Subcommand>(work: impl AsyncFnOnce(Verb) -> Result<ExitCode, Fa
             failed(&sentence, source.as_ref().map(|source| source.as_ref() as &dyn Error))
         }
     }
+}
+
+/// Writes a line to stdout. Nobody may be reading it any more, and that must not end the work half-way.
+pub fn say(line: impl Display) {
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 fn failed(sentence: &str, source: Option<&dyn Error>) -> ExitCode {

@@ -8,6 +8,8 @@ use millrace_contracts::topology::topology;
 use millrace_service::Fatal;
 use millrace_service::settings::{BrokerSettings, ManagementSettings};
 
+use crate::run::say;
+
 /// What `plan` exits with when there is something to do.
 const DIFFERENT: u8 = 2;
 
@@ -68,15 +70,15 @@ impl Target {
         let mut steps = 0;
         let done = |step: &_| {
             steps += 1;
-            println!("{step}");
+            say(step);
         };
         let warnings = apply(&management, &topology(self.retry_scale), done).await.map_err(failed)?;
         for warning in warnings {
             eprintln!("Warning: {warning}");
         }
         match steps {
-            0 => println!("Vhost `{}` is as it should be; nothing was to be done", management.vhost()),
-            _ => println!("Vhost `{}` is as it should be now; steps taken: {steps}", management.vhost()),
+            0 => say(format!("Vhost `{}` is as it should be; nothing was to be done", management.vhost())),
+            _ => say(format!("Vhost `{}` is as it should be now; steps taken: {steps}", management.vhost())),
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -93,14 +95,14 @@ fn print(found: &Plan, vhost: &str) {
         eprintln!("Warning: {warning}");
     }
     if found.is_settled() {
-        println!("Vhost `{vhost}` is as it should be");
+        say(format!("Vhost `{vhost}` is as it should be"));
         return;
     }
     for obstacle in &found.obstacles {
-        println!("In the way: {obstacle}");
+        say(format!("In the way: {obstacle}"));
     }
     for step in &found.steps {
-        println!("Would {step}");
+        say(format!("Would {step}"));
     }
 }
 

@@ -16,6 +16,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::database;
+use crate::run::say;
 
 /// Everything that the ledger knows of one job, as a tree of what caused what
 #[derive(Args)]
@@ -64,7 +65,7 @@ impl Trail {
                  such a job. A job that was accepted and not touched waits in its domain's queue"
             )));
         }
-        print!("{}", tree::draw(job, &rows));
+        say(tree::draw(job, &rows).trim_end());
         Ok(ExitCode::SUCCESS)
     }
 }

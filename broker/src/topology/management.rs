@@ -202,6 +202,17 @@ impl Management {
         listed.ok_or_else(|| self.no_such_vhost())
     }
 
+    /// Asks something of the vhost to do something, and gives back what came of it; `None` where it is not there.
+    pub(crate) async fn ask<T: DeserializeOwned>(
+        &self,
+        kind: &str,
+        names: &[&str],
+        body: &impl Serialize,
+        doing: &str,
+    ) -> Result<Option<T>, ManagementError> {
+        self.send(Method::POST, &self.path(kind, names), Some(body), doing).await
+    }
+
     /// Creates or replaces something of the vhost.
     pub(super) async fn put(
         &self,

@@ -1,0 +1,55 @@
+//! What a dead letter tells of itself, in the words of the management API.
+
+use super::*;
+
+fn letter(properties: Value) -> DeadLetter {
+    let got: Got = serde_json::from_value(json!({ "message_count": 0, "properties": properties })).unwrap();
+    got.properties.into()
+}
+
+#[test]
+fn a_letter_that_a_worker_gave_up_tells_all() {
+    let told = letter(json!({
+        "message_id": "m", "correlation_id": "j", "type": "orders.place", "delivery_mode": 2, "headers": {
+            "attempt": 6, "failure-class": "effect", "failure-reason": "the gateway is silent",
+            "last-failed-at": "2026-11-22T12:00:00Z", "failed-by": "payments-worker@host 0.1.0", "version": 1,
+            "x-death": [{ "reason": "expired" }],
+        },
+    }));
+    let some = |text: &str| Some(text.to_owned());
+    let expected = DeadLetter {
+        message_id: some("m"),
+        job_id: some("j"),
+        message_type: some("orders.place"),
+        class: some("effect"),
+        reason: some("the gateway is silent"),
+        failed_at: some("2026-11-22T12:00:00Z"),
+        failed_by: some("payments-worker@host 0.1.0"),
+        attempt: Some(6),
+    };
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn a_letter_that_the_broker_gave_up_tells_why() {
+    let told = |reason: &str| {
+        let death = json!({ "count": 1, "queue": "orders", "reason": reason });
+        letter(json!({ "headers": { "x-death": [death, { "reason": "expired" }] } }))
+    };
+    assert_eq!(told("delivery_limit").class.as_deref(), Some("broker"));
+    assert!(told("delivery_limit").reason.unwrap().contains("look for crashes"));
+    assert!(told("rejected").reason.unwrap().contains("rejected"));
+    assert!(told("maxlen").reason.unwrap().contains("maxlen"));
+}
+
+#[test]
+fn a_letter_without_properties_or_with_odd_ones_tells_nothing() {
+    for odd in [
+        json!([]),
+        json!({}),
+        json!({ "delivery_mode": 1 }),
+        json!({ "headers": { "x-death": "soon", "attempt": "many", "failure-reason": [1] } }),
+    ] {
+        assert_eq!(letter(odd.clone()), DeadLetter::default(), "{odd}");
+    }
+}

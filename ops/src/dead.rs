@@ -1,0 +1,36 @@
+//! `ops dead`: messages that were given up, and sending them again once what was wrong with them is mended.
+
+mod list;
+mod redrive;
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use millrace_contracts::Domain;
+use millrace_service::Fatal;
+
+/// Messages that were given up
+#[derive(Args)]
+pub struct Dead {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    List(list::List),
+    Redrive(redrive::Redrive),
+}
+
+impl Dead {
+    pub async fn run(self) -> Result<ExitCode, Fatal> {
+        match self.action {
+            Action::List(list) => list.run().await,
+            Action::Redrive(redrive) => redrive.run().await,
+        }
+    }
+}
+
+fn domain(name: &str) -> Result<Domain, String> {
+    Domain::named(name).ok_or_else(|| format!("expected {}", Domain::ALL.map(Domain::name).join(", ")))
+}
