@@ -99,7 +99,8 @@ fn a_domain_names_neither_another_domain_nor_the_runtime() {
 fn the_runtime_names_no_domain() {
     let mut broken = Vec::new();
     for (name, text) in all_sources() {
-        if !name.starts_with("workers/src/runtime/") {
+        // Its tests need some domain to work with.
+        if !name.starts_with("workers/src/runtime/") || name.ends_with("/tests.rs") {
             continue;
         }
         for line in code(&text) {

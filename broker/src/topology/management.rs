@@ -9,6 +9,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+/// A broker that keeps failing is reported after two seconds.
+const REPEATS: u32 = 8;
+const REPEAT_PAUSE: Duration = Duration::from_millis(250);
 /// Name lookup, TCP and TLS.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 /// One whole request. A policy that matches many queues takes the broker a moment.
@@ -273,7 +276,27 @@ impl Management {
     }
 
     /// `None` stands for 404, which means something else for each request.
+    ///
+    /// RabbitMQ answers 500 for a moment where a list meets a queue that is just coming or going; what may be asked
+    /// twice is asked again.
     async fn send<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&impl Serialize>,
+        doing: &str,
+    ) -> Result<Option<T>, ManagementError> {
+        let mut left = if method.is_idempotent() { REPEATS } else { 0 };
+        loop {
+            match self.send_once(method.clone(), path, body, doing).await {
+                Err(ManagementError::Failing { .. }) if left > 0 => left -= 1,
+                outcome => return outcome,
+            }
+            tokio::time::sleep(REPEAT_PAUSE).await;
+        }
+    }
+
+    async fn send_once<T: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,
