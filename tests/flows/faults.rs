@@ -1,14 +1,19 @@
 //! What goes wrong with single messages: poison, rows the database refuses, a gateway that is silent, a stop under load.
 
+use std::time::Duration;
+
 use lapin::BasicProperties;
 use lapin::message::Delivery;
 use lapin::options::BasicPublishOptions;
+use millrace_broker::dead::{self, Selection};
+use millrace_broker::{Link, LinkSettings, Publisher};
 use millrace_contracts::{Domain, OrderId};
 use millrace_harness::world::World;
 use millrace_workers::effects::NoEffects;
 use millrace_workers::orders::Orders;
 use millrace_workers::users::Users;
 use serde_json::json;
+use url::Url;
 use uuid::Uuid;
 
 use super::duplicates::publish;
@@ -52,11 +57,6 @@ async fn garbage_is_dead_lettered_with_a_reason_and_hurts_nobody() {
 #[tokio::test]
 async fn a_row_that_the_database_refuses_fails_alone() {
     let mut world = staff(World::hurried().await).await;
-    // The same key hash under two ids: the unique index refuses the second, whatever the rules think.
-    let key = |id: Uuid| {
-        json!({"key_id": id, "client_id": "shop", "name": "shop", "scopes": ["jobs:*"],
-               "key_prefix": "mr_000000", "key_hash": "a".repeat(64)})
-    };
     let (first, second) = (Uuid::now_v7(), Uuid::now_v7());
     for id in [first, second] {
         publish(&world, "auth.issue-api-key", id, &key(id)).await;
@@ -125,4 +125,36 @@ async fn registered_with_orders_only(world: &World) -> millrace_contracts::UserI
         })
         .await;
     millrace_contracts::UserId(job)
+}
+
+#[tokio::test]
+async fn a_dead_letter_is_sent_again_once_its_cause_is_mended() {
+    let world = staff(World::hurried().await).await;
+    let (first, second) = (Uuid::now_v7(), Uuid::now_v7());
+    for id in [first, second] {
+        publish(&world, "auth.issue-api-key", id, &key(id)).await;
+    }
+    world.until("a dead letter", async |world| world.depth("auth.dead").await == 1).await;
+    let letters = dead::peek(&world.management, Domain::Auth, 10).await.expect("the console's API answers");
+    let letter = letters.expect("the queue exists").first.remove(0);
+    assert_eq!(letter.class.as_deref(), Some("defect"));
+    let mended = "WITH gone AS (DELETE FROM auth.api_keys RETURNING key_id) SELECT count(*) FROM gone";
+    assert_eq!(world.count(mended).await, 1);
+
+    let url = Url::parse(&world.amqp_url).expect("the world's own URL");
+    let link = Link::open(LinkSettings::new(url, "ops@test"));
+    let publisher = Publisher::open(&link, 1, Duration::from_secs(5));
+    let redriven = dead::redrive(&link, &publisher, Domain::Auth, &Selection::All).await.expect("all is up");
+    assert_eq!((redriven.sent, redriven.left), (1, 0));
+    link.close().await;
+    let done =
+        "SELECT count(*) FROM ledger.entries WHERE type = 'auth.issue-api-key' AND status = 'succeeded'";
+    world.until("the message to succeed", async |world| world.count(done).await == 2).await;
+    world.finish().await;
+}
+
+/// The same key hash whatever the id: the unique index refuses the second one, whatever the rules think.
+fn key(id: Uuid) -> serde_json::Value {
+    json!({"key_id": id, "client_id": "shop", "name": "shop", "scopes": ["jobs:*"],
+           "key_prefix": "mr_000000", "key_hash": "a".repeat(64)})
 }

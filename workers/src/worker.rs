@@ -65,8 +65,9 @@ pub struct WorkSettings {
     /// How many messages the broker sends ahead to each lane (1 to 65535); should be twice the largest batch
     #[arg(long = "worker-prefetch", env = "WORKER_PREFETCH", value_name = "MESSAGES", default_value = "512", value_parser = count::<1, 65_535>)]
     pub prefetch: usize,
-    /// Broker users whose messages are worked, separated by commas; messages of others are dead-lettered. Left out,
-    /// whoever the broker lets publish is trusted
+    /// Broker users whose messages are worked, separated by commas: the door's, the workers' own (they send follow-ups
+    /// and retries) and the operators'. Messages of others are dead-lettered. Left out, whoever the broker lets
+    /// publish is trusted
     #[arg(long, env = "TRUSTED_PRODUCERS", value_name = "USER,…", value_delimiter = ',')]
     pub trusted_producers: Vec<String>,
     /// Work even with a database that may forget what it has committed (fsync, full_page_writes or
