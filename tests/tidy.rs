@@ -3,7 +3,17 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const DOMAINS: [&str; 4] = ["auth", "users", "orders", "payments"];
+use millrace_contracts::Domain;
+
+const DOMAINS: [&str; Domain::ALL.len()] = {
+    let mut names = [""; Domain::ALL.len()];
+    let mut position = 0;
+    while position < names.len() {
+        names[position] = Domain::ALL[position].name();
+        position += 1;
+    }
+    names
+};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the project").to_owned()
@@ -176,4 +186,22 @@ fn entry_points_are_tables_of_contents() {
         }
     }
     assert_none("A composition root has at most 40 lines: move what it does into the library.", &long);
+}
+
+#[test]
+fn every_worker_is_started_wherever_workers_are() {
+    const PLACES: [&str; 5] = [
+        "xtask/src/stack.rs",
+        "docker-compose.yml",
+        ".ci/compose",
+        "deploy/images/millrace.Dockerfile",
+        "deploy/images/prebuilt.Dockerfile",
+    ];
+    let mut forgotten = Vec::new();
+    for place in PLACES {
+        let text = fs::read_to_string(root().join(place)).expect("a file of the project");
+        let missing = DOMAINS.iter().filter(|domain| !text.contains(&format!("{domain}-worker")));
+        forgotten.extend(missing.map(|domain| format!("{place}: {domain}-worker")));
+    }
+    assert_none("A domain without its worker stands still: start it there, too.", &forgotten);
 }

@@ -213,11 +213,18 @@ impl World {
 
     /// Waits until a job's flow is settled or stuck, and gives back the job's view.
     pub async fn outcome(&self, job: Uuid) -> Value {
-        self.until_some(&format!("job {job} to settle"), async |world| {
-            let view = world.get(&format!("/v1/jobs/{job}")).await.json;
-            (view["flow"]["state"] != "running").then_some(view)
-        })
-        .await
+        let started = Instant::now();
+        loop {
+            let view = self.get(&format!("/v1/jobs/{job}")).await.json;
+            if view["flow"]["state"] != "running" {
+                return view;
+            }
+            if started.elapsed() > PATIENCE {
+                let trail = self.get(&format!("/v1/jobs/{job}/trail")).await.json;
+                panic!("waited {PATIENCE:?} for job {job} to settle: {trail:#}");
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     /// Waits until a job has this status and nothing of it is under way any more.

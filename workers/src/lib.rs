@@ -17,4 +17,6 @@ pub mod worker;
 #[cfg(test)]
 mod given;
 #[cfg(test)]
+mod heard_tests;
+#[cfg(test)]
 mod money_tests;
