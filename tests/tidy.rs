@@ -154,26 +154,39 @@ fn no_room_is_called_misc() {
     assert_none("Name a file after the concept in it.", &vague);
 }
 
-#[test]
-fn workers_never_select_everything() {
-    let mut found = Vec::new();
-    for room in ["workers/src", "producer-api/src", "ops/src"] {
-        let mut folders = vec![root().join(room)];
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(folder).expect("a folder") {
-                let path = entry.expect("an entry").path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else if path.extension().is_some_and(|extension| extension == "sql") {
-                    let text = fs::read_to_string(&path).expect("a query").to_uppercase();
-                    if text.contains("SELECT *") || text.contains("RETURNING *") {
-                        found.push(path.display().to_string());
-                    }
-                }
+/// Every query below a folder, by name, in capitals.
+fn queries(room: &str) -> Vec<(String, String)> {
+    let (mut folders, mut found) = (vec![root().join(room)], Vec::new());
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "sql") {
+                let text = fs::read_to_string(&path).expect("a query").to_uppercase();
+                found.push((path.display().to_string(), text));
             }
         }
     }
-    assert_none("Name the columns: a prepared `SELECT *` breaks when a migration adds one.", &found);
+    assert!(!found.is_empty(), "there are queries in {room}");
+    found
+}
+
+#[test]
+fn nobody_selects_everything() {
+    let all = ["workers/src", "producer-api/src", "ops/src"].into_iter().flat_map(queries);
+    let greedy = all.filter(|(_, text)| text.contains("SELECT *") || text.contains("RETURNING *"));
+    let greedy: Vec<_> = greedy.map(|(name, _)| name).collect();
+    assert_none("Name the columns: a prepared `SELECT *` breaks when a migration adds one.", &greedy);
+}
+
+#[test]
+fn the_door_writes_nothing() {
+    let writes =
+        |text: &str| ["INSERT ", "UPDATE ", "DELETE ", "TRUNCATE "].iter().any(|verb| text.contains(verb));
+    let writing = queries("producer-api/src").into_iter().filter(|(_, text)| writes(text));
+    let writing: Vec<_> = writing.map(|(name, _)| name).collect();
+    assert_none("The door takes jobs while the database is down: let a worker write.", &writing);
 }
 
 #[test]
