@@ -1,6 +1,6 @@
 //! A world of one's own for each test: a vhost with the topology, a migrated database, a door and workers in-process.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -9,14 +9,15 @@ use clap::Parser;
 use lapin::options::{BasicGetOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
 use millrace_broker::topology::{self, Management};
-use millrace_contracts::Domain;
 use millrace_contracts::topology::{Topology, dead_queue};
+use millrace_contracts::{Domain, catalog};
 use millrace_service::LogAlerts;
 use millrace_workers::effects::Effects;
 use millrace_workers::runtime::calls::CallLimits;
 use millrace_workers::store::Store;
 use millrace_workers::worker::{self, WorkerSettings};
 use producer_api::{Door, DoorSettings};
+use serde::Deserialize;
 use serde_json::Value;
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
@@ -72,6 +73,13 @@ impl Worker {
         self.stop.cancel();
         self.task.await.expect("the worker must not panic");
     }
+}
+
+/// A message that was sent out, as the ledger keeps it.
+#[derive(Deserialize)]
+struct Sent {
+    id: Uuid,
+    r#type: String,
 }
 
 /// An HTTP answer.
@@ -292,6 +300,9 @@ impl World {
     /// Stops everybody, checks that every queue is empty but for what was claimed and that the money agrees, and
     /// removes the world.
     pub async fn finish(mut self) {
+        // A queue is empty, too, while its last message is being worked, so what the ledger still expects comes first.
+        let claimed = self.claimed.values().sum::<u32>() as usize;
+        self.until("every follow-up to be handled", async |world| world.unhandled().await <= claimed).await;
         let queues = self.topology.queues.clone();
         for queue in &queues {
             let claimed = self.claimed.get(queue).copied().unwrap_or(0);
@@ -309,6 +320,28 @@ impl World {
         self.assert_money_agrees().await;
         self.finished = true;
         self.remove().await;
+    }
+
+    /// How many messages were sent out, are heard by a domain, and have not come to an end there.
+    async fn unhandled(&self) -> usize {
+        let rows: Vec<(String, Uuid, String, Option<String>)> = sqlx::query_as(include_str!("handled.sql"))
+            .fetch_all(&self.database)
+            .await
+            .expect("a query of the harness's own");
+        let ended = |status: &str| status != "retrying";
+        let ends: BTreeSet<(&str, Uuid)> = rows
+            .iter()
+            .filter(|(_, _, status, _)| ended(status))
+            .map(|(handler, id, _, _)| (handler.as_str(), *id))
+            .collect();
+        let sent = rows.iter().filter_map(|(_, _, _, emitted)| emitted.as_deref());
+        let sent =
+            sent.flat_map(|emitted| serde_json::from_str::<Vec<Sent>>(emitted).expect("the ledger's own"));
+        let expected = sent.flat_map(|sent| {
+            let handlers = catalog::find(&sent.r#type).into_iter().flat_map(catalog::Entry::handlers);
+            handlers.map(move |handler| (handler.name(), sent.id))
+        });
+        expected.filter(|expected| !ends.contains(expected)).count()
     }
 
     /// Captured less refunded is what orders believe to be paid and not refunded, per currency.
