@@ -1,5 +1,5 @@
-//! What a domain's store is: it loads and saves the rows of a whole batch, one statement for all loads, one per table
-//! for saves.
+//! What a domain's store is: it loads and saves the rows of a whole batch, with as few statements as its tables allow
+//! and never one per message.
 
 use sqlx::PgConnection;
 

@@ -8,7 +8,7 @@ use sqlx::{PgConnection, raw_sql};
 
 use crate::domain::Domain;
 use crate::effects::Effects;
-use crate::runtime::database::{Database, TRANSACTION_DEADLINE, Trouble};
+use crate::runtime::database::{Database, Trouble, bounded};
 use crate::runtime::gather::{Member, Work};
 use crate::runtime::ledger;
 use crate::runtime::pause::Pause;
@@ -91,15 +91,14 @@ async fn needed<D: Store>(
 ) -> Result<Vec<(usize, D::Call)>, Trouble> {
     let outcome = {
         let connection = database.connection().await?;
-        let silent = || Trouble::Outage(format!("no answer within {TRANSACTION_DEADLINE:?}"));
-        let read = async {
+        bounded(async {
             raw_sql("BEGIN").execute(&mut *connection).await?;
             let calls = read(connection, place, members).await?;
             // The rows were locked by loading them and are let go: nothing is locked while an outside system thinks.
             raw_sql("ROLLBACK").execute(connection).await?;
             Ok(calls)
-        };
-        tokio::time::timeout(TRANSACTION_DEADLINE, read).await.unwrap_or_else(|_| Err(silent()))
+        })
+        .await
     };
     if outcome.is_err() {
         database.disconnect();

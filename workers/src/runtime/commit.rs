@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::domain::{Change, Domain, Facts};
-use crate::runtime::database::{Database, TRANSACTION_DEADLINE, Trouble};
+use crate::runtime::database::{Database, Trouble, bounded};
 use crate::runtime::emit::Emitted;
 use crate::runtime::gather::{Member, Work};
 use crate::runtime::ledger;
@@ -81,17 +81,15 @@ async fn transaction<D: Store>(
 ) -> Result<Vec<Settlement>, Trouble> {
     let outcome = {
         let connection = database.connection().await?;
-        let work = async {
+        bounded(async {
             raw_sql("BEGIN").execute(&mut *connection).await?;
             let settlements = work(connection, place, batch, now).await?;
             raw_sql("COMMIT").execute(connection).await?;
             Ok(settlements)
-        };
-        let silent = || Trouble::Outage(format!("no answer within {TRANSACTION_DEADLINE:?}"));
-        tokio::time::timeout(TRANSACTION_DEADLINE, work).await.unwrap_or_else(|_| Err(silent()))
+        })
+        .await
     };
     if let Err(trouble) = &outcome {
-        // A session that was cut off in the middle of a query is in no known state; any other is rolled back.
         let rolled_back = match trouble {
             Trouble::Outage(_) => false,
             Trouble::Conflict(_) | Trouble::Culprit(_) => {

@@ -11,7 +11,7 @@ use crate::store::SaveError;
 /// Connecting and logging in.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 /// A batch's whole transaction, also where the network swallows the answer. Above the server's own limits.
-pub const TRANSACTION_DEADLINE: Duration = Duration::from_secs(30);
+const TRANSACTION_DEADLINE: Duration = Duration::from_secs(30);
 const STATEMENT_TIMEOUT: &str = "10s";
 const LOCK_TIMEOUT: &str = "5s";
 const IDLE_IN_TRANSACTION_TIMEOUT: &str = "15s";
@@ -132,6 +132,13 @@ impl Database {
             tracing::debug!("The database was gone before the session was closed: {error}");
         }
     }
+}
+
+/// Drives work on a connection to its end, or cuts it off at the deadline. Cut off in the middle of a query, the session
+/// is in no known state: after an outage the connection must be dropped.
+pub async fn bounded<T>(work: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
+    let silent = |_| Trouble::Outage(format!("no answer within {TRANSACTION_DEADLINE:?}"));
+    tokio::time::timeout(TRANSACTION_DEADLINE, work).await.map_err(silent)?
 }
 
 async fn require_durability(connection: &mut PgConnection) -> Result<(), Trouble> {
