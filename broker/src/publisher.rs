@@ -14,6 +14,7 @@ use std::time::Duration;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::ShortString;
 use lapin::{Channel, Confirmation};
+use millrace_faults::{Mutant, Point, mutated, reach};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::link::{Link, LinkStatus, refusal};
@@ -138,7 +139,9 @@ async fn try_open(link: &Link) -> Option<Channel> {
     let mut connections = link.connection();
     let connection = connections.wait_for(Option::is_some).await.ok()?.clone()?;
     let channel = connection.create_channel().await.ok()?;
-    channel.confirm_select(ConfirmSelectOptions::default()).await.ok()?;
+    if !mutated(Mutant::NoConfirms) {
+        channel.confirm_select(ConfirmSelectOptions::default()).await.ok()?;
+    }
     Some(channel)
 }
 
@@ -218,19 +221,25 @@ async fn publish_window(channel: &Channel, link: &Link, window: &[Request]) -> R
     for (position, request) in window.iter().enumerate() {
         for message in &request.messages {
             confirms.push((position, publish(channel, link, message).await.map_err(unknown)?));
+            reach(Point::PublishedOne);
         }
     }
+    reach(Point::ConfirmsPending);
     let (mut failed, mut returned) = (Failed::new(), HashSet::new());
     for (position, confirm) in confirms {
         let confirmation = confirm.await.map_err(unknown)?;
         match &confirmation {
             Confirmation::Ack(_) => {}
+            Confirmation::Nack(_) if mutated(Mutant::NackAsAck) => {}
+            Confirmation::NotRequested if mutated(Mutant::NoConfirms) => {}
             Confirmation::Nack(_) => failed.push((position, PublishError::Refused)),
             Confirmation::NotRequested => {
                 return Err(PublishError::Unknown("the channel is not in confirm mode".to_owned()));
             }
         }
-        if let Some(message) = confirmation.take_message() {
+        if let Some(message) = confirmation.take_message()
+            && !mutated(Mutant::ReturnIgnored)
+        {
             returned.insert(message.properties.message_id().as_ref().map(|id| id.as_str().to_owned()));
         }
     }

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use millrace_faults::{Mutant, mutated};
 use serde_json::{Map, Value, json};
 
 use crate::catalog;
@@ -217,13 +218,18 @@ impl Topology {
             definition: settings(json!({
                 // The default exchange routes by queue name, and the routing key of a waiting message is its domain.
                 "dead-letter-exchange": "",
-                "dead-letter-strategy": "at-least-once",
+                "dead-letter-strategy": ladder_strategy(),
                 "message-ttl": millis(rung.delay().mul_f64(retry_scale)),
                 "overflow": "reject-publish",
                 "queue-leader-locator": "balanced",
             })),
         });
     }
+}
+
+/// A waiting message leaves its rung only once the queue at the end has it.
+fn ladder_strategy() -> &'static str {
+    if mutated(Mutant::AtMostOnceLadder) { "at-most-once" } else { "at-least-once" }
 }
 
 fn millis(delay: Duration) -> u64 {

@@ -105,6 +105,9 @@ impl Prune {
 
     /// Deletes old rows whose ids carry no time, or none that a partition was prepared for. Gives back how many.
     async fn prune_rows(&self, connection: &mut PgConnection, cutoff: OffsetDateTime) -> Result<u64, Fatal> {
+        if !self.dry_run {
+            forget_suspects(connection, cutoff).await?;
+        }
         let (keyed, other) = if self.dry_run {
             let old = sqlx::query_file!("src/prune/old_rows.sql", cutoff)
                 .fetch_one(connection)
@@ -148,6 +151,15 @@ async fn try_drop(connection: &mut PgConnection, name: &str) -> Result<(), sqlx:
 
 fn is_lock_timeout(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(|error| error.code().as_deref() == Some(LOCK_NOT_AVAILABLE))
+}
+
+/// Marks of messages that never came back, because somebody purged their queue.
+async fn forget_suspects(connection: &mut PgConnection, cutoff: OffsetDateTime) -> Result<(), Fatal> {
+    sqlx::query_file!("src/prune/forget_suspects.sql", cutoff)
+        .execute(connection)
+        .await
+        .map_err(database::failed("delete old rows of suspects"))?;
+    Ok(())
 }
 
 async fn forget_keyed(connection: &mut PgConnection, cutoff: OffsetDateTime) -> Result<i64, Fatal> {

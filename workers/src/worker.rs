@@ -20,6 +20,7 @@ use crate::runtime::clock::SystemClock;
 use crate::runtime::database::{Database, Durability};
 use crate::runtime::gather::Trusted;
 use crate::runtime::pause::{self, Pauses};
+use crate::runtime::probation::Probation;
 use crate::runtime::settle::Place;
 use crate::runtime::{Lane, Plant, QUEUE};
 use crate::store::Store;
@@ -118,6 +119,7 @@ pub async fn run<D: Store, E: Effects<D>>(
         clock: Box::new(SystemClock),
         alerts: Box::new(LogAlerts),
         readiness: readiness.clone(),
+        probation: Probation::default(),
     });
     let durability =
         if settings.work.database_may_forget { Durability::Waived } else { Durability::Required };

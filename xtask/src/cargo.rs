@@ -42,17 +42,46 @@ fn target() -> PathBuf {
         .map_or_else(|| root().join("target"), Path::to_owned)
 }
 
+const PACKAGES: [&str; 3] = ["producer-api", "millrace-workers", "millrace-ops"];
+const PROGRAMS: [&str; 6] =
+    ["producer-api", "auth-worker", "users-worker", "orders-worker", "payments-worker", "ops"];
+
 /// Builds the programs of Millrace and returns the folder they are in.
 pub fn build_programs(release: bool) -> Result<PathBuf, Trouble> {
-    let mut build = cargo(&["build", "--quiet", "--locked", "--bins"]);
-    for package in ["producer-api", "millrace-workers", "millrace-ops"] {
-        build.args(["--package", package]);
-    }
+    let mut build = build(&PACKAGES);
     if release {
         build.arg("--release");
     }
     run(build)?;
     Ok(target().join(if release { "release" } else { "debug" }))
+}
+
+/// Builds programs that can die at a given point and break a given guarantee, and returns the folder they are in.
+///
+/// They are kept in a folder of their own, and the ones without faults are put back where cargo leaves them.
+pub fn build_armed_programs() -> Result<PathBuf, Trouble> {
+    let mut armed = build(&PACKAGES);
+    armed.args(["--package", "millrace-faults", "--features", "millrace-faults/armed"]);
+    run(armed)?;
+    let folder = target().join("armed");
+    std::fs::create_dir_all(&folder).map_err(Trouble::file(&folder))?;
+    for program in PROGRAMS {
+        let (built, kept) = (target().join("debug").join(program), folder.join(program));
+        // A new file, as the old one may be running.
+        let fresh = folder.join(format!("{program}.new"));
+        std::fs::copy(&built, &fresh).map_err(Trouble::file(&built))?;
+        std::fs::rename(&fresh, &kept).map_err(Trouble::file(&kept))?;
+    }
+    run(build(&PACKAGES))?;
+    Ok(folder)
+}
+
+fn build(packages: &[&str]) -> Command {
+    let mut build = cargo(&["build", "--quiet", "--locked", "--bins"]);
+    for package in packages {
+        build.args(["--package", package]);
+    }
+    build
 }
 
 /// Runs a command to its end with its output shown.

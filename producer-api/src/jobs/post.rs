@@ -10,9 +10,10 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use futures_util::StreamExt;
-use millrace_broker::{Outgoing, PublishError};
+use millrace_broker::{Outgoing, PublishError, Publisher};
 use millrace_contracts::catalog::{self, Entry};
 use millrace_contracts::{ClientId, Envelope, Fingerprint, JobId, Kind, Trace};
+use millrace_faults::{Mutant, Point, mutated, reach};
 use serde::Serialize;
 
 use crate::http::Correlation;
@@ -38,16 +39,21 @@ pub(crate) async fn accept(
     must_be_json(&head.headers)?;
     let body = intake.read(body).await?;
     let wire = intake.secrets.keep_out(command, &body).await?;
+    reach(Point::JobRead);
 
     let job_id = intake.ids.mint(&client.id);
     let envelope = envelope(command, job_id, client.id, &wire.body, trace(&head.headers));
     let message = Outgoing::new(command.exchange(), &envelope, wire.body);
-    match intake.publisher.publish(vec![message]).await {
+    reach(Point::JobSending);
+    match publish(&intake.publisher, message).await {
         Ok(()) => {
+            reach(Point::JobConfirmed);
             correlation.is(job_id);
             metrics::counter!("millrace_jobs_accepted_total", "command" => command.message_type).increment(1);
             tracing::debug!(job.id = %job_id, command = command.message_type, "Accepted a job");
-            Ok(accepted(job_id, command, wire.key))
+            let answer = accepted(job_id, command, wire.key);
+            reach(Point::JobAnswered);
+            Ok(answer)
         }
         Err(source) => {
             // A job that was certainly not queued does not exist, so its id must not be given out.
@@ -57,6 +63,15 @@ pub(crate) async fn accept(
             Err(Problem::NotPublished { job_id, source })
         }
     }
+}
+
+async fn publish(publisher: &Publisher, message: Outgoing) -> Result<(), PublishError> {
+    if mutated(Mutant::AcceptedBeforeConfirm) {
+        let publisher = publisher.clone();
+        tokio::spawn(async move { publisher.publish(vec![message]).await });
+        return Ok(());
+    }
+    publisher.publish(vec![message]).await
 }
 
 /// The command of this name. Events, and what a domain says to itself, are not for upstream systems.

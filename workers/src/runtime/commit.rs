@@ -3,6 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use millrace_broker::Outgoing;
+use millrace_faults::{Mutant, Point, mutated, reach, reach_within};
 use sqlx::{PgConnection, raw_sql};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -14,7 +16,8 @@ use crate::runtime::gather::{Member, Work};
 use crate::runtime::ledger;
 use crate::runtime::pause::Pause;
 use crate::runtime::settle::{Fault, Outcome, Place, Settlement, Settling, give_up_foreign};
-use crate::store::Store;
+use crate::runtime::suspects;
+use crate::store::{SaveError, Store};
 
 /// A conflict means that another worker got on with it, so the next try nearly always goes through.
 const CONFLICTS_IN_A_ROW: u32 = 20;
@@ -41,7 +44,14 @@ pub async fn commit<D: Store>(
                 settlements.extend(committed);
                 (size, conflicts) = (members.len(), 0);
             }
-            Err(Trouble::Outage(reason)) => pause.wait(&reason).await,
+            Err(Trouble::Outage(reason)) => {
+                if mutated(Mutant::OutageBurnsAttempts) {
+                    members[start..end]
+                        .iter_mut()
+                        .for_each(|member| member.fail(Fault::Defect(reason.clone())));
+                }
+                pause.wait(&reason).await;
+            }
             Err(Trouble::Conflict(reason)) => {
                 conflicts += 1;
                 metrics::counter!("millrace_conflicts_total", "handler" => place.domain.name()).increment(1);
@@ -84,7 +94,7 @@ async fn transaction<D: Store>(
         bounded(async {
             raw_sql("BEGIN").execute(&mut *connection).await?;
             let settlements = work(connection, place, batch, now).await?;
-            raw_sql("COMMIT").execute(connection).await?;
+            reach_within(Point::CommitSent, raw_sql("COMMIT").execute(connection)).await?;
             Ok(settlements)
         })
         .await
@@ -122,11 +132,43 @@ async fn work<D: Store>(
         }
     }
     D::load(connection, &mut facts).await?;
+    reach(Point::LookedUp);
     let settlements = decide_all(place, batch, &mut seen, &mut facts, now);
-    D::save(connection, &facts).await?;
+    heeded(D::save(connection, &facts).await)?;
+    reach(Point::Saved);
+    let came_back = batch.iter().filter(|member| suspects::is_suspect(&member.incoming));
+    let came_back: Vec<Uuid> = came_back.filter_map(|member| Some(member.id()?.0)).collect();
+    suspects::clear(connection, handler, &came_back).await?;
     let entries: Vec<_> = settlements.iter().filter_map(|settlement| settlement.entry.as_ref()).collect();
-    ledger::record(connection, handler, &entries).await?;
+    heeded(ledger::record(connection, handler, &entries).await)?;
+    reach(Point::Recorded);
     Ok(settlements)
+}
+
+/// An error that is overlooked here is what some mutants are about.
+fn heeded(saved: Result<(), SaveError>) -> Result<(), SaveError> {
+    match saved {
+        Err(SaveError::Database(_)) if mutated(Mutant::ErrorSwallowed) => Ok(()),
+        Err(SaveError::Conflict { .. }) if mutated(Mutant::ConflictIgnored) => Ok(()),
+        other => other,
+    }
+}
+
+/// What a batch would publish, if it were committed: for the mutant that does not wait for that.
+pub async fn rehearse<D: Store>(
+    database: &mut Database,
+    place: &Place,
+    batch: &[Member<D>],
+    now: OffsetDateTime,
+) -> Vec<Outgoing> {
+    let Ok(connection) = database.connection().await else { return Vec::new() };
+    let rehearsed = bounded(async {
+        raw_sql("BEGIN").execute(&mut *connection).await?;
+        work(connection, place, batch, now).await
+    });
+    let settlements = rehearsed.await.unwrap_or_default();
+    database.disconnect();
+    settlements.into_iter().flat_map(|settlement| settlement.publish).collect()
 }
 
 /// Decides the messages in order, each seeing what the earlier ones changed.
@@ -177,7 +219,9 @@ fn decide<D: Domain>(
     answer: Option<&D::Answer>,
     now: OffsetDateTime,
 ) -> Outcome<Change<D>> {
-    match catch_unwind(AssertUnwindSafe(|| D::decide(facts, message, answer, now))) {
+    let decided = catch_unwind(AssertUnwindSafe(|| D::decide(facts, message, answer, now)));
+    reach(Point::Decided);
+    match decided {
         Ok(Ok(decision)) => Outcome::Decided(decision),
         Ok(Err(no)) => Outcome::Declined(no),
         Err(panic) => {

@@ -119,6 +119,18 @@ impl Database {
         self.connection.as_mut().ok_or_else(|| Trouble::Outage("the connection is closed".to_owned()))
     }
 
+    /// Whether the database answers.
+    pub async fn check(&mut self) -> Result<(), Trouble> {
+        let connection = self.connection().await?;
+        let answered = tokio::time::timeout(CONNECT_DEADLINE, connection.ping()).await;
+        let answered = answered
+            .unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::Error::other("the database does not answer"))));
+        if answered.is_err() {
+            self.disconnect();
+        }
+        Ok(answered?)
+    }
+
     /// Drops the connection, and with it whatever transaction it is in.
     pub fn disconnect(&mut self) {
         self.connection = None;

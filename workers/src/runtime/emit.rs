@@ -6,6 +6,7 @@ use backoff::ExponentialBackoffBuilder;
 use backoff::backoff::Backoff;
 use millrace_broker::{Consumer, Outgoing, PublishError, Publisher};
 use millrace_contracts::{Envelope, MessageId, catalog, topology};
+use millrace_faults::{Mutant, mutated};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -62,6 +63,17 @@ pub fn follow_ups(handled: &Envelope, emitted: &[Emitted]) -> Vec<Outgoing> {
         .collect()
 }
 
+/// The messages that the ledger has kept, with the ids they had.
+pub fn once_more(handled: &Envelope, mut emitted: Vec<Emitted>) -> Vec<Outgoing> {
+    if mutated(Mutant::NoRepublish) {
+        emitted.clear();
+    }
+    if mutated(Mutant::NewIdsOnRepublish) {
+        emitted.iter_mut().for_each(|message| message.id = MessageId(uuid::Uuid::now_v7()));
+    }
+    follow_ups(handled, &emitted)
+}
+
 /// Publishes until the broker has confirmed everything. Gives up only when the deliveries themselves are gone with
 /// their channel: then the broker sends them again, and the ledger knows what to publish.
 pub async fn publish(
@@ -76,6 +88,9 @@ pub async fn publish(
         .build();
     loop {
         let Err(error) = publisher.publish(messages.clone()).await else { return Ok(()) };
+        if mutated(Mutant::UnknownAsDone) {
+            return Ok(());
+        }
         if !consumer.is_connected() {
             return Err(error);
         }

@@ -2,10 +2,12 @@
 
 use millrace_broker::Incoming;
 use millrace_contracts::{Envelope, MessageId};
+use millrace_faults::swallow;
 use time::OffsetDateTime;
 
 use crate::domain::Domain;
 use crate::runtime::settle::Fault;
+use crate::runtime::suspects::CRASHES_MAX;
 
 /// One message of a batch.
 pub struct Member<D: Domain> {
@@ -43,10 +45,13 @@ pub enum Work<D: Domain> {
 }
 
 impl<D: Domain> Member<D> {
-    /// Reads a delivery.
-    pub fn read(incoming: Incoming, received_at: OffsetDateTime, trusted: &Trusted) -> Self {
+    /// Reads a delivery. The body of one that has killed the process too often is not even looked at.
+    pub fn read(incoming: Incoming, received_at: OffsetDateTime, trusted: &Trusted, crashes: u32) -> Self {
         let work = match incoming.envelope.clone() {
             Err(unreadable) => Work::Foreign { reason: unreadable.to_string() },
+            Ok(envelope) if crashes >= CRASHES_MAX => {
+                Work::Failed { envelope, fault: Fault::Crash { crashes } }
+            }
             Ok(envelope) => match read_body::<D>(&incoming, &envelope, trusted) {
                 Ok(message) => Work::Decide { envelope, message, answer: None },
                 Err(fault) => Work::Failed { envelope, fault },
@@ -81,6 +86,7 @@ fn read_body<D: Domain>(
     envelope: &Envelope,
     trusted: &Trusted,
 ) -> Result<D::Message, Fault> {
+    swallow(&incoming.body);
     trusted.check(incoming.user_id.as_deref())?;
     D::read(envelope, &incoming.body).map_err(|unreadable| Fault::Unreadable(unreadable.to_string()))
 }

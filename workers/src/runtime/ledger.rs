@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use millrace_contracts::Domain;
+use millrace_faults::{Mutant, mutated};
 use sqlx::{PgConnection, query_file};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -56,8 +58,15 @@ pub async fn lookup(
     let (Some(lowest), Some(highest)) = (ids.iter().min(), ids.iter().max()) else {
         return Ok(HashMap::new());
     };
-    let rows =
-        query_file!("src/runtime/lookup.sql", handler, ids, lowest, highest).fetch_all(connection).await?;
+    if mutated(Mutant::NoDedupe) {
+        return Ok(HashMap::new());
+    }
+    let own = |domain: &&Domain| domain.name() == handler || mutated(Mutant::KeyWithoutHandler);
+    let mut rows = Vec::new();
+    for domain in Domain::ALL.iter().filter(own) {
+        let found = query_file!("src/runtime/lookup.sql", domain.name(), ids, lowest, highest);
+        rows.extend(found.fetch_all(&mut *connection).await?);
+    }
     rows.into_iter()
         .map(|row| {
             let emitted = row.emitted.as_deref().unwrap_or("[]");

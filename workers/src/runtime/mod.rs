@@ -11,7 +11,9 @@ pub mod emit;
 pub mod gather;
 pub mod ledger;
 pub mod pause;
+pub mod probation;
 pub mod settle;
+pub mod suspects;
 
 #[cfg(test)]
 mod tests;
@@ -19,7 +21,8 @@ mod tests;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use millrace_broker::{Consumer, ConsumerSettings, Incoming, Link, PublishError, Publisher};
+use millrace_broker::{ConsumeError, Consumer, ConsumerSettings, Incoming, Link, PublishError, Publisher};
+use millrace_faults::{Mutant, Point, mutated, reach};
 use millrace_service::{AlertSink, Check, Readiness};
 use tokio_util::sync::CancellationToken;
 
@@ -30,10 +33,13 @@ use clock::Clock;
 use database::Database;
 use gather::{Member, Trusted};
 use pause::Pause;
+use probation::{Probation, Turn};
 use settle::{Place, Settlement};
 
 /// A queue that is gone or forbidden is asked for again this often.
 const RESUBSCRIBE_PAUSE: Duration = Duration::from_millis(500);
+/// A worker without work looks this often whether its database is still there.
+const IDLE_CHECK: Duration = Duration::from_secs(5);
 
 /// The readiness check that a lost subscription turns off.
 pub const QUEUE: &str = "queue";
@@ -62,6 +68,8 @@ pub struct Plant<E> {
     pub alerts: Box<dyn AlertSink>,
     /// Whether the process should get work.
     pub readiness: Readiness,
+    /// Whether its lanes may have more than one message delivered.
+    pub probation: Probation,
 }
 
 /// One channel, one database connection, one loop.
@@ -83,18 +91,23 @@ impl<E> Lane<E> {
         E: Effects<D>,
     {
         self.reach_database(&stop).await;
+        let plant = Arc::clone(&self.plant);
         while !stop.is_cancelled() {
+            let turn = tokio::select! {
+                turn = plant.probation.enter() => turn,
+                () = stop.cancelled() => break,
+            };
             let subscribed = tokio::select! {
-                subscribed = Consumer::open(&self.plant.consuming, &self.plant.consumer) => subscribed,
+                subscribed = self.subscribe(turn.is_some()) => subscribed,
                 () = stop.cancelled() => break,
             };
             match subscribed {
                 Ok(consumer) => {
-                    self.plant.readiness.set(QUEUE, Check::Ready);
-                    self.serve::<D>(consumer, &stop).await;
+                    plant.readiness.set(QUEUE, Check::Ready);
+                    self.serve::<D>(consumer, turn, &stop).await;
                 }
                 Err(error) => {
-                    self.plant.readiness.set(QUEUE, Check::NotReady(error.to_string()));
+                    plant.readiness.set(QUEUE, Check::NotReady(error.to_string()));
                     tokio::select! {
                         () = tokio::time::sleep(RESUBSCRIBE_PAUSE) => {}
                         () = stop.cancelled() => {}
@@ -105,9 +118,17 @@ impl<E> Lane<E> {
         self.database.close().await;
     }
 
-    /// Before the first message, so that an idle worker is known to be ready, and one without a database takes nothing.
+    async fn subscribe(&self, on_probation: bool) -> Result<Consumer, ConsumeError> {
+        let mut settings = self.plant.consumer.clone();
+        if on_probation {
+            settings.prefetch = 1;
+        }
+        Consumer::open(&self.plant.consuming, &settings).await
+    }
+
+    /// Without work, too, so that an idle worker is known to be ready, and one without a database takes nothing.
     async fn reach_database(&mut self, stop: &CancellationToken) {
-        while let Err(trouble) = self.database.connection().await {
+        while let Err(trouble) = self.database.check().await {
             let reason = trouble.to_string();
             tokio::select! {
                 () = self.pause.wait(&reason) => {}
@@ -117,31 +138,49 @@ impl<E> Lane<E> {
         self.pause.over();
     }
 
-    /// Works off one subscription. When it is asked to stop, it lets the broker send no more and finishes the rest.
-    async fn serve<D: Store>(&mut self, mut consumer: Consumer, stop: &CancellationToken)
-    where
+    /// Works off one subscription, until it is lost, or given up at the end of probation. When it is asked to stop, it
+    /// lets the broker send no more and finishes the rest.
+    async fn serve<D: Store>(
+        &mut self,
+        mut consumer: Consumer,
+        mut turn: Option<Turn<'_>>,
+        stop: &CancellationToken,
+    ) where
         E: Effects<D>,
     {
         let mut cancelled = false;
-        loop {
-            let gathered = tokio::select! {
+        let lost = 'subscription: loop {
+            let deliveries = tokio::select! {
                 biased;
                 () = stop.cancelled(), if !cancelled => {
                     cancelled = true;
                     consumer.cancel().await;
                     continue;
                 }
-                gathered = consumer.gather(self.plant.batch_max) => gathered,
+                deliveries = consumer.gather(self.plant.batch_max) => deliveries,
+                () = tokio::time::sleep(IDLE_CHECK) => {
+                    self.reach_database(stop).await;
+                    continue;
+                }
             };
-            let Some(batch) = gathered else { break };
-            if let Err(error) = self.work::<D>(&consumer, batch).await {
-                tracing::warn!("A batch is given back to the broker, which sends it again: {error}");
-                break;
+            let Some(deliveries) = deliveries else { break !cancelled };
+            let innocent = !deliveries.iter().any(suspects::is_suspect);
+            for batch in suspects::apart(deliveries) {
+                if let Err(error) = self.work::<D>(&consumer, batch).await {
+                    tracing::warn!("A batch is given back to the broker, which sends it again: {error}");
+                    break 'subscription true;
+                }
             }
-        }
-        if !stop.is_cancelled() {
+            if innocent && let Some(turn) = turn.take() {
+                turn.pass();
+                cancelled = true;
+                consumer.cancel().await;
+            }
+        };
+        if lost {
             let reason = "the subscription has ended and is being renewed".to_owned();
             self.plant.readiness.set(QUEUE, Check::NotReady(reason));
+            self.plant.probation.begin_again();
         }
         consumer.close().await;
     }
@@ -154,17 +193,42 @@ impl<E> Lane<E> {
         let Self { plant, database, pause } = self;
         let started = Instant::now();
         let now = plant.clock.now();
+        batch.iter().for_each(|_| reach(Point::Delivered));
+        if mutated(Mutant::AckBeforeCommit) {
+            acknowledge(consumer, &batch).await?;
+        }
+        let crashes = suspects::mark(database, pause, &plant.place, &batch).await;
         let mut members: Vec<Member<D>> =
-            batch.into_iter().map(|incoming| Member::read(incoming, now, &plant.trusted)).collect();
+            batch.into_iter().map(|incoming| Member::read(incoming, now, &plant.trusted, crashes)).collect();
         calls::make(database, pause, &plant.place, &plant.effects, plant.call_limits, &mut members).await;
+        reach(Point::Called);
+        if mutated(Mutant::PublishBeforeCommit) {
+            let early = commit::rehearse(database, &plant.place, &members, now).await;
+            emit::publish(&plant.publisher, consumer, early).await.map_err(Abandoned::NotPublished)?;
+        }
         let mut settlements = commit::commit(database, pause, &plant.place, &mut members, now).await;
+        reach(Point::Committed);
         let messages = settlements.iter_mut().flat_map(|settlement| settlement.publish.drain(..)).collect();
         emit::publish(&plant.publisher, consumer, messages).await.map_err(Abandoned::NotPublished)?;
-        if let Some(last) = members.last() {
-            consumer.acknowledge_through(&last.incoming).await.map_err(Abandoned::NotAcknowledged)?;
+        reach(Point::Confirmed);
+        if !mutated(Mutant::AckBeforeCommit) {
+            acknowledge(consumer, members.iter().map(|member| &member.incoming)).await?;
         }
+        reach(Point::Acknowledging);
         report(plant, settlements, started);
+        reach(Point::Acknowledged);
         Ok(())
+    }
+}
+
+/// Acknowledges a whole batch.
+async fn acknowledge<'a>(
+    consumer: &Consumer,
+    batch: impl IntoIterator<Item = &'a Incoming>,
+) -> Result<(), Abandoned> {
+    match batch.into_iter().last() {
+        Some(last) => consumer.acknowledge_through(last).await.map_err(Abandoned::NotAcknowledged),
+        None => Ok(()),
     }
 }
 
@@ -174,7 +238,7 @@ enum Abandoned {
     #[error("its follow-ups are not published: {0}")]
     NotPublished(PublishError),
     #[error("it can't be acknowledged: {0}")]
-    NotAcknowledged(millrace_broker::ConsumeError),
+    NotAcknowledged(ConsumeError),
 }
 
 fn report<E>(plant: &Plant<E>, settlements: Vec<Settlement>, started: Instant) {

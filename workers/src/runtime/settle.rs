@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use millrace_broker::{Failure, FailureClass, Incoming, Outgoing};
 use millrace_contracts::{Envelope, RetryPolicy, Rung, catalog, topology};
+use millrace_faults::{Mutant, mutated};
 use millrace_service::Alert;
 use serde_json::json;
 use time::OffsetDateTime;
@@ -41,6 +42,11 @@ pub enum Fault {
     },
     /// A panic in our own code, or a row that the database refuses.
     Defect(String),
+    /// The process died each time that it worked on this message alone.
+    Crash {
+        /// How often.
+        crashes: u32,
+    },
 }
 
 /// What is to be done about a message once its batch is committed.
@@ -109,8 +115,13 @@ impl Settling<'_> {
             Outcome::Failed(Fault::Defect(reason)) => {
                 (self.try_again(FailureClass::Defect, reason, None), nothing)
             }
+            Outcome::Failed(Fault::Crash { crashes }) => {
+                let reason =
+                    format!("the process died {crashes} times while it worked on this message alone");
+                (self.give_up(FailureClass::Crash, reason), nothing)
+            }
             Outcome::Seen(emitted) => {
-                let publish = emit::follow_ups(self.envelope, &emitted);
+                let publish = emit::once_more(self.envelope, emitted);
                 (Settlement { entry: None, publish, alert: None, label: "duplicate" }, nothing)
             }
             // The first of the two answers for both.
@@ -156,13 +167,8 @@ impl Settling<'_> {
     fn wait_on(&self, rung: Rung, class: FailureClass, reason: String) -> Settlement {
         let entry = Entry { problem: Some(problem(class.name(), &reason)), ..self.entry(Status::Retrying) };
         let failure = self.failure(class, reason);
-        let again = Outgoing::again(
-            self.incoming,
-            rung.exchange(),
-            self.place.domain.name(),
-            self.envelope.attempt + 1,
-            &failure,
-        );
+        let next = self.envelope.attempt + u32::from(!mutated(Mutant::AttemptsForgotten));
+        let again = Outgoing::again(self.incoming, rung.exchange(), self.place.domain.name(), next, &failure);
         tracing::info!(
             handler = %self.place.domain, message.id = %self.envelope.message_id, job.id = %self.envelope.job_id,
             message.r#type = self.envelope.message_type, attempt = self.envelope.attempt, failure.class = %class,
@@ -172,6 +178,9 @@ impl Settling<'_> {
     }
 
     fn give_up(&self, class: FailureClass, reason: String) -> Settlement {
+        if mutated(Mutant::NoLimit) {
+            return self.wait_on(Rung::at_least(Duration::ZERO), class, reason);
+        }
         let entry = Entry { problem: Some(problem(class.name(), &reason)), ..self.entry(Status::Dead) };
         let alert = Alert {
             name: "dead-letter",

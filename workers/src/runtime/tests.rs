@@ -10,7 +10,9 @@ use millrace_contracts::{Contract, Domain as Name, Envelope};
 
 use super::database::Trouble;
 use super::emit;
+use super::probation::Probation;
 use super::settle::{Fault, Outcome, Place as Where, Settlement, Settling, give_up_foreign};
+use super::suspects;
 use crate::domain::{Change, Decision, No, Postpone, Refusal};
 use crate::given::{NOW, envelope};
 use crate::orders::Orders;
@@ -74,6 +76,7 @@ fn every_outcome_is_settled() {
         ("effect failed", Box::new(move || effect(None))),
         ("effect asks for 40 s", Box::new(move || effect(Some(Duration::from_secs(40))))),
         ("defect", Box::new(|| Outcome::Failed(Fault::Defect("the rule panicked: ouch".to_owned())))),
+        ("crashed", Box::new(|| Outcome::Failed(Fault::Crash { crashes: 3 }))),
         ("unreadable", Box::new(|| Outcome::Failed(Fault::Unreadable("no JSON".to_owned())))),
         ("seen before", Box::new(seen)),
         ("twin", Box::new(|| Outcome::Twin)),
@@ -116,4 +119,36 @@ fn a_database_that_is_not_there_is_an_outage_and_a_stored_value_that_is_odd_is_n
     assert!(matches!(Trouble::of(&sqlx::Error::PoolTimedOut), Trouble::Outage(_)));
     let odd = sqlx::Error::Decode("a stored value can't be read: x".into());
     assert!(matches!(Trouble::of(&odd), Trouble::Culprit(_)));
+}
+
+fn returned(tag: u64, times: i64) -> Incoming {
+    let mut headers = lapin::types::FieldTable::default();
+    headers.insert("x-delivery-count".into(), lapin::types::AMQPValue::LongLongInt(times));
+    let mut delivery = Delivery::mock(tag, "commands".into(), "orders.place".into(), times > 0, Vec::new());
+    delivery.properties = delivery.properties.with_headers(headers);
+    Incoming::from_delivery(delivery)
+}
+
+#[test]
+fn suspects_are_worked_alone_and_in_order() {
+    let returns = [0, 0, 1, 3, 0, 0, 0, 1];
+    let deliveries = (1..).zip(returns).map(|(tag, times)| returned(tag, times)).collect();
+    let batches: Vec<Vec<u64>> = suspects::apart(deliveries)
+        .iter()
+        .map(|batch| batch.iter().map(|incoming| incoming.returns).collect())
+        .collect();
+    assert_eq!(batches, [vec![0, 0], vec![1], vec![3], vec![0, 0, 0], vec![1]]);
+    assert!(suspects::apart(Vec::new()).is_empty());
+}
+
+#[tokio::test]
+async fn one_lane_at_a_time_is_on_probation_until_it_is_passed() {
+    let probation = Probation::default();
+    let turn = probation.enter().await.expect("nobody has passed");
+    assert!(futures_util::FutureExt::now_or_never(probation.enter()).is_none(), "the others wait");
+    turn.pass();
+    drop(turn);
+    assert!(probation.enter().await.is_none(), "all may work");
+    probation.begin_again();
+    assert!(probation.enter().await.is_some());
 }

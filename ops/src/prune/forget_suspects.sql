@@ -1,0 +1,1 @@
+DELETE FROM ledger.suspects WHERE marked_at < $1

@@ -1,0 +1,83 @@
+//! Suspects: messages that came back because a process died, or lost its connection, while it held them.
+//!
+//! Which of the messages that it held was the cause nobody knows, so each is worked alone, and that its run begins is
+//! written down before it does. One that kills the process again is known by that, and is given up in the end; what was
+//! delivered together with it is done meanwhile, long before the broker would give it up for having come back so often.
+
+use millrace_broker::Incoming;
+use millrace_contracts::MessageId;
+use millrace_faults::{Point, reach};
+use sqlx::{PgConnection, query_file};
+
+use crate::runtime::database::{Database, Trouble, bounded};
+use crate::runtime::pause::Pause;
+use crate::runtime::settle::Place;
+
+/// A message during whose run alone the process has died this often is given up.
+pub const CRASHES_MAX: u32 = 3;
+
+/// Cuts what was delivered into batches, in order: every suspect into one of its own.
+pub fn apart(deliveries: Vec<Incoming>) -> Vec<Vec<Incoming>> {
+    let mut batches: Vec<Vec<Incoming>> = Vec::new();
+    let mut together = false;
+    for incoming in deliveries {
+        let suspect = is_suspect(&incoming);
+        match batches.last_mut() {
+            Some(batch) if together && !suspect => batch.push(incoming),
+            _ => batches.push(vec![incoming]),
+        }
+        together = !suspect;
+    }
+    batches
+}
+
+/// Whether the message has come back at least once.
+pub fn is_suspect(incoming: &Incoming) -> bool {
+    incoming.returns > 0
+}
+
+/// If this batch is a suspect, writes down that its run begins, whatever it takes. Says how often the process has died
+/// during such a run before.
+///
+/// A message without an envelope is not run by anybody and needs no mark.
+pub async fn mark(database: &mut Database, pause: &mut Pause, place: &Place, batch: &[Incoming]) -> u32 {
+    let [incoming] = batch else { return 0 };
+    let Ok(envelope) = &incoming.envelope else { return 0 };
+    if !is_suspect(incoming) {
+        return 0;
+    }
+    loop {
+        match mark_once(database, place, envelope.message_id).await {
+            Ok(runs) => {
+                pause.over();
+                reach(Point::Marked);
+                return u32::try_from(runs).unwrap_or(u32::MAX).saturating_sub(1);
+            }
+            Err(Trouble::Outage(reason) | Trouble::Conflict(reason) | Trouble::Culprit(reason)) => {
+                database.disconnect();
+                pause.wait(&reason).await;
+            }
+        }
+    }
+}
+
+async fn mark_once(database: &mut Database, place: &Place, id: MessageId) -> Result<i32, Trouble> {
+    let connection = database.connection().await?;
+    bounded(async {
+        let mark = query_file!("src/runtime/mark.sql", place.domain.name(), id.0);
+        Ok(mark.fetch_one(connection).await?.runs)
+    })
+    .await
+}
+
+/// In the transaction that settles them: these messages have not killed the process.
+pub async fn clear(
+    connection: &mut PgConnection,
+    handler: &str,
+    ids: &[uuid::Uuid],
+) -> Result<(), sqlx::Error> {
+    if !ids.is_empty() {
+        query_file!("src/runtime/clear.sql", handler, ids).execute(connection).await?;
+    }
+    Ok(())
+}
