@@ -45,6 +45,8 @@ pub struct Consumer {
     queue: &'static str,
     channel: Channel,
     deliveries: lapin::Consumer,
+    /// lapin says only once that a subscription has ended, perhaps right behind a delivery.
+    ended: bool,
 }
 
 impl std::fmt::Debug for Consumer {
@@ -76,7 +78,7 @@ impl Consumer {
             )
             .await
             .map_err(explain)?;
-        Ok(Self { queue, channel, deliveries })
+        Ok(Self { queue, channel, deliveries, ended: false })
     }
 
     /// Takes what is there: at least one delivery, for which it waits, and at most `max`. `None` when the subscription
@@ -93,13 +95,16 @@ impl Consumer {
     }
 
     async fn next(&mut self) -> Option<Incoming> {
-        match self.deliveries.next().await? {
-            Ok(delivery) => Some(Incoming::from_delivery(delivery)),
-            Err(error) => {
-                tracing::warn!(queue = self.queue, "The subscription has ended: {error}");
-                None
-            }
+        if self.ended {
+            return None;
         }
+        match self.deliveries.next().await {
+            Some(Ok(delivery)) => return Some(Incoming::from_delivery(delivery)),
+            Some(Err(error)) => tracing::warn!(queue = self.queue, "The subscription has ended: {error}"),
+            None => {}
+        }
+        self.ended = true;
+        None
     }
 
     /// Whether deliveries of this subscription can still be acknowledged.

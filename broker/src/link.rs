@@ -101,6 +101,7 @@ struct Shared {
     user: String,
     status: watch::Sender<LinkStatus>,
     connection: watch::Sender<Option<Arc<Connection>>>,
+    given_up: watch::Sender<Option<Arc<Connection>>>,
     closing: CancellationToken,
     supervisor: std::sync::Mutex<Option<JoinHandle<()>>>,
 }
@@ -120,6 +121,7 @@ impl Link {
             settings,
             status: watch::Sender::new(LinkStatus::Connecting),
             connection: watch::Sender::new(None),
+            given_up: watch::Sender::new(None),
             closing: CancellationToken::new(),
             supervisor: std::sync::Mutex::new(None),
         });
@@ -137,6 +139,11 @@ impl Link {
     /// The current connection, now and at every change.
     pub(crate) fn connection(&self) -> watch::Receiver<Option<Arc<Connection>>> {
         self.shared.connection.subscribe()
+    }
+
+    /// This connection is there and no use: another one is made. Behind a load balancer it may lead to another node.
+    pub(crate) fn give_up(&self, connection: Arc<Connection>) {
+        self.shared.given_up.send_replace(Some(connection));
     }
 
     /// The user that the broker knows us as.
@@ -245,6 +252,7 @@ async fn watch_over(shared: &Shared, connection: Arc<Connection>) {
     let mut events = Box::pin(connection.events_listener());
     shared.status.send_replace(LinkStatus::Up);
     shared.connection.send_replace(Some(Arc::clone(&connection)));
+    let mut given_up = shared.given_up.subscribe();
     let mut checks = tokio::time::interval(CHECK_EVERY);
     loop {
         tokio::select! {
@@ -268,6 +276,17 @@ async fn watch_over(shared: &Shared, connection: Arc<Connection>) {
                 tracing::warn!(link = %shared.settings.name, "The connection to the broker is lost");
                 break;
             },
+            () = named(&mut given_up, &connection) => {
+                tracing::warn!(
+                    link = %shared.settings.name,
+                    "The broker has not answered for too long: this connection is given up for a new one"
+                );
+                let goodbye = Arc::clone(&connection);
+                tokio::spawn(tokio::time::timeout(CONNECT_DEADLINE, async move {
+                    goodbye.close(200, "given up".into()).await
+                }));
+                break;
+            }
             () = shared.closing.cancelled() => {
                 shared.connection.send_replace(None);
                 let goodbye = connection.close(200, "closing".into());
@@ -278,6 +297,15 @@ async fn watch_over(shared: &Shared, connection: Arc<Connection>) {
             }
         }
     }
+    shared.given_up.send_replace(None);
     shared.connection.send_replace(None);
     shared.status.send_replace(LinkStatus::Connecting);
+}
+
+/// Waits until this connection is given up.
+async fn named(given_up: &mut watch::Receiver<Option<Arc<Connection>>>, connection: &Arc<Connection>) {
+    let this = |it: &Option<Arc<Connection>>| it.as_ref().is_some_and(|it| Arc::ptr_eq(it, connection));
+    if given_up.wait_for(this).await.is_err() {
+        std::future::pending::<()>().await;
+    }
 }

@@ -9,11 +9,11 @@ use std::collections::HashSet;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::ShortString;
-use lapin::{Channel, Confirmation};
+use lapin::{Channel, Confirmation, Connection};
 use millrace_faults::{Mutant, Point, mutated, reach};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -24,6 +24,12 @@ use crate::wire::Outgoing;
 const QUEUED_REQUESTS: usize = 1024;
 /// How many messages a window takes up at most, unless one request alone brings more.
 const WINDOW: usize = 512;
+
+/// Opening a channel takes one answer of the broker's for the channel and one for the confirm mode.
+const OPEN_DEADLINE: Duration = Duration::from_secs(3);
+/// A connection over which nothing was confirmed for so long, though something waited for it, is given up. Its heartbeats
+/// may be fine all the same: those of a node that has lost touch with the majority of its cluster are.
+const SILENCE_MAX: Duration = Duration::from_secs(5);
 
 /// Why messages were not published, or may not have been.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -92,13 +98,20 @@ impl Publisher {
 async fn run(link: Link, mut requests: mpsc::Receiver<Request>, deadline: Duration) {
     let mut status = link.status();
     let mut waiting = Vec::new();
+    let mut silent_since = None;
     loop {
-        let Some(channel) = open_channel(&link, &mut status, &mut requests).await else { return };
-        let served = serve(&channel, &link, &mut status, &mut requests, waiting, deadline).await;
+        let opened = open_channel(&link, &mut status, &mut requests).await;
+        let Some((connection, channel)) = opened else { return };
+        let served =
+            serve(&channel, &link, &mut status, &mut requests, waiting, deadline, &mut silent_since).await;
         waiting = match served {
             Served::Dropped => return,
             Served::ChannelGone { unsent } => unsent,
             Served::ChannelInDoubt => {
+                if silent_since.is_some_and(|since: Instant| since.elapsed() >= SILENCE_MAX) {
+                    silent_since = None;
+                    link.give_up(connection);
+                }
                 // Never used again; closing it also stops what is still queued in it.
                 tokio::spawn(async move { channel.close(200, "replaced".into()).await });
                 Vec::new()
@@ -112,7 +125,7 @@ async fn open_channel(
     link: &Link,
     status: &mut watch::Receiver<LinkStatus>,
     requests: &mut mpsc::Receiver<Request>,
-) -> Option<Channel> {
+) -> Option<(Arc<Connection>, Channel)> {
     loop {
         let mut opening = pin!(try_open(link));
         let opened = loop {
@@ -128,21 +141,34 @@ async fn open_channel(
             }
         };
         match opened {
-            Some(channel) => return Some(channel),
+            Some(opened) => return Some(opened),
             // The connection broke meanwhile; its supervisor will notice and bring another one.
             None => tokio::time::sleep(Duration::from_millis(50)).await,
         }
     }
 }
 
-async fn try_open(link: &Link) -> Option<Channel> {
-    let mut connections = link.connection();
+async fn try_open(link: &Link) -> Option<(Arc<Connection>, Channel)> {
+    let (mut connections, mut status) = (link.connection(), link.status());
     let connection = connections.wait_for(Option::is_some).await.ok()?.clone()?;
-    let channel = connection.create_channel().await.ok()?;
-    if !mutated(Mutant::NoConfirms) {
-        channel.confirm_select(ConfirmSelectOptions::default()).await.ok()?;
+    // Over a blocked connection nothing is written, so no answer could come.
+    status.wait_for(|status| *status != LinkStatus::Blocked).await.ok()?;
+    let opening = async {
+        let channel = connection.create_channel().await?;
+        if !mutated(Mutant::NoConfirms) {
+            channel.confirm_select(ConfirmSelectOptions::default()).await?;
+        }
+        Ok::<_, lapin::Error>(channel)
+    };
+    match tokio::time::timeout(OPEN_DEADLINE, opening).await {
+        Ok(opened) => opened.ok().map(|channel| (connection, channel)),
+        Err(_) => {
+            if *status.borrow() != LinkStatus::Blocked {
+                link.give_up(connection);
+            }
+            None
+        }
     }
-    Some(channel)
 }
 
 enum Served {
@@ -161,6 +187,7 @@ async fn serve(
     requests: &mut mpsc::Receiver<Request>,
     mut waiting: Vec<Request>,
     deadline: Duration,
+    silent_since: &mut Option<Instant>,
 ) -> Served {
     loop {
         let window = match std::mem::take(&mut waiting) {
@@ -178,16 +205,23 @@ async fn serve(
             answer(window, &[], &Err(PublishError::Unavailable(now.to_string())));
             continue;
         }
+        let sent_at = Instant::now();
         let outcome = tokio::select! {
             outcome = tokio::time::timeout(deadline, publish_window(channel, link, &window)) => outcome
-                .unwrap_or_else(|_| Err(PublishError::Unknown("the broker is silent".to_owned()))),
+                .unwrap_or_else(|_| {
+                    silent_since.get_or_insert(sent_at);
+                    Err(PublishError::Unknown("the broker is silent".to_owned()))
+                }),
             // A blocked connection writes nothing, confirms included: there is nothing to wait for.
             _ = status.wait_for(|status| *status == LinkStatus::Blocked) => {
                 Err(PublishError::Unknown(LinkStatus::Blocked.to_string()))
             }
         };
         match outcome {
-            Ok(failed) => answer(window, &failed, &Ok(())),
+            Ok(failed) => {
+                *silent_since = None;
+                answer(window, &failed, &Ok(()));
+            }
             Err(error) => {
                 answer(window, &[], &Err(error));
                 return Served::ChannelInDoubt;

@@ -136,9 +136,7 @@ async fn work<D: Store>(
     let settlements = decide_all(place, batch, &mut seen, &mut facts, now);
     heeded(D::save(connection, &facts).await)?;
     reach(Point::Saved);
-    let came_back = batch.iter().filter(|member| suspects::is_suspect(&member.incoming));
-    let came_back: Vec<Uuid> = came_back.filter_map(|member| Some(member.id()?.0)).collect();
-    suspects::clear(connection, handler, &came_back).await?;
+    suspects::absolve(connection, place, batch).await?;
     let entries: Vec<_> = settlements.iter().filter_map(|settlement| settlement.entry.as_ref()).collect();
     heeded(ledger::record(connection, handler, &entries).await)?;
     reach(Point::Recorded);

@@ -73,6 +73,11 @@ impl<D: Domain> Member<D> {
         self.envelope().map(|envelope| envelope.message_id)
     }
 
+    /// Whether it has killed the process too often.
+    pub fn is_given_up(&self) -> bool {
+        matches!(self.work, Work::Failed { fault: Fault::Crash { .. }, .. })
+    }
+
     /// Sets the message apart: it is not decided any more.
     pub fn fail(&mut self, fault: Fault) {
         if let Work::Decide { envelope, .. } = &self.work {

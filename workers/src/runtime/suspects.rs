@@ -8,8 +8,11 @@ use millrace_broker::Incoming;
 use millrace_contracts::MessageId;
 use millrace_faults::{Point, reach};
 use sqlx::{PgConnection, query_file};
+use uuid::Uuid;
 
+use crate::domain::Domain;
 use crate::runtime::database::{Database, Trouble, bounded};
+use crate::runtime::gather::Member;
 use crate::runtime::pause::Pause;
 use crate::runtime::settle::Place;
 
@@ -70,14 +73,39 @@ async fn mark_once(database: &mut Database, place: &Place, id: MessageId) -> Res
     .await
 }
 
-/// In the transaction that settles them: these messages have not killed the process.
-pub async fn clear(
+/// In the transaction that settles them: messages that came back and have not killed the process lose their mark.
+///
+/// One that is given up for its crashes keeps it until its dead letter is acknowledged: should the process die before
+/// that, it must not be run again.
+pub async fn absolve<D: Domain>(
     connection: &mut PgConnection,
-    handler: &str,
-    ids: &[uuid::Uuid],
+    place: &Place,
+    batch: &[Member<D>],
 ) -> Result<(), sqlx::Error> {
+    let absolved = batch.iter().filter(|member| is_suspect(&member.incoming) && !member.is_given_up());
+    let ids: Vec<Uuid> = absolved.filter_map(|member| Some(member.id()?.0)).collect();
     if !ids.is_empty() {
-        query_file!("src/runtime/clear.sql", handler, ids).execute(connection).await?;
+        query_file!("src/runtime/clear.sql", place.domain.name(), &ids).execute(connection).await?;
     }
     Ok(())
+}
+
+/// Its dead letter is there and the message is gone from the queue. A mark that is left over does no harm.
+pub async fn bury<D: Domain>(database: &mut Database, place: &Place, batch: &[Member<D>]) {
+    let buried = batch.iter().filter(|member| member.is_given_up());
+    let ids: Vec<Uuid> = buried.filter_map(|member| Some(member.id()?.0)).collect();
+    if ids.is_empty() {
+        return;
+    }
+    let cleared = async {
+        let connection = database.connection().await?;
+        bounded(async {
+            Ok(query_file!("src/runtime/clear.sql", place.domain.name(), &ids).execute(connection).await?)
+        })
+        .await
+    };
+    if let Err(trouble) = cleared.await {
+        tracing::debug!("The mark of a message that was given up is left over: {trouble}");
+        database.disconnect();
+    }
 }
