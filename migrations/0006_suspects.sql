@@ -1,6 +1,6 @@
--- Messages that came back because a process died, or lost its connection, while it held them. Each is worked alone, and
--- how often that was begun is written here first, so that one which kills the process is known by its row. The
--- transaction that brings the message to an end, or its next attempt on the way, removes the row.
+-- Messages that are worked alone, because they came back again and again after a process died, or lost its connection,
+-- while it held them. How often such a run was begun is written here before it is, so that a message which kills the
+-- process is known by its row. The transaction that settles the message removes it.
 CREATE TABLE ledger.suspects (
     handler    text        NOT NULL,
     message_id uuid        NOT NULL,

@@ -40,7 +40,8 @@ pub async fn reach_within<T>(point: Point, future: impl Future<Output = T>) -> T
     let mut waited = false;
     std::future::poll_fn(|context| {
         let polled = future.as_mut().poll(context);
-        if polled.is_pending() && !waited {
+        // On a busy machine the answer may be there at once; dying before anybody looks at it is the same.
+        if !waited {
             waited = true;
             reach(point);
         }

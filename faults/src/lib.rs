@@ -22,7 +22,7 @@ pub fn reach(point: Point) {
     let _ = point;
 }
 
-/// Dies once the future has done what it can without waiting: a request is written then, and its answer not read.
+/// Dies once the future has done what it can without waiting: a request is written then, and its answer not looked at.
 pub async fn reach_within<T>(point: Point, future: impl Future<Output = T>) -> T {
     #[cfg(feature = "armed")]
     return armed::reach_within(point, future).await;

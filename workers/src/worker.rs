@@ -29,6 +29,9 @@ const BROKER: &str = "broker";
 /// How long publishing waits for the broker's confirm before it is tried again.
 const CONFIRM_DEADLINE: Duration = Duration::from_secs(10);
 
+/// How long the broker has for answering that we go.
+const FAREWELL_DEADLINE: Duration = Duration::from_secs(1);
+
 /// The settings that every worker has.
 #[derive(Debug, Clone, Args)]
 pub struct WorkerSettings {
@@ -131,8 +134,9 @@ pub async fn run<D: Store, E: Effects<D>>(
     }
 
     let outcome = drain(&mut lanes, &stop, &readiness, settings.drain.drain_deadline).await;
-    consuming.close().await;
-    publishing.close().await;
+    // A broker that is silent is not waited for: it notices by itself that we are gone.
+    let farewell = async { tokio::join!(consuming.close(), publishing.close()) };
+    let _ = tokio::time::timeout(FAREWELL_DEADLINE, farewell).await;
     until_end.cancel();
     outcome
 }

@@ -164,14 +164,14 @@ impl<E> Lane<E> {
                 }
             };
             let Some(deliveries) = deliveries else { break !cancelled };
-            let innocent = !deliveries.iter().any(suspects::is_suspect);
+            let unsuspected = !deliveries.iter().any(suspects::is_alone);
             for batch in suspects::apart(deliveries) {
                 if let Err(error) = self.work::<D>(&consumer, batch).await {
                     tracing::warn!("A batch is given back to the broker, which sends it again: {error}");
                     break 'subscription true;
                 }
             }
-            if innocent && let Some(turn) = turn.take() {
+            if unsuspected && let Some(turn) = turn.take() {
                 turn.pass();
                 cancelled = true;
                 consumer.cancel().await;

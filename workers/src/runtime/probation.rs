@@ -2,8 +2,8 @@
 //!
 //! A message that kills the process or its connection takes back with it whatever was delivered along, and for all of
 //! that the broker counts one return; at its limit it gives them up. So one lane begins alone, and has one message at a
-//! time delivered, until it meets one that has never come back. The broker delivers those that came back before all
-//! others, so by then they are through.
+//! time delivered, until it meets one that need not be worked alone. The broker delivers those that came back before all
+//! others, so by then the worst are through.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -44,7 +44,7 @@ impl Probation {
 }
 
 impl Turn<'_> {
-    /// A message that never came back was met.
+    /// A message that need not be worked alone was met.
     pub fn pass(&self) {
         self.probation.passed.store(true, Ordering::SeqCst);
     }

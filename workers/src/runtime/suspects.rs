@@ -1,8 +1,10 @@
 //! Suspects: messages that came back because a process died, or lost its connection, while it held them.
 //!
-//! Which of the messages that it held was the cause nobody knows, so each is worked alone, and that its run begins is
-//! written down before it does. One that kills the process again is known by that, and is given up in the end; what was
-//! delivered together with it is done meanwhile, long before the broker would give it up for having come back so often.
+//! Which of the messages that it held was the cause nobody knows, and nearly always none was. So what comes back for the
+//! first time is worked in small company, then in smaller, and from the third time on alone. That a message's run alone
+//! begins is written down before it does: one that kills the process even then is known by that, and is given up in the
+//! end. What was delivered together with it is done meanwhile, long before the broker would give it up for having come
+//! back so often.
 
 use millrace_broker::Incoming;
 use millrace_contracts::MessageId;
@@ -19,34 +21,44 @@ use crate::runtime::settle::Place;
 /// A message during whose run alone the process has died this often is given up.
 pub const CRASHES_MAX: u32 = 3;
 
-/// Cuts what was delivered into batches, in order: every suspect into one of its own.
+/// How many messages that came back so often are worked together at most.
+const fn company(returns: u64) -> usize {
+    match returns {
+        0 => usize::MAX,
+        1 => 32,
+        2 => 4,
+        _ => 1,
+    }
+}
+
+/// Whether the message has come back so often that it is worked alone.
+pub fn is_alone(incoming: &Incoming) -> bool {
+    company(incoming.returns) == 1
+}
+
+/// Cuts what was delivered into batches, in order: each message in no larger company than it may be in.
 pub fn apart(deliveries: Vec<Incoming>) -> Vec<Vec<Incoming>> {
     let mut batches: Vec<Vec<Incoming>> = Vec::new();
-    let mut together = false;
+    let mut most = 0;
     for incoming in deliveries {
-        let suspect = is_suspect(&incoming);
+        let allowed = company(incoming.returns);
         match batches.last_mut() {
-            Some(batch) if together && !suspect => batch.push(incoming),
+            Some(batch) if allowed == most && batch.len() < most => batch.push(incoming),
             _ => batches.push(vec![incoming]),
         }
-        together = !suspect;
+        most = allowed;
     }
     batches
 }
 
-/// Whether the message has come back at least once.
-pub fn is_suspect(incoming: &Incoming) -> bool {
-    incoming.returns > 0
-}
-
-/// If this batch is a suspect, writes down that its run begins, whatever it takes. Says how often the process has died
+/// If this batch is one message alone, writes down that its run begins, whatever it takes. Says how often the process has died
 /// during such a run before.
 ///
 /// A message without an envelope is not run by anybody and needs no mark.
 pub async fn mark(database: &mut Database, pause: &mut Pause, place: &Place, batch: &[Incoming]) -> u32 {
     let [incoming] = batch else { return 0 };
     let Ok(envelope) = &incoming.envelope else { return 0 };
-    if !is_suspect(incoming) {
+    if !is_alone(incoming) {
         return 0;
     }
     loop {
@@ -73,7 +85,7 @@ async fn mark_once(database: &mut Database, place: &Place, id: MessageId) -> Res
     .await
 }
 
-/// In the transaction that settles them: messages that came back and have not killed the process lose their mark.
+/// In the transaction that settles them: messages that were alone and have not killed the process lose their mark.
 ///
 /// One that is given up for its crashes keeps it until its dead letter is acknowledged: should the process die before
 /// that, it must not be run again.
@@ -82,7 +94,7 @@ pub async fn absolve<D: Domain>(
     place: &Place,
     batch: &[Member<D>],
 ) -> Result<(), sqlx::Error> {
-    let absolved = batch.iter().filter(|member| is_suspect(&member.incoming) && !member.is_given_up());
+    let absolved = batch.iter().filter(|member| is_alone(&member.incoming) && !member.is_given_up());
     let ids: Vec<Uuid> = absolved.filter_map(|member| Some(member.id()?.0)).collect();
     if !ids.is_empty() {
         query_file!("src/runtime/clear.sql", place.domain.name(), &ids).execute(connection).await?;

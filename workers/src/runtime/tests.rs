@@ -130,14 +130,17 @@ fn returned(tag: u64, times: i64) -> Incoming {
 }
 
 #[test]
-fn suspects_are_worked_alone_and_in_order() {
-    let returns = [0, 0, 1, 3, 0, 0, 0, 1];
+fn what_came_back_more_often_is_worked_in_smaller_company() {
+    let returns = [0, 0, 1, 1, 3, 3, 0, 0, 2, 2, 2, 2, 2, 1, 9];
     let deliveries = (1..).zip(returns).map(|(tag, times)| returned(tag, times)).collect();
     let batches: Vec<Vec<u64>> = suspects::apart(deliveries)
         .iter()
         .map(|batch| batch.iter().map(|incoming| incoming.returns).collect())
         .collect();
-    assert_eq!(batches, [vec![0, 0], vec![1], vec![3], vec![0, 0, 0], vec![1]]);
+    let expected: [&[u64]; 9] = [&[0, 0], &[1, 1], &[3], &[3], &[0, 0], &[2, 2, 2, 2], &[2], &[1], &[9]];
+    assert_eq!(batches, expected);
+    let once = (1..=70).map(|tag| returned(tag, 1)).collect();
+    assert_eq!(suspects::apart(once).iter().map(Vec::len).collect::<Vec<_>>(), [32, 32, 6]);
     assert!(suspects::apart(Vec::new()).is_empty());
 }
 
