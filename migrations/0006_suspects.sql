@@ -1,6 +1,6 @@
 -- Messages that are worked alone, because they came back again and again after a process died, or lost its connection,
 -- while it held them. How often such a run was begun is written here before it is, so that a message which kills the
--- process is known by its row. The transaction that settles the message removes it.
+-- process is known by its row. The transaction that settles the message removes it, unless it gives it up for that.
 CREATE TABLE ledger.suspects (
     handler    text        NOT NULL,
     message_id uuid        NOT NULL,

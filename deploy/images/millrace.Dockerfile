@@ -17,6 +17,8 @@ RUN apt-get update \
  && apt-get install --yes --no-install-recommends ca-certificates \
  && rm -rf /var/lib/apt/lists/*
 COPY --from=build /programs/ /usr/local/bin/
+# Whoever may publish to a queue can nest tables in a header; the AMQP client descends into them on its thread's stack.
+ENV RUST_MIN_STACK=67108864
 # A number, so that Kubernetes can see that it is not root.
 USER 65532:65532
 EXPOSE 8080 9090

@@ -153,7 +153,7 @@ fn is_lock_timeout(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(|error| error.code().as_deref() == Some(LOCK_NOT_AVAILABLE))
 }
 
-/// Marks of messages that never came back, because somebody purged their queue.
+/// Marks of messages that were given up for killing their process, or never came back because somebody purged the queue.
 async fn forget_suspects(connection: &mut PgConnection, cutoff: OffsetDateTime) -> Result<(), Fatal> {
     sqlx::query_file!("src/prune/forget_suspects.sql", cutoff)
         .execute(connection)

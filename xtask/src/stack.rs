@@ -150,5 +150,7 @@ fn shared_environment(place: &Place) -> Vec<(&'static str, String)> {
         ("AMQP_URL", place.amqp_url.clone()),
         ("AMQP_MANAGEMENT_URL", place.management_url.clone()),
         ("DATABASE_URL", place.database_url.clone()),
+        // As in the images: the AMQP client descends into nested headers on its thread's stack.
+        ("RUST_MIN_STACK", (64 << 20).to_string()),
     ]
 }

@@ -215,7 +215,6 @@ impl<E> Lane<E> {
             acknowledge(consumer, members.iter().map(|member| &member.incoming)).await?;
         }
         reach(Point::Acknowledging);
-        suspects::bury(database, &plant.place, &members).await;
         report(plant, settlements, started);
         reach(Point::Acknowledged);
         Ok(())

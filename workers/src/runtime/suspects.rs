@@ -87,8 +87,8 @@ async fn mark_once(database: &mut Database, place: &Place, id: MessageId) -> Res
 
 /// In the transaction that settles them: messages that were alone and have not killed the process lose their mark.
 ///
-/// One that is given up for its crashes keeps it until its dead letter is acknowledged: should the process die before
-/// that, it must not be run again.
+/// One that is given up for its crashes keeps it, until `ops prune` forgets it: should the process die before the broker
+/// has heard that it is settled, it must not be run again.
 pub async fn absolve<D: Domain>(
     connection: &mut PgConnection,
     place: &Place,
@@ -100,24 +100,4 @@ pub async fn absolve<D: Domain>(
         query_file!("src/runtime/clear.sql", place.domain.name(), &ids).execute(connection).await?;
     }
     Ok(())
-}
-
-/// Its dead letter is there and the message is gone from the queue. A mark that is left over does no harm.
-pub async fn bury<D: Domain>(database: &mut Database, place: &Place, batch: &[Member<D>]) {
-    let buried = batch.iter().filter(|member| member.is_given_up());
-    let ids: Vec<Uuid> = buried.filter_map(|member| Some(member.id()?.0)).collect();
-    if ids.is_empty() {
-        return;
-    }
-    let cleared = async {
-        let connection = database.connection().await?;
-        bounded(async {
-            Ok(query_file!("src/runtime/clear.sql", place.domain.name(), &ids).execute(connection).await?)
-        })
-        .await
-    };
-    if let Err(trouble) = cleared.await {
-        tracing::debug!("The mark of a message that was given up is left over: {trouble}");
-        database.disconnect();
-    }
 }
