@@ -1,12 +1,17 @@
 //! Consuming a queue over one channel: whatever is there is taken as a batch, and a batch is acknowledged as one.
 
+use std::time::Duration;
+
 use futures_util::{FutureExt, StreamExt};
-use lapin::Channel;
 use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::{FieldTable, ShortString};
+use lapin::{Channel, Connection};
 
 use crate::link::{Link, refusal};
 use crate::wire::Incoming;
+
+/// What the broker answers at once if it answers at all.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
 
 /// How a queue is consumed.
 #[derive(Debug, Clone)]
@@ -66,18 +71,13 @@ impl Consumer {
         let gone = || ConsumeError::Unavailable { queue, reason: "the connection is closed".to_owned() };
         let mut connections = link.connection();
         let connection = connections.wait_for(Option::is_some).await.map_err(|_| gone())?.clone();
-        let channel = connection.ok_or_else(gone)?.create_channel().await.map_err(explain)?;
-        // Before the subscription, as the broker would otherwise send all it has.
-        channel.basic_qos(settings.prefetch, BasicQosOptions { global: false }).await.map_err(explain)?;
-        let deliveries = channel
-            .basic_consume(
-                ShortString::from(queue),
-                ShortString::try_new(settings.tag.as_str()).unwrap_or_else(|_| ShortString::from(queue)),
-                BasicConsumeOptions::default(),
-                FieldTable::default(),
-            )
-            .await
-            .map_err(explain)?;
+        let connection = connection.ok_or_else(gone)?;
+        let Ok(subscribed) = tokio::time::timeout(ANSWER_DEADLINE, subscribe(&connection, settings)).await
+        else {
+            link.give_up(connection);
+            return Err(ConsumeError::Unavailable { queue, reason: "the broker does not answer".to_owned() });
+        };
+        let (channel, deliveries) = subscribed.map_err(explain)?;
         Ok(Self { queue, channel, deliveries, ended: false })
     }
 
@@ -123,18 +123,38 @@ impl Consumer {
             .map_err(unavailable)
     }
 
-    /// Asks the broker to send no more. What it has sent already can still be gathered.
-    pub async fn cancel(&self) {
-        let cancelled = self.channel.basic_cancel(self.deliveries.tag(), BasicCancelOptions::default()).await;
-        if let Err(error) = cancelled {
-            tracing::debug!(queue = self.queue, "The subscription was gone before it was cancelled: {error}");
+    /// Asks the broker to send no more. What it has sent already can still be gathered; where it does not answer, the
+    /// subscription counts as ended.
+    pub async fn cancel(&mut self) {
+        let cancel = self.channel.basic_cancel(self.deliveries.tag(), BasicCancelOptions::default());
+        match tokio::time::timeout(ANSWER_DEADLINE, cancel).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::debug!(queue = self.queue, "The subscription was gone before its end: {error}");
+            }
+            Err(_) => self.ended = true,
         }
     }
 
     /// Gives back what is unacknowledged and frees the channel.
     pub async fn close(self) {
-        if let Err(error) = self.channel.close(200, "done".into()).await {
-            tracing::debug!(queue = self.queue, "The channel was gone before it was closed: {error}");
+        let closed = tokio::time::timeout(ANSWER_DEADLINE, self.channel.close(200, "done".into())).await;
+        if !matches!(closed, Ok(Ok(()))) {
+            tracing::debug!(queue = self.queue, "The channel was gone before it was closed: {closed:?}");
         }
     }
+}
+
+async fn subscribe(
+    connection: &Connection,
+    settings: &ConsumerSettings,
+) -> lapin::Result<(Channel, lapin::Consumer)> {
+    let channel = connection.create_channel().await?;
+    // Before the subscription, as the broker would otherwise send all it has.
+    channel.basic_qos(settings.prefetch, BasicQosOptions { global: false }).await?;
+    let queue = ShortString::from(settings.queue);
+    let tag = ShortString::try_new(settings.tag.as_str()).unwrap_or_else(|_| queue.clone());
+    let (options, arguments) = (BasicConsumeOptions::default(), FieldTable::default());
+    let deliveries = channel.basic_consume(queue, tag, options, arguments).await?;
+    Ok((channel, deliveries))
 }

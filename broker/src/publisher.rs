@@ -27,6 +27,8 @@ const WINDOW: usize = 512;
 
 /// Opening a channel takes one answer of the broker's for the channel and one for the confirm mode.
 const OPEN_DEADLINE: Duration = Duration::from_secs(3);
+/// So long a request waits for a channel that is just being opened, before it is told that there is none.
+const OPENING_GRACE: Duration = Duration::from_millis(500);
 /// A connection over which nothing was confirmed for so long, though something waited for it, is given up. Its heartbeats
 /// may be fine all the same: those of a node that has lost touch with the majority of its cluster are.
 const SILENCE_MAX: Duration = Duration::from_secs(5);
@@ -101,7 +103,8 @@ async fn run(link: Link, mut requests: mpsc::Receiver<Request>, deadline: Durati
     let mut silent_since = None;
     loop {
         let opened = open_channel(&link, &mut status, &mut requests).await;
-        let Some((connection, channel)) = opened else { return };
+        let Some(Opened { connection, channel, held }) = opened else { return };
+        waiting.extend(held);
         let served =
             serve(&channel, &link, &mut status, &mut requests, waiting, deadline, &mut silent_since).await;
         waiting = match served {
@@ -120,32 +123,52 @@ async fn run(link: Link, mut requests: mpsc::Receiver<Request>, deadline: Durati
     }
 }
 
-/// Waits for a connection and opens a channel in confirm mode; meanwhile requests are told that there is none.
+/// A channel in confirm mode, its connection, and the requests that have waited for it.
+struct Opened {
+    connection: Arc<Connection>,
+    channel: Channel,
+    held: Vec<Request>,
+}
+
+/// Waits for a connection and opens a channel in confirm mode. Meanwhile requests are told that there is none, except
+/// that a channel which is about to be there is waited for a little.
 async fn open_channel(
     link: &Link,
     status: &mut watch::Receiver<LinkStatus>,
     requests: &mut mpsc::Receiver<Request>,
-) -> Option<(Arc<Connection>, Channel)> {
+) -> Option<Opened> {
     loop {
-        let mut opening = pin!(try_open(link));
+        let (mut opening, mut held) = (pin!(try_open(link)), Vec::new());
+        let mut grace = pin!(tokio::time::sleep(OPENING_GRACE));
         let opened = loop {
             tokio::select! {
                 opened = &mut opening => break opened,
                 request = requests.recv() => {
-                    let reason = match &*status.borrow_and_update() {
-                        LinkStatus::Up => "a channel to the broker is being opened".to_owned(),
-                        other => other.to_string(),
-                    };
-                    let _ = request?.answer.send(Err(PublishError::Unavailable(reason)));
+                    let request = request?;
+                    match &*status.borrow_and_update() {
+                        LinkStatus::Up if !grace.is_elapsed() && held.len() < QUEUED_REQUESTS => held.push(request),
+                        LinkStatus::Up => refuse(vec![request], "a channel to the broker is being opened"),
+                        other => refuse(vec![request], &other.to_string()),
+                    }
+                }
+                () = &mut grace, if !held.is_empty() => {
+                    refuse(std::mem::take(&mut held), "the broker does not open a channel");
                 }
             }
         };
         match opened {
-            Some(opened) => return Some(opened),
+            Some((connection, channel)) => return Some(Opened { connection, channel, held }),
             // The connection broke meanwhile; its supervisor will notice and bring another one.
-            None => tokio::time::sleep(Duration::from_millis(50)).await,
+            None => {
+                refuse(held, "the connection to the broker is lost");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
         }
     }
+}
+
+fn refuse(requests: Vec<Request>, reason: &str) {
+    answer(requests, &[], &Err(PublishError::Unavailable(reason.to_owned())));
 }
 
 async fn try_open(link: &Link) -> Option<(Arc<Connection>, Channel)> {

@@ -40,6 +40,9 @@ use settle::{Place, Settlement};
 const RESUBSCRIBE_PAUSE: Duration = Duration::from_millis(500);
 /// A worker without work looks this often whether its database is still there.
 const IDLE_CHECK: Duration = Duration::from_secs(5);
+/// A subscription that has brought nothing at so many looks is renewed: a node that has lost touch with the majority of
+/// its cluster never ends one, and never brings anything either.
+const IDLE_CHECKS_MAX: u32 = 3;
 
 /// The readiness check that a lost subscription turns off.
 pub const QUEUE: &str = "queue";
@@ -148,7 +151,7 @@ impl<E> Lane<E> {
     ) where
         E: Effects<D>,
     {
-        let mut cancelled = false;
+        let (mut cancelled, mut idle) = (false, 0);
         let lost = 'subscription: loop {
             let deliveries = tokio::select! {
                 biased;
@@ -160,9 +163,15 @@ impl<E> Lane<E> {
                 deliveries = consumer.gather(self.plant.batch_max) => deliveries,
                 () = tokio::time::sleep(IDLE_CHECK) => {
                     self.reach_database(stop).await;
+                    idle += 1;
+                    if idle >= IDLE_CHECKS_MAX && !cancelled {
+                        cancelled = true;
+                        consumer.cancel().await;
+                    }
                     continue;
                 }
             };
+            idle = 0;
             let Some(deliveries) = deliveries else { break !cancelled };
             let unsuspected = !deliveries.iter().any(suspects::is_alone);
             for batch in suspects::apart(deliveries) {
