@@ -4,6 +4,7 @@ mod bad_input;
 mod duplicates;
 mod faults;
 mod orders;
+mod reconnect;
 mod topology;
 
 use std::sync::Arc;

@@ -1,5 +1,8 @@
 //! What the tests and `cargo xtask` stand on: a real RabbitMQ and a real PostgreSQL, wherever they can be had.
 
+#[cfg(feature = "world")]
+pub mod journal;
+pub mod rig;
 pub mod services;
 #[cfg(feature = "world")]
 pub mod world;

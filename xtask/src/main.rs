@@ -1,9 +1,14 @@
 //! The program behind `cargo xtask`.
 
 mod cargo;
+mod chaos;
+mod cluster;
+mod crash;
 mod demo;
+mod hostile;
 mod http;
 mod lint;
+mod matrix;
 mod place;
 mod process;
 mod signals;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::trouble::Trouble;
-use crate::{demo, lint, sqlx_data, test, up};
+use crate::{chaos, cluster, crash, demo, hostile, lint, matrix, sqlx_data, test, up};
 
 /// Runs, tests and checks Millrace. RabbitMQ and PostgreSQL are found or started: as AMQP_URL, AMQP_MANAGEMENT_URL and
 /// DATABASE_URL say; in containers of RABBITMQ_IMAGE and POSTGRES_IMAGE; as private instances; or installed first
@@ -18,6 +18,12 @@ pub enum Verb {
     Test(test::Options),
     Lint(lint::Options),
     Sqlx(sqlx_data::Options),
+    Matrix(matrix::Options),
+    Cluster(cluster::Options),
+    Chaos(chaos::Options),
+    Mutants(chaos::MutantOptions),
+    CrashPoints(crash::Options),
+    Hostile(hostile::Options),
 }
 
 impl Verb {
@@ -28,6 +34,12 @@ impl Verb {
             Self::Test(options) => test::run(options).await,
             Self::Lint(options) => lint::run(options).await,
             Self::Sqlx(options) => sqlx_data::run(options).await,
+            Self::Matrix(options) => matrix::run(options).await,
+            Self::Cluster(options) => cluster::run(options).await,
+            Self::Chaos(options) => chaos::run(options).await,
+            Self::Mutants(options) => chaos::run_mutants(options).await,
+            Self::CrashPoints(options) => crash::run(options).await,
+            Self::Hostile(options) => hostile::run(options).await,
         }
     }
 }

@@ -10,7 +10,7 @@ use sqlx::{ConnectOptions, Connection as _, PgConnection};
 use super::{ServicesError, without_login};
 
 const PAUSE: Duration = Duration::from_millis(100);
-const ONE_TRY: Duration = Duration::from_secs(5);
+pub(super) const ONE_TRY: Duration = Duration::from_secs(5);
 
 /// Where the servers are.
 #[derive(Debug, Clone)]
@@ -81,7 +81,7 @@ async fn until_answer<'a, T>(
 }
 
 /// Opens a session with the URL's own user and vhost, as any client will.
-async fn amqp_session(url: &str) -> Result<(), String> {
+pub(super) async fn amqp_session(url: &str) -> Result<(), String> {
     let connection =
         Connection::connect(url, ConnectionProperties::default()).await.map_err(|error| error.to_string())?;
     connection.close(200, "it answers".into()).await.map_err(|error| error.to_string())
@@ -100,7 +100,7 @@ async fn rabbitmq_version(management_url: &str) -> Result<String, String> {
     ask.await.map(|overview| overview.rabbitmq_version).map_err(|error| with_causes(&error.without_url()))
 }
 
-async fn postgres_version(url: &str) -> Result<String, String> {
+pub(super) async fn postgres_version(url: &str) -> Result<String, String> {
     let ask = async {
         let mut connection =
             url.parse::<sqlx::postgres::PgConnectOptions>()?.disable_statement_logging().connect().await?;

@@ -19,6 +19,7 @@ mod postgres;
 mod private;
 mod programs;
 mod rabbitmq;
+mod restart;
 #[cfg(test)]
 mod tests;
 pub mod watchdog;
@@ -27,6 +28,7 @@ use std::io::Write;
 use std::sync::OnceLock;
 
 use answers::{Urls, Versions};
+pub use restart::Server;
 use url::Url;
 use watchdog::Watchdog;
 
@@ -175,6 +177,8 @@ pub enum ServicesError {
     HalfGiven { set: &'static str, missing: &'static str },
     #[error("{variable} is not a URL that can be used: {reason}")]
     BadUrl { variable: &'static str, reason: String },
+    #[error("these servers are not private ones, which alone can be ended and started again")]
+    NotPrivate,
     #[error("no Docker engine answers ({reason})")]
     NoEngine { reason: String },
     #[error(

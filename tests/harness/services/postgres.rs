@@ -20,6 +20,8 @@ pub(super) const SETTINGS: [&str; 2] = ["max_connections=300", "shared_buffers=2
 #[derive(Debug)]
 pub(super) struct Cluster {
     server: Child,
+    /// What started it, and can start it again on what it has left.
+    command: Command,
     log: PathBuf,
     pub database_url: String,
     /// The database that every cluster has, through which ours is created.
@@ -52,17 +54,18 @@ pub(super) fn start(
             command.args(["-c", setting]);
         }
         command.current_dir(directory).stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
-        let server = watchdog.spawn(&mut command)?;
-        watchdog.quit_first(server.id())?;
-        Ok(server)
+        let server = spawn(&mut command, watchdog)?;
+        Ok((server, command))
     };
     let url = |database| format!("postgres://{USER}:{password}@127.0.0.1:{port}/{database}?sslmode=disable");
-    Ok(Cluster {
-        server: start().map_err(ServicesError::io("starting postgres"))?,
-        database_url: url(DATABASE),
-        maintenance_url: url("postgres"),
-        log,
-    })
+    let (server, command) = start().map_err(ServicesError::io("starting postgres"))?;
+    Ok(Cluster { server, command, database_url: url(DATABASE), maintenance_url: url("postgres"), log })
+}
+
+fn spawn(command: &mut Command, watchdog: &Watchdog) -> io::Result<Child> {
+    let server = watchdog.spawn(command)?;
+    watchdog.quit_first(server.id())?;
+    Ok(server)
 }
 
 fn initdb(
@@ -112,6 +115,14 @@ impl Cluster {
 
     pub(super) fn ended(&mut self) -> io::Result<Option<String>> {
         Ok(self.server.try_wait()?.map(|status| format!("it ended with {status}")))
+    }
+
+    /// After it has ended: the same cluster on the same port, with the data that is there.
+    pub(super) fn start_again(&mut self, watchdog: &Watchdog) -> io::Result<()> {
+        watchdog.forget(self.server.id())?;
+        self.server.wait()?;
+        self.server = spawn(&mut self.command, watchdog)?;
+        Ok(())
     }
 
     pub(super) fn logs(&self) -> Vec<PathBuf> {

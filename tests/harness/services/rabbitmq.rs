@@ -27,6 +27,8 @@ pub(super) const ADVANCED_SETTINGS: &str = "[{rabbit, [{quorum_tick_interval, 10
 #[derive(Debug)]
 pub(super) struct Node {
     server: Child,
+    /// What started it, and can start it again on what it has left.
+    command: Command,
     epmd: Option<Child>,
     directory: PathBuf,
     pub amqp_url: String,
@@ -93,6 +95,7 @@ pub(super) fn start(programs: &Programs, directory: &Path, watchdog: &Watchdog) 
     command.current_dir(directory).stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
     Ok(Node {
         server: watchdog.spawn(&mut command)?,
+        command,
         epmd,
         directory: directory.to_owned(),
         amqp_url: format!("amqp://{USER}:{password}@127.0.0.1:{amqp_port}/%2f"),
@@ -109,6 +112,33 @@ impl Node {
 
     pub(super) fn ended(&mut self) -> io::Result<Option<String>> {
         Ok(self.server.try_wait()?.map(|status| format!("it ended with {status}")))
+    }
+
+    /// The script that started it and all below: with the virtual machine ends what hands its signals on.
+    pub(super) fn script_pid(&self) -> u32 {
+        self.server.id()
+    }
+
+    /// After it has ended: the same node on the same ports, with the data that is there.
+    pub(super) fn start_again(&mut self, watchdog: &Watchdog) -> io::Result<()> {
+        watchdog.forget(self.server.id())?;
+        self.server.wait()?;
+        // It would name the process that has ended.
+        match fs::remove_file(self.directory.join("pid")) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        self.server = watchdog.spawn(&mut self.command)?;
+        Ok(())
+    }
+
+    /// `rabbitmqctl` for this node.
+    pub(super) fn control(&self) -> Command {
+        let mut command = Command::new(Path::new(self.command.get_program()).with_file_name("rabbitmqctl"));
+        forget_own_settings(&mut command);
+        command.envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.current_dir(&self.directory).stdin(Stdio::null());
+        command
     }
 
     /// Its own log and what it wrote before it had one.

@@ -1,0 +1,105 @@
+//! Reads ledger, journal and tables.
+
+use futures_util::TryStreamExt;
+use millrace_contracts::Domain;
+use serde::Deserialize;
+use sqlx::postgres::PgRow;
+use sqlx::{PgPool, Row};
+use uuid::Uuid;
+
+use super::words::word;
+use super::{Effect, Entry, Evidence, Note, Sent};
+
+#[derive(Deserialize)]
+struct Emitted {
+    id: Uuid,
+    r#type: String,
+}
+
+pub async fn load(pool: &PgPool) -> sqlx::Result<Evidence> {
+    Ok(Evidence {
+        ledger: every(pool, include_str!("ledger.sql"), entry).await?,
+        notes: every(pool, include_str!("notes.sql"), note).await?,
+        effects: every(pool, include_str!("effects.sql"), effect).await?,
+        orders: sqlx::query_as(include_str!("orders.sql")).fetch_all(pool).await?,
+        payments: sqlx::query_as(include_str!("payments.sql")).fetch_all(pool).await?,
+        sessions: sqlx::query_as(include_str!("sessions.sql")).fetch_all(pool).await?,
+        suspects: suspects(pool).await?,
+        ..Evidence::default()
+    })
+}
+
+async fn every<T>(
+    pool: &PgPool,
+    sql: &'static str,
+    read: fn(&PgRow) -> sqlx::Result<T>,
+) -> sqlx::Result<Vec<T>> {
+    let (mut rows, mut all) = (sqlx::query(sql).fetch(pool), Vec::new());
+    while let Some(row) = rows.try_next().await? {
+        all.push(read(&row)?);
+    }
+    Ok(all)
+}
+
+fn entry(row: &PgRow) -> sqlx::Result<Entry> {
+    let handler: &str = row.try_get("handler")?;
+    let emitted: Option<&str> = row.try_get("emitted")?;
+    let emitted: Vec<Emitted> =
+        serde_json::from_str(emitted.unwrap_or("[]")).map_err(|error| sqlx::Error::Decode(error.into()))?;
+    Ok(Entry {
+        handler: Domain::named(handler)
+            .ok_or_else(|| sqlx::Error::Decode(format!("`{handler}` is no handler").into()))?,
+        message_id: row.try_get("message_id")?,
+        job_id: row.try_get("job_id")?,
+        causation_id: row.try_get("causation_id")?,
+        client_id: word(row.try_get("client_id")?),
+        message_type: word(row.try_get("type")?),
+        status: word(row.try_get("status")?),
+        attempts: row.try_get("attempts")?,
+        fingerprint: row.try_get("fingerprint")?,
+        subject: row.try_get::<Option<&str>, _>("subject")?.and_then(|id| id.parse().ok()),
+        problem: row.try_get::<Option<&str>, _>("problem")?.map(word),
+        emitted: emitted
+            .into_iter()
+            .map(|sent| Sent { id: sent.id, message_type: word(&sent.r#type) })
+            .collect(),
+    })
+}
+
+fn note(row: &PgRow) -> sqlx::Result<Note> {
+    Ok(Note {
+        handler: word(row.try_get("handler")?),
+        message_id: row.try_get("message_id")?,
+        message_type: word(row.try_get("type")?),
+        status: word(row.try_get("status")?),
+        attempts: row.try_get("attempts")?,
+        problem: row.try_get::<Option<&str>, _>("problem")?.map(word),
+        emitted_md5: row.try_get("emitted_md5")?,
+        txid: row.try_get("txid")?,
+        noted_at: row.try_get("noted_at")?,
+    })
+}
+
+fn effect(row: &PgRow) -> sqlx::Result<Effect> {
+    Ok(Effect {
+        operation: word(row.try_get("operation")?),
+        place: word(row.try_get("place")?),
+        key: row.try_get("key")?,
+        old_version: row.try_get("old_version")?,
+        new_version: row.try_get("new_version")?,
+        old_state: row.try_get::<Option<&str>, _>("old_state")?.map(word),
+        new_state: row.try_get::<Option<&str>, _>("new_state")?.map(word),
+        txid: row.try_get("txid")?,
+        noted_at: row.try_get("noted_at")?,
+    })
+}
+
+/// A release without this table suspects nobody.
+async fn suspects(pool: &PgPool) -> sqlx::Result<i64> {
+    let there: bool =
+        sqlx::query_scalar("SELECT to_regclass('ledger.suspects') IS NOT NULL").fetch_one(pool).await?;
+    match there {
+        true => sqlx::query_scalar("SELECT count(*) FROM ledger.suspects").fetch_one(pool).await,
+        false => Ok(0),
+    }
+}

@@ -1,0 +1,104 @@
+-- What really happened, change by change: every row that the pipeline writes leaves a line here, in the same transaction.
+-- Nothing here is unique but the line's own number, so what happens twice is there twice, also where the pipeline's own
+-- tables would hide it.
+CREATE SCHEMA IF NOT EXISTS checker;
+
+-- What was written into the ledger.
+CREATE TABLE IF NOT EXISTS checker.notes (
+    seq          bigint      GENERATED ALWAYS AS IDENTITY,
+    operation    text        NOT NULL,
+    handler      text        NOT NULL,
+    message_id   uuid        NOT NULL,
+    job_id       uuid        NOT NULL,
+    causation_id uuid        NOT NULL,
+    client_id    text        NOT NULL,
+    type         text        NOT NULL,
+    status       text        NOT NULL,
+    attempts     integer     NOT NULL,
+    -- Why not, as the door would show it.
+    problem      text,
+    emitted_md5  text,
+    txid         bigint      NOT NULL,
+    noted_at     timestamptz NOT NULL
+);
+
+-- What was changed in the tables of the domains.
+CREATE TABLE IF NOT EXISTS checker.effects (
+    seq         bigint      GENERATED ALWAYS AS IDENTITY,
+    operation   text        NOT NULL,
+    -- Schema and table, as they were called when the journal was installed.
+    place       text        NOT NULL,
+    key         text        NOT NULL,
+    old_version bigint,
+    new_version bigint,
+    -- The columns `status` and `payment`, one after the other, where there are any.
+    old_state   text,
+    new_state   text,
+    amount      bigint,
+    currency    text,
+    txid        bigint      NOT NULL,
+    noted_at    timestamptz NOT NULL
+);
+
+-- Not unique: for those who read along while it is being written.
+CREATE INDEX IF NOT EXISTS notes_by_txid ON checker.notes (txid);
+CREATE INDEX IF NOT EXISTS effects_by_txid ON checker.effects (txid);
+
+-- Runs with the rights of whoever installed it: the workers need none here.
+CREATE OR REPLACE FUNCTION checker.note() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE
+    entry ledger.entries%ROWTYPE;
+BEGIN
+    IF TG_OP = 'DELETE' THEN entry := OLD; ELSE entry := NEW; END IF;
+    INSERT INTO checker.notes
+        (operation, handler, message_id, job_id, causation_id, client_id, type, status, attempts, problem, emitted_md5,
+         txid, noted_at)
+    VALUES
+        (TG_OP, entry.handler, entry.message_id, entry.job_id, entry.causation_id, entry.client_id, entry.type,
+         entry.status, entry.attempts, entry.problem::text, md5(entry.emitted::text),
+         pg_current_xact_id()::text::bigint, clock_timestamp());
+    RETURN NULL;
+END $$;
+
+-- Its arguments are the place and the name of the key's column.
+CREATE OR REPLACE FUNCTION checker.note_effect() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE
+    before jsonb;
+    after  jsonb;
+    either jsonb;
+BEGIN
+    IF TG_OP <> 'INSERT' THEN before := to_jsonb(OLD); END IF;
+    IF TG_OP <> 'DELETE' THEN after := to_jsonb(NEW); END IF;
+    either := coalesce(after, before);
+    INSERT INTO checker.effects
+        (operation, place, key, old_version, new_version, old_state, new_state, amount, currency, txid, noted_at)
+    VALUES
+        (TG_OP, TG_ARGV[0], either ->> TG_ARGV[1], (before ->> 'version')::bigint, (after ->> 'version')::bigint,
+         nullif(concat_ws(' ', before ->> 'status', before ->> 'payment'), ''),
+         nullif(concat_ws(' ', after ->> 'status', after ->> 'payment'), ''),
+         coalesce(either ->> 'amount_minor', either ->> 'total_minor')::bigint, either ->> 'currency',
+         pg_current_xact_id()::text::bigint, clock_timestamp());
+    RETURN NULL;
+END $$;
+
+CREATE OR REPLACE TRIGGER checker_note AFTER INSERT OR UPDATE OR DELETE ON ledger.entries
+    FOR EACH ROW EXECUTE FUNCTION checker.note();
+
+DO $$
+DECLARE
+    watched record;
+BEGIN
+    FOR watched IN
+        VALUES
+            ('orders', 'orders', 'order_id'), ('orders', 'customers', 'user_id'), ('payments', 'payments', 'order_id'),
+            ('users', 'users', 'user_id'), ('users', 'email_claims', 'email'), ('auth', 'accounts', 'user_id'),
+            ('auth', 'api_keys', 'key_id')
+    LOOP
+        EXECUTE format(
+            'CREATE OR REPLACE TRIGGER checker_note AFTER INSERT OR UPDATE OR DELETE ON %I.%I
+             FOR EACH ROW EXECUTE FUNCTION checker.note_effect(%L, %L)',
+            watched.column1, watched.column2, watched.column1 || '.' || watched.column2, watched.column3);
+    END LOOP;
+END $$;

@@ -1,0 +1,152 @@
+//! A TCP proxy that spoils connections on purpose: it cuts them, holds them, slows them down, and can be told to do
+//! otherwise at any moment.
+//!
+//! What is held is delivered once the rule is lifted, as a network delivers again what it has dropped: nothing of a
+//! stream is ever left out in its middle.
+
+mod stream;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+/// What happens to what comes through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rule {
+    /// Everything goes through at once.
+    Pass,
+    /// Every connection is reset, new ones too.
+    Reset,
+    /// Connections stay open, and what is sent in these directions does not arrive.
+    BlackHole(Directions),
+    /// Everything arrives this much later, and up to `jitter` more.
+    Delay {
+        /// At least.
+        by: Duration,
+        /// At most so much on top.
+        jitter: Duration,
+    },
+    /// This many bytes get through in a second, per connection and direction.
+    Trickle {
+        /// The rate.
+        bytes_per_second: u32,
+    },
+    /// Of whatever comes next on a connection, half is forwarded; then the connection is reset.
+    CutFrame,
+    /// A PostgreSQL client's `COMMIT` gets through, its answer does not: the connection is reset instead.
+    CutCommit,
+}
+
+/// Which way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Directions {
+    /// What the client says.
+    ToServer,
+    /// What the server says.
+    ToClient,
+    /// Both.
+    Both,
+}
+
+/// A client that gave up a connection in which nothing moved.
+#[derive(Debug, Clone, Copy)]
+pub struct Detection {
+    /// How long it took the client, from the moment the black hole opened, or from connecting if that was later.
+    pub after: Duration,
+    /// Whether the connection was there before the black hole was. Others are given up while connecting.
+    pub established: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Ruling {
+    rule: Rule,
+    since: Instant,
+}
+
+#[derive(Debug)]
+struct Shared {
+    ruling: watch::Sender<Ruling>,
+    detections: Mutex<Vec<Detection>>,
+    /// Connections that were cut in the middle or before an answer.
+    cuts: Mutex<u64>,
+}
+
+/// A listening proxy. It ends, and its connections with it, when it is dropped.
+#[derive(Debug)]
+pub struct Proxy {
+    listens: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+impl Proxy {
+    /// Listens on a free port of this machine and forwards to the target, which need not be there yet.
+    pub async fn start(target: SocketAddr) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let listens = listener.local_addr()?;
+        let first = Ruling { rule: Rule::Pass, since: Instant::now() };
+        let (ruling, rulings) = watch::channel(first);
+        let shared = Arc::new(Shared { ruling, detections: Mutex::default(), cuts: Mutex::default() });
+        tokio::spawn(accept(listener, target, Arc::downgrade(&shared), rulings));
+        Ok(Self { listens, shared })
+    }
+
+    /// Where clients connect.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.listens
+    }
+
+    /// From now on, for open connections and for new ones.
+    pub fn set(&self, rule: Rule) {
+        self.shared.ruling.send_replace(Ruling { rule, since: Instant::now() });
+    }
+
+    /// Which clients gave up a connection in a black hole since this was last asked.
+    #[must_use]
+    pub fn take_detections(&self) -> Vec<Detection> {
+        std::mem::take(&mut *self.shared.detections.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// How many connections were cut by [`Rule::CutFrame`] or [`Rule::CutCommit`] since this was last asked.
+    #[must_use]
+    pub fn take_cuts(&self) -> u64 {
+        std::mem::take(&mut *self.shared.cuts.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+async fn accept(
+    listener: TcpListener,
+    target: SocketAddr,
+    shared: std::sync::Weak<Shared>,
+    rulings: watch::Receiver<Ruling>,
+) {
+    let mut ended = rulings.clone();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            // Only the sender's end matters here, which is the proxy's.
+            () = async { while ended.changed().await.is_ok() {} } => return,
+        };
+        let (Ok((client, _)), Some(shared)) = (accepted, shared.upgrade()) else { continue };
+        let rulings = rulings.clone();
+        // The spawned task must not keep the proxy alive.
+        let shared = Arc::downgrade(&shared);
+        tokio::spawn(async move {
+            if rulings.borrow().rule == Rule::Reset {
+                let _ = client.set_zero_linger();
+                return;
+            }
+            let Ok(server) = TcpStream::connect(target).await else {
+                let _ = client.set_zero_linger();
+                return;
+            };
+            stream::serve(client, server, &shared, rulings).await;
+        });
+    }
+}

@@ -1,0 +1,217 @@
+//! One connection through the proxy: in each direction a reader that is always ahead, and a writer that keeps to the rule.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{sleep, sleep_until};
+
+use super::{Detection, Directions, Rule, Ruling, Shared};
+
+const CHUNK_BYTES: usize = 16 * 1024;
+/// How many chunks are read ahead of a writer that is held: enough that a client's leaving is noticed.
+const CHUNKS_AHEAD: usize = 1024;
+/// PostgreSQL's simple query `COMMIT`: its letter, its length, its text.
+const COMMIT: &[u8] = b"Q\0\0\0\x0bCOMMIT\0";
+const TRICKLE_PAUSE: Duration = Duration::from_millis(100);
+
+/// The connection is to be reset on both sides.
+#[derive(Debug)]
+struct Cut;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    ToServer,
+    ToClient,
+}
+
+impl Rule {
+    fn holds(self, way: Way) -> bool {
+        match self {
+            Self::BlackHole(Directions::Both) => true,
+            Self::BlackHole(Directions::ToServer) => way == Way::ToServer,
+            Self::BlackHole(Directions::ToClient) => way == Way::ToClient,
+            _ => false,
+        }
+    }
+}
+
+struct Chunk {
+    bytes: Vec<u8>,
+    read: Instant,
+}
+
+struct Context<'a> {
+    shared: &'a Weak<Shared>,
+    rulings: watch::Receiver<Ruling>,
+    opened: Instant,
+    /// A `COMMIT` has gone through whose answer is to be withheld.
+    answer_due: AtomicBool,
+}
+
+pub(super) async fn serve(
+    mut client: TcpStream,
+    mut server: TcpStream,
+    shared: &Weak<Shared>,
+    rulings: watch::Receiver<Ruling>,
+) {
+    // Small frames are the rule here; held back, they would be measured as delay.
+    let _ = (client.set_nodelay(true), server.set_nodelay(true));
+    let context = Context { shared, rulings, opened: Instant::now(), answer_due: AtomicBool::new(false) };
+    let reset = {
+        let (client_reads, client_writes) = client.split();
+        let (server_reads, server_writes) = server.split();
+        let (to_server, for_server) = mpsc::channel(CHUNKS_AHEAD);
+        let (to_client, for_client) = mpsc::channel(CHUNKS_AHEAD);
+        let both_ways = async {
+            tokio::try_join!(
+                context.read(client_reads, to_server, Way::ToServer),
+                context.write(for_server, server_writes, Way::ToServer),
+                context.read(server_reads, to_client, Way::ToClient),
+                context.write(for_client, client_writes, Way::ToClient),
+            )
+        };
+        tokio::select! {
+            ended = both_ways => ended.is_err(),
+            () = context.until(|rule| rule == Rule::Reset) => true,
+        }
+    };
+    if reset {
+        // Closed like this, the kernel sends a reset and forgets what was not sent.
+        let _ = (client.set_zero_linger(), server.set_zero_linger());
+    }
+}
+
+impl Context<'_> {
+    /// Returns when such a rule holds; never when the proxy is gone before, except for the connection's reset.
+    async fn until(&self, wanted: impl Fn(Rule) -> bool) {
+        let mut rulings = self.rulings.clone();
+        let gone = rulings.wait_for(|ruling| wanted(ruling.rule)).await.is_err();
+        if gone && !wanted(Rule::Reset) {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    async fn read(
+        &self,
+        mut from: impl AsyncRead + Unpin,
+        to: mpsc::Sender<Chunk>,
+        way: Way,
+    ) -> Result<(), Cut> {
+        loop {
+            let mut bytes = vec![0; CHUNK_BYTES];
+            let outcome = from.read(&mut bytes).await;
+            if let Ok(count @ 1..) = outcome {
+                bytes.truncate(count);
+                let chunk = Chunk { bytes, read: Instant::now() };
+                if to.send(chunk).await.is_err() {
+                    return Ok(());
+                }
+                continue;
+            }
+            if way == Way::ToServer {
+                self.note_leaving();
+            }
+            return match outcome {
+                Ok(_) => Ok(()),
+                Err(_) => {
+                    // Nobody hears of it through a black hole.
+                    self.until(|rule| !rule.holds(way)).await;
+                    Err(Cut)
+                }
+            };
+        }
+    }
+
+    async fn write(
+        &self,
+        mut from: mpsc::Receiver<Chunk>,
+        mut to: impl AsyncWrite + Unpin,
+        way: Way,
+    ) -> Result<(), Cut> {
+        while let Some(chunk) = from.recv().await {
+            self.until(|rule| !rule.holds(way)).await;
+            self.forward(chunk, &mut to, way).await?;
+        }
+        self.until(|rule| !rule.holds(way)).await;
+        to.shutdown().await.map_err(|_| Cut)
+    }
+
+    async fn forward(&self, chunk: Chunk, to: &mut (impl AsyncWrite + Unpin), way: Way) -> Result<(), Cut> {
+        let rule = self.rulings.borrow().rule;
+        match rule {
+            Rule::Delay { by, jitter } => {
+                let later = by + random_part(jitter);
+                tokio::select! {
+                    () = sleep_until((chunk.read + later).into()) => {}
+                    () = self.until(|rule| !matches!(rule, Rule::Delay { .. })) => {}
+                }
+            }
+            Rule::Trickle { bytes_per_second } => {
+                return self
+                    .trickle(&chunk.bytes, to, usize::try_from(bytes_per_second / 10).unwrap_or(1))
+                    .await;
+            }
+            Rule::CutFrame if chunk.bytes.len() > 1 => {
+                let half = &chunk.bytes[..chunk.bytes.len() / 2];
+                let _ = to.write_all(half).await;
+                // A reset overtakes what the other side has not read yet.
+                sleep(Duration::from_millis(5)).await;
+                return Err(self.cut());
+            }
+            Rule::CutCommit if way == Way::ToServer && is_commit(&chunk.bytes) => {
+                self.answer_due.store(true, Ordering::Release);
+            }
+            Rule::CutCommit if way == Way::ToClient && self.answer_due.load(Ordering::Acquire) => {
+                return Err(self.cut());
+            }
+            _ => {}
+        }
+        to.write_all(&chunk.bytes).await.map_err(|_| Cut)
+    }
+
+    async fn trickle(
+        &self,
+        bytes: &[u8],
+        to: &mut (impl AsyncWrite + Unpin),
+        at_once: usize,
+    ) -> Result<(), Cut> {
+        for piece in bytes.chunks(at_once.max(1)) {
+            to.write_all(piece).await.map_err(|_| Cut)?;
+            if matches!(self.rulings.borrow().rule, Rule::Trickle { .. }) {
+                sleep(TRICKLE_PAUSE).await;
+            }
+        }
+        Ok(())
+    }
+
+    fn cut(&self) -> Cut {
+        if let Some(shared) = self.shared.upgrade() {
+            *shared.cuts.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        }
+        Cut
+    }
+
+    fn note_leaving(&self) {
+        let ruling = *self.rulings.borrow();
+        let (Rule::BlackHole(_), Some(shared)) = (ruling.rule, self.shared.upgrade()) else { return };
+        let established = self.opened < ruling.since;
+        let detection = Detection { after: ruling.since.max(self.opened).elapsed(), established };
+        shared.detections.lock().unwrap_or_else(PoisonError::into_inner).push(detection);
+    }
+}
+
+fn is_commit(bytes: &[u8]) -> bool {
+    bytes.windows(COMMIT.len()).any(|window| window == COMMIT)
+}
+
+fn random_part(of: Duration) -> Duration {
+    // The standard library seeds each of its hash maps from the system's random source.
+    let thousandths = RandomState::new().build_hasher().finish() % 1000;
+    of.mul_f64(f64::from(u16::try_from(thousandths).unwrap_or_default()) / 1000.0)
+}
