@@ -27,8 +27,6 @@ const WINDOW: usize = 512;
 
 /// Opening a channel takes one answer of the broker's for the channel and one for the confirm mode.
 const OPEN_DEADLINE: Duration = Duration::from_secs(3);
-/// So long a request waits for a channel that is just being opened, before it is told that there is none.
-const OPENING_GRACE: Duration = Duration::from_millis(500);
 /// A connection over which nothing was confirmed for so long, though something waited for it, is given up. Its heartbeats
 /// may be fine all the same: those of a node that has lost touch with the majority of its cluster are.
 const SILENCE_MAX: Duration = Duration::from_secs(5);
@@ -102,7 +100,7 @@ async fn run(link: Link, mut requests: mpsc::Receiver<Request>, deadline: Durati
     let mut waiting = Vec::new();
     let mut silent_since = None;
     loop {
-        let opened = open_channel(&link, &mut status, &mut requests).await;
+        let opened = open_channel(&link, &mut status, &mut requests, deadline).await;
         let Some(Opened { connection, channel, held }) = opened else { return };
         waiting.extend(held);
         let served =
@@ -131,15 +129,16 @@ struct Opened {
 }
 
 /// Waits for a connection and opens a channel in confirm mode. Meanwhile requests are told that there is none, except
-/// that a channel which is about to be there is waited for a little.
+/// that a channel which is about to be there is waited for, for half of the time that they have.
 async fn open_channel(
     link: &Link,
     status: &mut watch::Receiver<LinkStatus>,
     requests: &mut mpsc::Receiver<Request>,
+    deadline: Duration,
 ) -> Option<Opened> {
     loop {
         let (mut opening, mut held) = (pin!(try_open(link)), Vec::new());
-        let mut grace = pin!(tokio::time::sleep(OPENING_GRACE));
+        let mut grace = pin!(tokio::time::sleep(deadline / 2));
         let opened = loop {
             tokio::select! {
                 opened = &mut opening => break opened,

@@ -52,7 +52,7 @@ pub fn delivery(input: &mut Unstructured<'_>) -> Result<Delivery> {
     }
     let mut delivery = Delivery::mock(1, "".into(), "orders".into(), input.arbitrary()?, Vec::new());
     delivery.properties = properties;
-    delivery.data = input.take_rest().to_vec();
+    delivery.data = input.bytes(input.len())?.to_vec();
     Ok(delivery)
 }
 

@@ -34,20 +34,24 @@ pub struct Broker {
 #[derive(Debug, Clone, Deserialize)]
 pub struct Queue {
     pub name: String,
+    /// Nothing while there is none.
+    pub leader: Option<String>,
+    members: Option<Vec<String>>,
+    online: Option<Vec<String>>,
     #[serde(default)]
-    pub leader: String,
-    #[serde(default)]
-    pub members: Vec<String>,
-    #[serde(default)]
-    pub online: Vec<String>,
-    #[serde(default)]
-    pub effective_policy_definition: serde_json::Value,
+    effective_policy_definition: serde_json::Value,
 }
 
 impl Queue {
+    pub fn is_led_by(&self, node: &Node) -> bool {
+        self.leader.as_deref() == Some(&node.name())
+    }
+
     fn is_whole(&self) -> bool {
+        let all = |nodes: &Option<Vec<String>>| nodes.as_ref().is_some_and(|nodes| nodes.len() == SIZE);
         let balanced = self.effective_policy_definition["queue-leader-locator"] == "balanced";
-        balanced && !self.leader.is_empty() && self.members.len() == SIZE && self.online.len() == SIZE
+        let led = self.leader.as_ref().is_some_and(|leader| !leader.is_empty());
+        balanced && led && all(&self.members) && all(&self.online)
     }
 }
 
@@ -139,7 +143,7 @@ impl Broker {
         let outcome = until("a cluster of three nodes", FORM_DEADLINE, formed).await;
         if outcome.is_err() {
             for node in &self.nodes {
-                eprintln!("--- {}\n{}", node.host, node.log_tail().await);
+                eprintln!("--- {}\n{}", node.host, node.log(Some("25")).await);
             }
         }
         outcome
@@ -162,10 +166,9 @@ impl Broker {
     pub async fn leader(&self, queue: &str) -> Result<&Node, Trouble> {
         let found = async || {
             let queues = self.queues().await?;
-            let leader = queues.into_iter().find(|found| found.name == queue).map(|found| found.leader);
-            let leader = leader.unwrap_or_default();
-            let node = self.nodes.iter().find(|node| node.name() == leader);
-            node.ok_or_else(|| format!("it has the leader {leader:?}"))
+            let queue = queues.iter().find(|found| found.name == queue).ok_or("there is no such queue")?;
+            let node = self.nodes.iter().find(|node| queue.is_led_by(node));
+            node.ok_or_else(|| format!("it has the leader {:?}", queue.leader))
         };
         until(&format!("a leader of `{queue}`"), REJOIN_DEADLINE, found).await
     }
@@ -198,12 +201,25 @@ impl Broker {
         sent.map(|answer| !answer.status().is_success()).map_err(|error| error.without_url().to_string())
     }
 
+    /// What every node wrote, for whoever wants to look closer.
+    pub async fn keep_logs(&self, folder: &Path) -> Result<(), Trouble> {
+        for node in &self.nodes {
+            let path = folder.join(format!("{}.log", node.host));
+            std::fs::write(&path, node.log(None).await).map_err(Trouble::file(&path))?;
+        }
+        Ok(())
+    }
+
     async fn ask<T: DeserializeOwned>(&self, node: &Node, path: &str) -> Result<T, String> {
         let failed = |error: reqwest::Error| format!("{}: {}", node.host, error.without_url());
         let url = format!("http://{}/api/{path}", node.management());
         let sent =
             self.client.get(url).basic_auth(USER, Some(&self.password)).send().await.map_err(failed)?;
-        sent.error_for_status().map_err(failed)?.json().await.map_err(failed)
+        let body = sent.error_for_status().map_err(failed)?.text().await.map_err(failed)?;
+        // RabbitMQ 4.0 names a field twice when a queue has changed its leader; read as a value, the last one counts.
+        let value: serde_json::Value =
+            serde_json::from_str(&body).map_err(|error| format!("{}: {error}", node.host))?;
+        serde_json::from_value(value).map_err(|error| format!("{}: {error}", node.host))
     }
 }
 

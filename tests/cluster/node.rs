@@ -79,10 +79,11 @@ impl Node {
         run("nsenter", &command).await.map(drop)
     }
 
-    pub async fn log_tail(&self) -> String {
-        let log =
-            tokio::process::Command::new("docker").args(["logs", "--tail", "25", &self.container]).output();
-        let Ok(output) = log.await else { return String::new() };
+    /// What it wrote: all of it, or so many lines of its end.
+    pub async fn log(&self, lines: Option<&str>) -> String {
+        let mut command = tokio::process::Command::new("docker");
+        command.args(["logs", "--tail", lines.unwrap_or("all"), &self.container]);
+        let Ok(output) = command.output().await else { return String::new() };
         String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
     }
 }

@@ -58,8 +58,10 @@ async fn play_one(scenario: Scenario, settings: &Settings) -> Result<Vec<String>
     let over = scenario.lasts();
     let load = Load { jobs: settings.rate * over.as_secs(), over, seed: settings.seed };
     let checker = Checker::start(&load, &stage.programs.door, &stage.addresses, &folder, &stage.watchdog)?;
-    let course = play(scenario, &victim, &stage.broker).await?;
+    let course = play(scenario, &victim, &stage.broker).await;
     let ended = now();
+    stage.broker.keep_logs(&folder).await?;
+    let course = course?;
     let holds = checker.verdict().await?;
     let mut violations = report(&course, ended, &stage, &folder).await?;
     if !holds {

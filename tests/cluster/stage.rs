@@ -104,7 +104,7 @@ impl Stage {
 }
 
 fn leaders(queues: &[Queue], nodes: &[Node]) -> String {
-    let led = |node: &Node| queues.iter().filter(|queue| queue.leader == node.name()).count();
+    let led = |node: &Node| queues.iter().filter(|queue| queue.is_led_by(node)).count();
     nodes.iter().map(|node| format!("{} {}", node.host, led(node))).collect::<Vec<_>>().join(", ")
 }
 

@@ -16,7 +16,7 @@ fn main() -> io::Result<()> {
         let file = |target: &str| corpus.join(target).join(entry.message_type);
         fs::write(file("contracts"), [&[position][..], &body].concat())?;
         fs::write(file("envelope"), &body)?;
-        fs::write(file("domains"), [&[position; 64][..], &body].concat())?;
+        fs::write(file("domains"), [&[position][..], &body].concat())?;
     }
     Ok(())
 }
