@@ -1,30 +1,27 @@
 //! Numbers drawn from a seed: the same seed gives the same numbers on every machine.
 
+use millrace_harness::random::Random;
 use uuid::Uuid;
 
-/// SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014).
+/// What the load is drawn with.
 #[derive(Debug, Clone)]
-pub struct Draw(u64);
+pub struct Draw(Random);
 
 impl Draw {
     /// Its own numbers for each purpose and each position, whatever was drawn for the others.
     pub fn of(seed: u64, purpose: &str, position: u64) -> Self {
-        let mut draw = Self(seed);
+        let mut random = Random::seeded(seed);
         for byte in purpose.bytes() {
-            draw.0 = draw.next() ^ u64::from(byte);
+            random = Random::seeded(random.number() ^ u64::from(byte));
         }
-        draw.0 = draw.next() ^ position;
-        draw.next();
-        draw
+        random = Random::seeded(random.number() ^ position);
+        random.number();
+        Self(random)
     }
 
     /// Any number.
     pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        self.0.number()
     }
 
     /// From 0 to one below the limit.
@@ -34,7 +31,7 @@ impl Draw {
 
     /// An index into something of this length.
     pub fn index(&mut self, length: usize) -> usize {
-        usize::try_from(self.below(u64::try_from(length).unwrap_or(u64::MAX))).unwrap_or(0)
+        self.0.below(length)
     }
 
     /// True this often.

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "world")]
 pub mod journal;
+pub mod random;
 pub mod rig;
 pub mod services;
 #[cfg(feature = "world")]

@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use millrace_harness::random::Random;
 use uuid::Uuid;
 
 use crate::good;
-use crate::mutation::{Random, mutated};
+use crate::mutation::mutated;
 use crate::raw::{Client, Refusal};
 use crate::stage::{Broken, Stage};
 
@@ -22,7 +23,8 @@ pub async fn run(stage: &mut Stage, count: usize, seed: u64) -> Result<bool, Bro
     let restarts = stage.restarts;
     let started = Instant::now();
     let mut client = stage.client().await?;
-    let (mut random, mut sent, mut healthy, mut not_taken) = (Random(seed), Vec::new(), Vec::new(), 0);
+    let (mut random, mut sent, mut healthy, mut not_taken) =
+        (Random::seeded(seed), Vec::new(), Vec::new(), 0);
     for number in 0..count {
         let (id, message) = if number % HEALTHY_EVERY == 0 {
             let id = Uuid::now_v7();

@@ -1,41 +1,24 @@
 //! Mutations of good messages, drawn from a seed.
 
+use millrace_harness::random::Random;
 use uuid::Uuid;
 
 use crate::good;
-use crate::raw::{Field, Message, Table};
+use crate::raw::{Field, Message, SIZES, Table};
 
-/// `SplitMix64` (Steele, Lea, Flood 2014): small, and the same on every machine.
-pub struct Random(pub u64);
+fn byte(random: &mut Random) -> u8 {
+    random.number().to_be_bytes()[0]
+}
 
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
+fn bytes(random: &mut Random, length: usize) -> Vec<u8> {
+    (0..length).map(|_| byte(random)).collect()
+}
 
-    pub fn below(&mut self, limit: usize) -> usize {
-        let limit = u64::try_from(limit.max(1)).unwrap_or(u64::MAX);
-        usize::try_from(self.next() % limit).unwrap_or(0)
-    }
-
-    fn byte(&mut self) -> u8 {
-        self.next().to_be_bytes()[0]
-    }
-
-    fn bytes(&mut self, length: usize) -> Vec<u8> {
-        (0..length).map(|_| self.byte()).collect()
-    }
-
-    /// What a short string may hold: anything that is text.
-    fn text(&mut self) -> Vec<u8> {
-        let length = self.below(60);
-        let text: String = (0..length).map(|_| char::from(self.byte() & 0x7f)).collect();
-        text.into_bytes()
-    }
+/// What a short string may hold: anything that is text.
+fn text(random: &mut Random) -> Vec<u8> {
+    let length = random.below(60);
+    let text: String = (0..length).map(|_| char::from(byte(random) & 0x7f)).collect();
+    text.into_bytes()
 }
 
 /// A good message with one to four things changed; `before` are the ids of earlier ones.
@@ -60,11 +43,11 @@ fn body(random: &mut Random, body: &mut Vec<u8>) {
     let at = random.below(body.len());
     match random.below(7) {
         0 if at < body.len() => body[at] ^= 1 << random.below(8),
-        1 if at < body.len() => body[at] = random.byte(),
+        1 if at < body.len() => body[at] = byte(random),
         2 => body.truncate(at),
         3 => {
             let length = random.below(16);
-            body.splice(at..at, random.bytes(length));
+            body.splice(at..at, bytes(random, length));
         }
         4 => {
             let piece = body[at..].to_vec();
@@ -92,13 +75,13 @@ fn header(random: &mut Random, headers: &mut Table) {
     match random.below(6) {
         0 => drop(headers.remove(at)),
         1 => headers[at].1 = field(random),
-        2 => headers[at].0 = random.text(),
+        2 => headers[at].0 = text(random),
         3 => {
             let other = random.below(headers.len());
             let value = headers[other].1.clone();
             headers[other].1 = std::mem::replace(&mut headers[at].1, value);
         }
-        4 => headers.push((random.text(), field(random))),
+        4 => headers.push((text(random), field(random))),
         _ => {
             let broken = headers[at].clone();
             headers.push(broken);
@@ -107,35 +90,20 @@ fn header(random: &mut Random, headers: &mut Table) {
 }
 
 fn field(random: &mut Random) -> Field {
-    let sizes = [
-        (b't', 1),
-        (b'b', 1),
-        (b'B', 1),
-        (b's', 2),
-        (b'u', 2),
-        (b'I', 4),
-        (b'i', 4),
-        (b'l', 8),
-        (b'f', 4),
-        (b'd', 8),
-        (b'D', 5),
-        (b'T', 8),
-        (b'V', 0),
-    ];
-    match random.below(sizes.len() + 4) {
+    match random.below(SIZES.len() + 4) {
         0 => Field::Array(vec![Field::text("a"), Field::number(1)]),
         1 => Field::Table(vec![(b"a".to_vec(), Field::number(1))]),
         2 => {
             let length = random.below(3000);
-            Field::Text(random.bytes(length))
+            Field::Text(bytes(random, length))
         }
         3 => {
             let length = random.below(3000);
-            Field::Bytes(random.bytes(length))
+            Field::Bytes(bytes(random, length))
         }
         position => {
-            let (letter, size) = sizes[position - 4];
-            let mut bytes = random.bytes(size);
+            let (letter, size) = SIZES[position - 4];
+            let mut bytes = bytes(random, size);
             if let (b'f' | b'd', Some(first)) = (letter, bytes.first_mut()) {
                 // The broker does not take floats that are no numbers.
                 *first &= 0x3f;
@@ -146,7 +114,7 @@ fn field(random: &mut Random) -> Field {
 }
 
 fn property(random: &mut Random, message: &mut Message) {
-    let text = (random.below(3) > 0).then(|| random.text());
+    let text = (random.below(3) > 0).then(|| text(random));
     match random.below(8) {
         0 => message.content_type = text,
         1 => message.content_encoding = text,
@@ -155,6 +123,6 @@ fn property(random: &mut Random, message: &mut Message) {
         4 => message.kind = text,
         5 => message.app_id = text,
         6 => message.kind = Some(b"orders.cancel".to_vec()),
-        _ => message.timestamp = Some(random.next()),
+        _ => message.timestamp = Some(random.number()),
     }
 }

@@ -1,5 +1,6 @@
 //! Random schedules: one walk through the model per seed, to its end, with more faults than can be explored.
 
+use millrace_harness::random::Random;
 use stateright::Model;
 
 use super::Pipeline;
@@ -9,27 +10,9 @@ use super::state::State;
 /// No walk is that long: every step uses up something of which there is only so much.
 const STEPS_MAX: usize = 5_000;
 
-/// `SplitMix64` (Steele, Lea, Flood 2014): small, and the same on every machine.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        let limit = u64::try_from(limit).expect("a count of steps");
-        usize::try_from(self.next() % limit).expect("below a usize")
-    }
-}
-
 /// Walks until nothing can happen any more; the number of steps, or what was broken on the way.
 pub fn walk(model: &Pipeline, seed: u64) -> Result<usize, String> {
-    let mut random = Random(seed);
+    let mut random = Random::seeded(seed);
     let mut initial = model.init_states();
     let mut state: State = initial.swap_remove(random.below(initial.len()));
     let (mut steps, mut trail) = (Vec::new(), Vec::new());

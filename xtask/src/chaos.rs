@@ -5,9 +5,8 @@ use std::process::{Command, ExitCode};
 
 use clap::Args;
 
-use crate::cargo::{self, cargo};
-use crate::cluster::to_its_end;
 use crate::trouble::Trouble;
+use crate::{cargo, proof};
 
 /// Break servers, connections and programs under load, and have a checker say whether a promise was broken.
 ///
@@ -31,7 +30,8 @@ pub struct Options {
     /// Print the schedule and do nothing
     #[arg(long, conflicts_with = "drill")]
     plan: bool,
-    /// Instead of the random schedule: postgres-outage, graceful-stop, impatient-stop, blocked, half-open or soak
+    /// Instead of the random schedule: postgres-outage, graceful-stop, impatient-stop, slow-stop, blocked, half-open
+    /// or soak
     #[arg(long, value_name = "NAME")]
     drill: Option<String>,
     /// How long the drills postgres-outage and soak go on
@@ -71,41 +71,22 @@ pub async fn run(options: Options) -> Result<ExitCode, Trouble> {
     if let Some(minutes) = options.minutes {
         chaos.args(["--minutes", &minutes.to_string()]);
     }
-    ended(chaos).await
+    proof::outcome(chaos).await
 }
 
 pub async fn run_mutants(options: MutantOptions) -> Result<ExitCode, Trouble> {
     let programs = cargo::build_armed_programs()?;
     let mut chaos = chaos(&programs, Some(&cargo::folder_of_runs()?.join("mutants")))?;
     chaos.arg("mutants").args(options.names);
-    ended(chaos).await
+    proof::outcome(chaos).await
 }
 
 /// Builds the campaign and its checker.
 fn chaos(programs: &Path, history: Option<&Path>) -> Result<Command, Trouble> {
-    let build = [
-        "build",
-        "--quiet",
-        "--locked",
-        "--package",
-        "millrace-harness",
-        "--bin",
-        "chaos",
-        "--bin",
-        "checker",
-    ];
-    cargo::run(cargo(&build))?;
-    // Armed programs are kept beside what cargo builds.
-    let mut chaos = Command::new(programs.with_file_name("debug").join("chaos"));
-    chaos.current_dir(cargo::root()).arg("--programs").arg(programs);
+    let mut chaos = proof::command("chaos", &["checker"], programs)?;
     chaos.arg("--history").arg(match history {
         Some(history) => history.to_owned(),
         None => cargo::folder_of_runs()?.join("chaos"),
     });
     Ok(chaos)
-}
-
-async fn ended(chaos: Command) -> Result<ExitCode, Trouble> {
-    let status = to_its_end(chaos).await?;
-    Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
 }

@@ -1,17 +1,12 @@
 //! `cargo xtask cluster`: Millrace on three RabbitMQ nodes, some of which are killed, frozen or cut off.
 
-use std::process::{Command, ExitCode, ExitStatus};
-use std::time::Duration;
+use std::process::ExitCode;
 
 use clap::Args;
-use millrace_harness::services::watchdog::Watchdog;
 
-use crate::cargo::{self, cargo};
 use crate::matrix::Pair;
-use crate::signals::asked_to_stop;
 use crate::trouble::Trouble;
-
-const LOOK_PAUSE: Duration = Duration::from_millis(50);
+use crate::{cargo, proof};
 
 /// Break a cluster of three RabbitMQ nodes under load, and see what that costs and whether anything is lost.
 ///
@@ -37,39 +32,13 @@ pub struct Options {
 
 pub async fn run(options: Options) -> Result<ExitCode, Trouble> {
     let programs = cargo::build_programs(false)?;
-    let mut build = cargo(&["build", "--quiet", "--locked", "--package", "millrace-harness"]);
-    build.args(["--bin", "cluster", "--bin", "checker"]);
-    cargo::run(build)?;
     options.pair.build_images()?;
-    let mut cluster = Command::new(programs.join("cluster"));
-    cluster.current_dir(cargo::root()).arg("--programs").arg(&programs);
+    let mut cluster = proof::command("cluster", &["checker"], &programs)?;
     cluster.args(["--image", options.image.as_deref().unwrap_or(options.pair.rabbitmq)]);
     cluster.args(["--postgres-image", options.pair.postgres]);
     for scenario in &options.scenario {
         cluster.args(["--scenario", scenario]);
     }
     cluster.args(&options.arguments);
-    let status = to_its_end(cluster).await?;
-    Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
-}
-
-/// Started by the watchdog, the program ends with us, whatever ends us.
-pub async fn to_its_end(mut command: Command) -> Result<ExitStatus, Trouble> {
-    let line = command.get_program().to_string_lossy().into_owned();
-    let failed = |source| Trouble::NotStarted { command: line.clone(), source };
-    let watchdog = Watchdog::start().map_err(failed)?;
-    let mut program = watchdog.spawn(&mut command).map_err(failed)?;
-    let ended = async {
-        loop {
-            if let Some(status) = program.try_wait().map_err(failed)? {
-                watchdog.forget(program.id()).map_err(failed)?;
-                return Ok(status);
-            }
-            tokio::time::sleep(LOOK_PAUSE).await;
-        }
-    };
-    tokio::select! {
-        status = ended => status,
-        () = asked_to_stop() => Err(Trouble::Interrupted),
-    }
+    proof::outcome(cluster).await
 }

@@ -1,12 +1,11 @@
 //! `cargo xtask crash-points`: a program dies at every point of a message's life, and what was promised holds all the same.
 
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::cargo::{self, cargo};
-use crate::cluster::to_its_end;
 use crate::trouble::Trouble;
+use crate::{cargo, proof};
 
 /// Let the door and the workers die at every point of a message's life, and look at what is left afterwards.
 ///
@@ -29,18 +28,7 @@ pub async fn run(options: Options) -> Result<ExitCode, Trouble> {
     // A list needs no programs.
     let programs =
         if options.list { cargo::folder_of_runs()?.join("armed") } else { cargo::build_armed_programs()? };
-    cargo::run(cargo(&[
-        "build",
-        "--quiet",
-        "--locked",
-        "--package",
-        "millrace-harness",
-        "--bin",
-        "crash-points",
-    ]))?;
-    // Armed programs are kept beside what cargo builds.
-    let mut crash = Command::new(programs.with_file_name("debug").join("crash-points"));
-    crash.current_dir(cargo::root()).arg("--programs").arg(programs);
+    let mut crash = proof::command("crash-points", &[], &programs)?;
     crash.arg("--logs").arg(cargo::folder_of_runs()?.join("crash-points"));
     for only in &options.only {
         crash.args(["--only", only]);
@@ -51,6 +39,5 @@ pub async fn run(options: Options) -> Result<ExitCode, Trouble> {
     if let Some(worlds) = options.worlds {
         crash.args(["--worlds", &worlds.to_string()]);
     }
-    let status = to_its_end(crash).await?;
-    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    proof::outcome(crash).await
 }

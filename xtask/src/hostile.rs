@@ -1,12 +1,11 @@
 //! `cargo xtask hostile`: poison and mutated messages against a real worker process.
 
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::cargo::{self, cargo};
-use crate::cluster::to_its_end;
 use crate::trouble::Trouble;
+use crate::{cargo, proof};
 
 /// Send every kind of poison, and mutated messages by the thousand, to a real orders-worker, and see what becomes of them.
 ///
@@ -27,15 +26,11 @@ pub struct Options {
 
 pub async fn run(options: Options) -> Result<ExitCode, Trouble> {
     let programs = cargo::build_programs(false)?;
-    let build = ["build", "--quiet", "--locked", "--package", "millrace-harness", "--bin", "hostile"];
-    cargo::run(cargo(&build))?;
-    let mut hostile = Command::new(programs.join("hostile"));
-    hostile.current_dir(cargo::root()).arg("--programs").arg(&programs);
+    let mut hostile = proof::command("hostile", &[], &programs)?;
     hostile.arg("--logs").arg(cargo::folder_of_runs()?.join("hostile"));
     hostile.args(["--fuzzed", &options.fuzzed.to_string(), "--seed", &options.seed.to_string()]);
     if let Some(only) = &options.only {
         hostile.args(["--only", only]);
     }
-    let status = to_its_end(hostile).await?;
-    Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
+    proof::outcome(hostile).await
 }

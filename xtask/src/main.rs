@@ -10,7 +10,7 @@ mod http;
 mod lint;
 mod matrix;
 mod place;
-mod process;
+mod proof;
 mod signals;
 mod sqlx_data;
 mod stack;

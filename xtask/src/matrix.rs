@@ -6,13 +6,12 @@ use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
+use millrace_harness::rig::program::log_tail;
 use millrace_harness::services::FORCED_RUNG;
 
 use crate::cargo::{self, cargo};
-use crate::cluster::to_its_end;
+use crate::proof::to_its_end;
 use crate::trouble::Trouble;
-
-const LOG_TAIL_LINES: usize = 25;
 
 /// Run all flows and all crash cases on each supported pair of RabbitMQ and PostgreSQL, in containers.
 ///
@@ -129,7 +128,7 @@ pub async fn run(options: Options) -> Result<ExitCode, Trouble> {
             );
             println!("{line}");
             if !passed {
-                println!("{}\n(all of it is in {})", tail(&log), log.display());
+                println!("{}\n(all of it is in {})", log_tail(&log), log.display());
             }
             report.push((passed, line));
         }
@@ -154,11 +153,4 @@ async fn try_on(pair: &Pair, suite: Suite, log: &Path) -> Result<(bool, Duration
     let began = Instant::now();
     let status = to_its_end(command).await?;
     Ok((status.success(), began.elapsed()))
-}
-
-fn tail(log: &Path) -> String {
-    let text = fs::read(log).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
-    let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(LOG_TAIL_LINES)..].join("\n")
 }

@@ -1,27 +1,29 @@
 //! The whole of Millrace, running: tables and queues made, the door and one worker per domain started.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
+use millrace_harness::rig::program::{self, Log, Program};
 use millrace_harness::services::ports;
 use millrace_harness::services::watchdog::Watchdog;
 
 use crate::cargo;
 use crate::http::{self, Door};
 use crate::place::Place;
-use crate::process::{self, Log, Process};
 use crate::trouble::Trouble;
 
 pub const DOOR: &str = "producer-api";
 pub const WORKERS: [&str; 4] = ["auth-worker", "users-worker", "orders-worker", "payments-worker"];
 
 const READY_DEADLINE: Duration = Duration::from_secs(30);
+/// Longer than the programs' own deadline for finishing what they have begun.
+const STOP_DEADLINE: Duration = Duration::from_secs(15);
 
 #[derive(Debug)]
 pub struct Stack {
     pub door: Door,
-    processes: Vec<Process>,
+    processes: Vec<Program>,
     // After the processes: they are stopped in order first, and killed with it if that was left out.
     watchdog: Watchdog,
 }
@@ -65,14 +67,14 @@ impl Stack {
         for (name, port) in WORKERS.into_iter().zip(probes) {
             let mut environment = shared_environment(place);
             environment.push(("PROBES_LISTEN", format!("127.0.0.1:{port}")));
-            processes.push(Process::start(name, programs, environment, log.clone(), &watchdog)?);
+            processes.push(start(name, programs, environment, log.clone(), &watchdog)?);
         }
         let door = Door::new(format!("http://{}", settings.listen), settings.api_key.clone())?;
         let mut environment = shared_environment(place);
         environment.push(("API_LISTEN", settings.listen.clone()));
         environment.push(("DEV_API_KEY", settings.api_key));
         environment.push(("JOB_ID_SECRET", settings.job_id_secret));
-        processes.push(Process::start(DOOR, programs, environment, log, &watchdog)?);
+        processes.push(start(DOOR, programs, environment, log, &watchdog)?);
 
         let mut stack = Self { door, processes, watchdog };
         let probes = probes.map(|port| format!("127.0.0.1:{port}"));
@@ -83,20 +85,22 @@ impl Stack {
     }
 
     /// Starts again whatever has ended, and returns what that was.
-    pub fn revive(&mut self) -> Result<Vec<(&'static str, std::process::ExitStatus)>, Trouble> {
+    pub fn revive(&mut self) -> Result<Vec<(String, ExitStatus)>, Trouble> {
         let mut ended = Vec::new();
         for process in &mut self.processes {
             if let Some(status) = process.ended() {
-                process.start_again(&self.watchdog)?;
-                ended.push((process.name, status));
+                process
+                    .start_again(&self.watchdog)
+                    .map_err(|source| Trouble::NotStarted { command: process.name.clone(), source })?;
+                ended.push((process.name.clone(), status));
             }
         }
         Ok(ended)
     }
 
     /// Those that have ended, though nobody asked them to.
-    pub fn ended(&mut self) -> Vec<(&'static str, std::process::ExitStatus)> {
-        let ended = |process: &mut Process| process.ended().map(|status| (process.name, status));
+    pub fn ended(&mut self) -> Vec<(String, ExitStatus)> {
+        let ended = |process: &mut Program| process.ended().map(|status| (process.name.clone(), status));
         self.processes.iter_mut().filter_map(ended).collect()
     }
 
@@ -106,8 +110,8 @@ impl Stack {
     }
 
     /// Lets all finish what they have begun; returns the names of those that did not in time and were killed.
-    pub fn stop(mut self) -> Vec<&'static str> {
-        process::stop_all(&mut self.processes)
+    pub fn stop(mut self) -> Vec<String> {
+        program::stop_all(&mut self.processes, STOP_DEADLINE)
     }
 
     async fn until_ready(&mut self, index: usize, listen: &str) -> Result<(), Trouble> {
@@ -124,7 +128,7 @@ impl Stack {
             let ended = process.ended().map(|status| format!("it ended with {status}"));
             if ended.is_some() || Instant::now() > until {
                 return Err(Trouble::NotReady {
-                    name: process.name,
+                    name: process.name.clone(),
                     deadline_s: READY_DEADLINE.as_secs(),
                     reason: ended.unwrap_or(reason),
                     log: process.log_tail(),
@@ -133,6 +137,19 @@ impl Stack {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
+}
+
+fn start(
+    name: &'static str,
+    programs: &Path,
+    environment: Vec<(&'static str, String)>,
+    log: Log,
+    watchdog: &Watchdog,
+) -> Result<Program, Trouble> {
+    let path = programs.join(name);
+    let environment = environment.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    Program::start(name, &path, environment, log, watchdog)
+        .map_err(|source| Trouble::NotStarted { command: path.display().to_string(), source })
 }
 
 /// Tables, then queues. Both may be there already.

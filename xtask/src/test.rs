@@ -1,17 +1,13 @@
 //! `cargo xtask test`: every test, on services that are found or started once for all of them.
 
-use std::process::{Command, ExitCode, ExitStatus};
-use std::time::Duration;
+use std::process::ExitCode;
 
 use clap::Args;
-use millrace_harness::services::watchdog::Watchdog;
 use millrace_harness::services::{FORCED_RUNG, Services};
 
 use crate::cargo::cargo;
-use crate::signals::asked_to_stop;
+use crate::proof::to_its_end;
 use crate::trouble::Trouble;
-
-const LOOK_PAUSE: Duration = Duration::from_millis(50);
 
 /// Run every test of the workspace on a real RabbitMQ and PostgreSQL.
 #[derive(Debug, Args)]
@@ -33,24 +29,7 @@ pub async fn run(options: Options) -> Result<ExitCode, Trouble> {
         .env("AMQP_MANAGEMENT_URL", &services.management_url)
         .env("DATABASE_URL", &services.database_url)
         .env(FORCED_RUNG, "given");
-    let status = tokio::select! {
-        status = to_its_end(test) => status,
-        () = asked_to_stop() => Err(Trouble::Interrupted),
-    }?;
+    let status = to_its_end(test).await?;
     println!("xtask test: ran on {}", services.description);
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// Started by the watchdog, the tests end with us, whatever ends us.
-async fn to_its_end(mut test: Command) -> Result<ExitStatus, Trouble> {
-    let failed = |source| Trouble::NotStarted { command: "cargo test".to_owned(), source };
-    let watchdog = Watchdog::start().map_err(failed)?;
-    let mut tests = watchdog.spawn(&mut test).map_err(failed)?;
-    loop {
-        if let Some(status) = tests.try_wait().map_err(failed)? {
-            watchdog.forget(tests.id()).map_err(failed)?;
-            return Ok(status);
-        }
-        tokio::time::sleep(LOOK_PAUSE).await;
-    }
 }

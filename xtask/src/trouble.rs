@@ -16,7 +16,7 @@ pub enum Trouble {
     #[error("{path}: {source}")]
     File { path: PathBuf, source: std::io::Error },
     #[error("{name} was not ready within {deadline_s} s ({reason}); the end of its log:\n{log}")]
-    NotReady { name: &'static str, deadline_s: u64, reason: String, log: String },
+    NotReady { name: String, deadline_s: u64, reason: String, log: String },
     #[error("{what}: {reason}")]
     Http { what: String, reason: String },
     #[error("{what}: {source}")]

@@ -7,12 +7,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use millrace_harness::rig::program::Log;
 use millrace_harness::services::Services;
 use url::Url;
 
 use crate::cargo;
 use crate::place::Place;
-use crate::process::Log;
 use crate::signals::asked_to_stop;
 use crate::stack::{DoorSettings, Stack};
 use crate::trouble::Trouble;

@@ -1,4 +1,4 @@
-//! The verbs: `demo`, `up`, `test`, `lint`, `sqlx`.
+//! The verbs: `demo`, `up`, `test`, `lint`, `sqlx`, and one for each proof.
 
 use std::process::ExitCode;
 

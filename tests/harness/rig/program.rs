@@ -127,11 +127,10 @@ impl Program {
     /// The end of its log, where that is a file.
     #[must_use]
     pub fn log_tail(&self) -> String {
-        let Log::Files(folder) = &self.log else { return "(see above)".to_owned() };
-        let text = std::fs::read(log_file(folder, &self.name)).unwrap_or_default();
-        let text = String::from_utf8_lossy(&text);
-        let lines: Vec<&str> = text.lines().collect();
-        lines[lines.len().saturating_sub(LOG_TAIL_LINES)..].join("\n")
+        match &self.log {
+            Log::Files(folder) => log_tail(&log_file(folder, &self.name)),
+            Log::Prefixed => "(see above)".to_owned(),
+        }
     }
 }
 
@@ -192,6 +191,15 @@ fn prefix(name: &str, output: Option<impl Read + Send + 'static>) {
             let _ = writeln!(io::stdout().lock(), "{name:>15} | {}", String::from_utf8_lossy(&line));
         }
     });
+}
+
+/// The last lines of a log.
+#[must_use]
+pub fn log_tail(log: &Path) -> String {
+    let text = std::fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(LOG_TAIL_LINES)..].join("\n")
 }
 
 /// Where a program of this name writes its log.

@@ -1,7 +1,7 @@
 //! Headers that are missing, malformed, forged, deep or large.
 
 use super::{Ends, Kind, set, unset};
-use crate::raw::{Field, nested};
+use crate::raw::{Field, SIZES, nested};
 
 const NEEDED: [&str; 5] = ["version", "causation-id", "client-id", "attempt", "fingerprint"];
 /// What all else takes of a header frame, at most.
@@ -52,22 +52,7 @@ fn values(kinds: &mut Vec<Kind>) {
 
 /// Every type that a field may have, and one that none has.
 fn types(kinds: &mut Vec<Kind>) {
-    let sizes = [
-        (b't', 1),
-        (b'b', 1),
-        (b'B', 1),
-        (b's', 2),
-        (b'u', 2),
-        (b'I', 4),
-        (b'i', 4),
-        (b'l', 8),
-        (b'f', 4),
-        (b'd', 8),
-        (b'D', 5),
-        (b'T', 8),
-        (b'V', 0),
-    ];
-    for (letter, size) in sizes {
+    for (letter, size) in SIZES {
         let name = format!("header: one of type {}", char::from(letter));
         super::add(kinds, name, Ends::Worked, |message| {
             set(message, "extra", Field::Other(letter, vec![0x40; size]));

@@ -4,7 +4,7 @@ mod client;
 mod table;
 
 pub use client::{Client, Refusal};
-pub use table::{Field, Table, find, nested};
+pub use table::{Field, SIZES, Table, find, nested};
 
 /// A message in which every property may hold any bytes.
 #[derive(Debug, Clone, Default)]

@@ -14,6 +14,23 @@ pub enum Field {
     Other(u8, Vec<u8>),
 }
 
+/// The types of a fixed size: letter and bytes.
+pub const SIZES: [(u8, usize); 13] = [
+    (b't', 1),
+    (b'b', 1),
+    (b'B', 1),
+    (b's', 2),
+    (b'u', 2),
+    (b'I', 4),
+    (b'i', 4),
+    (b'l', 8),
+    (b'f', 4),
+    (b'd', 8),
+    (b'D', 5),
+    (b'T', 8),
+    (b'V', 0),
+];
+
 impl Field {
     pub fn text(text: impl AsRef<[u8]>) -> Self {
         Self::Text(text.as_ref().to_vec())

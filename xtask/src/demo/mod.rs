@@ -14,11 +14,11 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use millrace_harness::rig::program::Log;
 use millrace_harness::services::Services;
 
 use crate::cargo;
 use crate::place::Place;
-use crate::process::Log;
 use crate::signals::asked_to_stop;
 use crate::stack::{DoorSettings, Stack};
 use crate::trouble::Trouble;

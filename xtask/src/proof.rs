@@ -1,0 +1,53 @@
+//! The programs of the harness that prove something: built, and run to their end beside the programs that they look at.
+
+use std::path::Path;
+use std::process::{Command, ExitCode, ExitStatus};
+use std::time::Duration;
+
+use millrace_harness::services::watchdog::Watchdog;
+
+use crate::cargo::{self, cargo, root};
+use crate::signals::asked_to_stop;
+use crate::trouble::Trouble;
+
+const LOOK_PAUSE: Duration = Duration::from_millis(50);
+
+/// Builds a program of the harness, with what it needs beside it, and says how it is called for these programs of
+/// Millrace. Armed ones are kept beside the folder that cargo builds into.
+pub fn command(name: &str, beside: &[&str], programs: &Path) -> Result<Command, Trouble> {
+    let mut build = cargo(&["build", "--quiet", "--locked", "--package", "millrace-harness", "--bin", name]);
+    for other in beside {
+        build.args(["--bin", other]);
+    }
+    cargo::run(build)?;
+    let mut command = Command::new(programs.with_file_name("debug").join(name));
+    command.current_dir(root()).arg("--programs").arg(programs);
+    Ok(command)
+}
+
+/// Runs it, and ends as it does.
+pub async fn outcome(command: Command) -> Result<ExitCode, Trouble> {
+    let status = to_its_end(command).await?;
+    Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
+}
+
+/// Started by the watchdog, the program ends with us, whatever ends us.
+pub async fn to_its_end(mut command: Command) -> Result<ExitStatus, Trouble> {
+    let line = command.get_program().to_string_lossy().into_owned();
+    let failed = |source| Trouble::NotStarted { command: line.clone(), source };
+    let watchdog = Watchdog::start().map_err(failed)?;
+    let mut program = watchdog.spawn(&mut command).map_err(failed)?;
+    let ended = async {
+        loop {
+            if let Some(status) = program.try_wait().map_err(failed)? {
+                watchdog.forget(program.id()).map_err(failed)?;
+                return Ok(status);
+            }
+            tokio::time::sleep(LOOK_PAUSE).await;
+        }
+    };
+    tokio::select! {
+        status = ended => status,
+        () = asked_to_stop() => Err(Trouble::Interrupted),
+    }
+}
