@@ -20,12 +20,19 @@ pub enum HitBy {
     SendingBatch,
     /// Once by every batch.
     Batch,
-    /// Once by every message that came back, which is worked alone.
+    /// Once by every batch of messages that came back.
     Suspect,
     /// Once by every job.
     Job,
     /// Once by the jobs that happen to be sent together.
     Window,
+}
+
+impl HitBy {
+    /// Whether the messages are worked in batches smaller than all of them, so that a batch can be aimed at.
+    pub const fn is_per_batch(self) -> bool {
+        matches!(self, Self::Batch | Self::SendingBatch)
+    }
 }
 
 /// A place in the life of a message where its program may die.

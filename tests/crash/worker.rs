@@ -11,10 +11,8 @@ use crate::tally::Tally;
 
 /// More than all of a case's messages together.
 const PREFETCH: u64 = 64;
-/// How often a message may kill a process that works on it alone.
-const CRASHES_MAX: usize = 3;
-/// How often a message must have come back to be worked alone, with its run written down.
-const ALONE_AFTER: usize = 3;
+/// A message of which so many runs, counted from its first return, ended in a death is given up.
+const RUNS_MAX: usize = 5;
 
 struct Play<'a> {
     arena: &'a Arena,
@@ -61,30 +59,18 @@ impl Play<'_> {
 
     async fn die(&mut self) -> Result<(), String> {
         let Case { point, position, deaths, .. } = *self.case;
-        let queue = self.load.stage.handler;
         let mut deaths_left = match deaths {
             Deaths::Once => 1,
             Deaths::Twice => 2,
-            Deaths::UntilGivenUp => CRASHES_MAX,
+            Deaths::UntilGivenUp => 1 + RUNS_MAX,
         };
-        let by_batch = matches!(point.hit_by, HitBy::Batch | HitBy::SendingBatch);
-        let returns = match (point.hit_by, deaths) {
-            (HitBy::Suspect, _) => {
-                self.publish_all().await;
-                ALONE_AFTER
-            }
-            (_, Deaths::UntilGivenUp) => {
-                self.die_in_a_batch(position, if by_batch { BATCH } else { MESSAGES }).await?;
-                ALONE_AFTER - 1
-            }
-            (_, Deaths::Once | Deaths::Twice) => {
-                self.die_in_a_batch(position, if by_batch { BATCH } else { MESSAGES }).await?;
-                deaths_left -= 1;
-                0
-            }
-        };
-        for _ in 0..returns {
-            self.arena.bring_back(queue).await?;
+        if point.hit_by == HitBy::Suspect {
+            self.publish_all().await;
+            self.arena.bring_back(self.load.stage.handler).await?;
+        } else {
+            let by_batch = point.hit_by.is_per_batch();
+            self.die_in_a_batch(position, if by_batch { BATCH } else { MESSAGES }).await?;
+            deaths_left -= 1;
         }
         for _ in 0..deaths_left {
             self.die_one_by_one().await?;

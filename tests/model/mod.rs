@@ -3,8 +3,8 @@
 //!
 //! `state` is what there is, `steps`, `work` and `faults` what can happen, `property` what must hold, `mutant` what each property must find.
 //! The steps are those of the runtime (`millrace_workers::runtime`). What a message says and what a domain makes of it
-//! is left out but for its outcome; so is time: whatever may happen at some time may happen now. Left out, too, is the
-//! company that a message which came back is worked in at first: here it is worked alone at once.
+//! is left out but for its outcome; so is time: whatever may happen at some time may happen now. What came back is worked
+//! in company once and then alone; the runtime has one more step in between.
 
 mod faults;
 mod mutant;

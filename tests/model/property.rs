@@ -104,14 +104,14 @@ fn attempts(_: &Pipeline, state: &State) -> bool {
 fn only_poison_dies(_: &Pipeline, state: &State) -> bool {
     state.dead.iter().all(|(command, why)| match why {
         Why::DeliveryLimit => false,
-        // A run that the other worker has begun and not ended looks like one that ended in a crash.
-        Why::Crash => state.kinds[*command] == Kind::Killer || state.crashes + 1 >= RUNS_MAX,
+        // One run in the company of a killer, and one that the other worker has begun and not ended, look alike.
+        Why::Crash => state.kinds[*command] == Kind::Killer || state.crashes + 2 >= RUNS_MAX,
         Why::Unreadable => state.kinds[*command] == Kind::Unreadable,
         Why::Attempts => matches!(state.kinds[*command], Kind::Flaky | Kind::Broken),
     })
 }
 
-/// Once in the company of others and then alone, and once more for each copy that the publisher sent.
+/// Once before it came back, then as often as that is written down, and once more for each copy that the publisher sent.
 fn kills(_: &Pipeline, state: &State) -> bool {
     state.kills <= 1 + RUNS_MAX + state.copies
 }

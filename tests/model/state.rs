@@ -43,6 +43,10 @@ impl Message {
     pub fn new(command: Command) -> Self {
         Self { command, attempt: 1, returns: 0 }
     }
+
+    pub fn came_back(&self) -> bool {
+        self.returns > 0
+    }
 }
 
 /// Why a message is in the queue of dead letters.

@@ -6,8 +6,10 @@ use super::mutant::Mutant;
 use super::state::{FollowUp, Kind, Message, Phase, State, Worker};
 use super::work::advance;
 
-/// As in the runtime: crashes while alone that a message may cause.
-pub const RUNS_MAX: u8 = 3;
+/// How many messages that came back are worked together at most, the first time.
+pub const COMPANY: usize = 2;
+/// Runs of a message that came back which may end in a crash: one in company, and as in the runtime three alone.
+pub const RUNS_MAX: u8 = 4;
 /// The runtime's ladders are longer; what happens on a rung is the same on each.
 pub const ATTEMPTS_MAX: u8 = 2;
 const PREFETCH: usize = 2;
@@ -43,7 +45,10 @@ impl Pipeline {
                 steps.extend(messages.map(|message| Step::Deliver { worker, message }));
             }
             match &at.phase {
-                Phase::Idle if !at.buffer.is_empty() => steps.push(Step::Gather { worker }),
+                // Whether work on what came back has begun before stands in the database.
+                Phase::Idle if at.buffer.first().is_some_and(|first| state.database_up || !first.came_back()) => {
+                    steps.push(Step::Gather { worker });
+                }
                 Phase::Suspected if state.database_up => steps.push(Step::Mark { worker }),
                 Phase::Ready { .. } if state.database_up => steps.push(Step::LookUp { worker }),
                 Phase::LookedUp { .. } if self.kills(state, worker) => steps.push(Step::Kill { worker }),
@@ -72,7 +77,7 @@ impl Pipeline {
                 let message = state.queue.remove(message);
                 state.workers[worker].buffer.push(message);
             }
-            Step::Gather { worker } => self.gather(&mut state.workers[worker]),
+            Step::Gather { worker } => self.gather(&mut state, worker),
             Step::Mark { worker } => self.mark(&mut state, worker),
             Step::LookUp { worker } => self.look_up(&mut state, worker),
             Step::Commit { worker, flaky_fails } => {

@@ -3,7 +3,7 @@
 use super::Pipeline;
 use super::mutant::Mutant;
 use super::state::{FollowUp, Kind, Message, Outgoing, Phase, Row, State, Status, Why, Worker};
-use super::steps::{ATTEMPTS_MAX, RUNS_MAX};
+use super::steps::{ATTEMPTS_MAX, COMPANY, RUNS_MAX};
 
 /// What a member of a batch comes to.
 struct Settled {
@@ -13,19 +13,23 @@ struct Settled {
 }
 
 impl Pipeline {
-    /// Takes what is there, up to the first returned delivery, which is taken alone.
-    pub fn gather(&self, worker: &mut Worker) {
-        let suspect = |message: &Message| message.returns > 0;
-        let alone = suspect(&worker.buffer[0]) && self.mutant != Some(Mutant::NoSuspects);
-        let size = match self.mutant {
-            Some(Mutant::NoSuspects | Mutant::SuspectsNotAlone) => worker.buffer.len(),
-            _ if alone => 1,
-            _ => worker.buffer.iter().position(suspect).unwrap_or(worker.buffer.len()),
+    /// Takes what may be worked together with the first that is there.
+    pub fn gather(&self, state: &mut State, worker: usize) {
+        let runs = state.runs;
+        let most = |message: &Message| match (self.mutant, message.returns, runs[message.command]) {
+            (Some(Mutant::NoSuspects | Mutant::SuspectsNotAlone), ..) | (_, 0, _) => usize::MAX,
+            (_, _, 0) => COMPANY,
+            (..) => 1,
         };
+        let worker = &mut state.workers[worker];
+        let first = worker.buffer[0];
+        let fitting = worker.buffer.iter().take_while(|message| most(message) == most(&first));
+        let size = fitting.count().min(most(&first));
         worker.batch = worker.buffer.drain(..size).collect();
-        worker.probation &= worker.batch.iter().all(suspect);
+        worker.probation &= worker.batch.iter().all(Message::came_back);
         worker.acknowledged = self.mutant == Some(Mutant::AcknowledgeOnDelivery);
-        worker.phase = if alone { Phase::Suspected } else { Phase::Ready { given_up: false } };
+        let suspected = first.came_back() && self.mutant != Some(Mutant::NoSuspects);
+        worker.phase = if suspected { Phase::Suspected } else { Phase::Ready { given_up: false } };
     }
 
     pub fn mark(&self, state: &mut State, worker: usize) {

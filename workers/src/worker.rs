@@ -103,13 +103,14 @@ pub async fn run<D: Store, E: Effects<D>>(
     };
     let (consuming, publishing) = (link("consumes"), link("publishes"));
     tokio::spawn(watch_broker(consuming.clone(), publishing.clone(), readiness.clone()));
+    let prefetch = u16::try_from(settings.work.prefetch).unwrap_or(u16::MAX);
     let plant = Arc::new(Plant {
         place: Place { domain: D::NAME, worker: format!("{here} {}", env!("CARGO_PKG_VERSION")) },
         consuming: consuming.clone(),
         consumer: ConsumerSettings {
             queue: D::NAME.name(),
             tag: format!("{here} {}", env!("CARGO_PKG_VERSION")),
-            prefetch: u16::try_from(settings.work.prefetch).unwrap_or(u16::MAX),
+            prefetch,
         },
         batch_max: settings.work.batch_max,
         publisher: Publisher::open(&publishing, settings.work.lanes, CONFIRM_DEADLINE),
@@ -122,7 +123,7 @@ pub async fn run<D: Store, E: Effects<D>>(
         clock: Box::new(SystemClock),
         alerts: Box::new(LogAlerts),
         readiness: readiness.clone(),
-        probation: Probation::default(),
+        probation: Probation::new(prefetch),
     });
     let durability =
         if settings.work.database_may_forget { Durability::Waived } else { Durability::Required };

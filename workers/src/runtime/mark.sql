@@ -1,5 +1,6 @@
--- Counts this run, and says how many there were before. A message that does nothing worse than being asked for has one.
+-- Counts a run of each message. A message that may be in the batch twice is counted once; the order keeps two workers
+-- that hold the same messages from waiting for each other.
 INSERT INTO ledger.suspects AS suspect (handler, message_id, runs)
-VALUES ($1, $2, 1)
+SELECT $1, message_id, 1
+FROM (SELECT DISTINCT unnest($2::uuid[]) AS message_id ORDER BY 1) AS batch
 ON CONFLICT (handler, message_id) DO UPDATE SET runs = suspect.runs + 1, marked_at = now()
-RETURNING runs

@@ -35,6 +35,7 @@ use gather::{Member, Trusted};
 use pause::Pause;
 use probation::{Probation, Turn};
 use settle::{Place, Settlement};
+use suspects::Company;
 
 /// A queue that is gone or forbidden is asked for again this often.
 const RESUBSCRIBE_PAUSE: Duration = Duration::from_millis(500);
@@ -46,6 +47,14 @@ const IDLE_CHECKS_MAX: u32 = 3;
 
 /// The readiness check that a lost subscription turns off.
 pub const QUEUE: &str = "queue";
+
+/// The worst that a window on probation has shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Met {
+    Nothing,
+    Fresh,
+    Worn,
+}
 
 /// What every lane of a process shares.
 pub struct Plant<E> {
@@ -100,8 +109,9 @@ impl<E> Lane<E> {
                 turn = plant.probation.enter() => turn,
                 () = stop.cancelled() => break,
             };
+            let window = turn.as_ref().map_or(plant.consumer.prefetch, Turn::window);
             let subscribed = tokio::select! {
-                subscribed = self.subscribe(turn.is_some()) => subscribed,
+                subscribed = self.subscribe(window) => subscribed,
                 () = stop.cancelled() => break,
             };
             match subscribed {
@@ -121,11 +131,8 @@ impl<E> Lane<E> {
         self.database.close().await;
     }
 
-    async fn subscribe(&self, on_probation: bool) -> Result<Consumer, ConsumeError> {
-        let mut settings = self.plant.consumer.clone();
-        if on_probation {
-            settings.prefetch = 1;
-        }
+    async fn subscribe(&self, prefetch: u16) -> Result<Consumer, ConsumeError> {
+        let settings = ConsumerSettings { prefetch, ..self.plant.consumer.clone() };
         Consumer::open(&self.plant.consuming, &settings).await
     }
 
@@ -141,17 +148,13 @@ impl<E> Lane<E> {
         self.pause.over();
     }
 
-    /// Works off one subscription, until it is lost, or given up at the end of probation. When it is asked to stop, it
-    /// lets the broker send no more and finishes the rest.
-    async fn serve<D: Store>(
-        &mut self,
-        mut consumer: Consumer,
-        mut turn: Option<Turn<'_>>,
-        stop: &CancellationToken,
-    ) where
+    /// Works off one subscription, until it is lost, or its window on probation is worked off. When it is asked to stop,
+    /// it lets the broker send no more and finishes the rest.
+    async fn serve<D: Store>(&mut self, mut consumer: Consumer, turn: Option<Turn<'_>>, stop: &CancellationToken)
+    where
         E: Effects<D>,
     {
-        let (mut cancelled, mut idle) = (false, 0);
+        let (mut cancelled, mut idle, mut met) = (false, 0, Met::Nothing);
         let lost = 'subscription: loop {
             let deliveries = tokio::select! {
                 biased;
@@ -173,40 +176,47 @@ impl<E> Lane<E> {
             };
             idle = 0;
             let Some(deliveries) = deliveries else { break !cancelled };
-            let unsuspected = !deliveries.iter().any(suspects::is_alone);
-            for batch in suspects::apart(deliveries) {
-                if let Err(error) = self.work::<D>(&consumer, batch).await {
+            met = met.max(if deliveries.iter().any(suspects::is_worn) { Met::Worn } else { Met::Fresh });
+            let Self { plant, database, pause } = self;
+            let runs = suspects::runs(database, pause, &plant.place, &deliveries).await;
+            for company in suspects::apart(deliveries, &runs) {
+                if let Err(error) = self.work::<D>(&consumer, company).await {
                     tracing::warn!("A batch is given back to the broker, which sends it again: {error}");
                     break 'subscription true;
                 }
             }
-            if unsuspected && let Some(turn) = turn.take() {
-                turn.pass();
+            if turn.is_some() && !cancelled {
                 cancelled = true;
                 consumer.cancel().await;
             }
         };
-        if lost {
-            let reason = "the subscription has ended and is being renewed".to_owned();
-            self.plant.readiness.set(QUEUE, Check::NotReady(reason));
-            self.plant.probation.begin_again();
+        match (lost, turn, met) {
+            (true, _, _) => {
+                let reason = "the subscription has ended and is being renewed".to_owned();
+                self.plant.readiness.set(QUEUE, Check::NotReady(reason));
+                self.plant.probation.begin_again();
+            }
+            (false, Some(turn), Met::Worn) => turn.widen(),
+            (false, Some(turn), Met::Fresh) => turn.pass(),
+            (false, Some(_), Met::Nothing) | (false, None, _) => {}
         }
         consumer.close().await;
     }
 
     /// The life of a batch: call, commit, emit, acknowledge.
-    async fn work<D: Store>(&mut self, consumer: &Consumer, batch: Vec<Incoming>) -> Result<(), Abandoned>
+    async fn work<D: Store>(&mut self, consumer: &Consumer, company: Company) -> Result<(), Abandoned>
     where
         E: Effects<D>,
     {
         let Self { plant, database, pause } = self;
+        let Company { deliveries: batch, crashes, .. } = company;
         let started = Instant::now();
         let now = plant.clock.now();
         batch.iter().for_each(|_| reach(Point::Delivered));
         if mutated(Mutant::AckBeforeCommit) {
             acknowledge(consumer, &batch).await?;
         }
-        let crashes = suspects::mark(database, pause, &plant.place, &batch).await;
+        suspects::mark(database, pause, &plant.place, &batch).await;
         let mut members: Vec<Member<D>> =
             batch.into_iter().map(|incoming| Member::read(incoming, now, &plant.trusted, crashes)).collect();
         calls::make(database, pause, &plant.place, &plant.effects, plant.call_limits, &mut members).await;

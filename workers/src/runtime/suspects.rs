@@ -1,13 +1,14 @@
 //! Suspects: messages that came back because a process died, or lost its connection, while it held them.
 //!
-//! Which of the messages that it held was the cause nobody knows, and nearly always none was. So what comes back for the
-//! first time is worked in small company, then in smaller, and from the third time on alone. That a message's run alone
-//! begins is written down before it does: one that kills the process even then is known by that, and is given up in the
-//! end. What was delivered together with it is done meanwhile, long before the broker would give it up for having come
-//! back so often.
+//! Which of the messages that it held was the cause nobody knows, and nearly always none was; most of them were only
+//! waiting in its memory. So what comes back is worked in small company, and that such a run begins is written down
+//! before it does. What is named there when the process dies was really at work; it is worked in smaller company the next
+//! time, and then alone. A message that kills the process even then is given up in the end. What was delivered together
+//! with it is done meanwhile, long before the broker would give it up for having come back so often.
+
+use std::collections::HashMap;
 
 use millrace_broker::Incoming;
-use millrace_contracts::MessageId;
 use millrace_faults::{Point, reach};
 use sqlx::{PgConnection, query_file};
 use uuid::Uuid;
@@ -21,71 +22,122 @@ use crate::runtime::settle::Place;
 /// A message during whose run alone the process has died this often is given up.
 pub const CRASHES_MAX: u32 = 3;
 
-/// How many messages that came back so often are worked together at most.
-const fn company(returns: u64) -> usize {
-    match returns {
-        0 => usize::MAX,
-        1 => 32,
-        2 => 4,
+/// So many returns are more than bad luck with one process: little should be delivered along with such a message.
+const WORN: u64 = 3;
+
+/// How many runs of each message, by its id, did not end.
+type Runs = HashMap<Uuid, u32>;
+
+/// Messages that are worked together.
+#[derive(Debug)]
+pub struct Company {
+    /// In the order of their delivery.
+    pub deliveries: Vec<Incoming>,
+    /// How often the process has died while it worked on the one message of this company alone.
+    pub crashes: u32,
+    most: usize,
+}
+
+/// How many messages may be worked together with one of which so many runs did not end.
+const fn most(runs: u32) -> usize {
+    match runs {
+        0 => 32,
+        1 => 4,
         _ => 1,
     }
 }
 
-/// Whether the message has come back so often that it is worked alone.
-pub fn is_alone(incoming: &Incoming) -> bool {
-    company(incoming.returns) == 1
+/// How many of those runs the message was alone in.
+const fn crashes(runs: u32) -> u32 {
+    runs.saturating_sub(2)
 }
 
-/// Cuts what was delivered into batches, in order: each message in no larger company than it may be in.
-pub fn apart(deliveries: Vec<Incoming>) -> Vec<Vec<Incoming>> {
-    let mut batches: Vec<Vec<Incoming>> = Vec::new();
-    let mut most = 0;
+/// Whether the message has come back so often that hardly anything should be delivered along with it.
+pub fn is_worn(incoming: &Incoming) -> bool {
+    incoming.returns >= WORN
+}
+
+/// The id of a message that came back. One without an envelope is not run by anybody.
+fn suspect(incoming: &Incoming) -> Option<Uuid> {
+    let envelope = incoming.envelope.as_ref().ok()?;
+    (incoming.returns > 0).then_some(envelope.message_id.0)
+}
+
+fn suspects(deliveries: &[Incoming]) -> Vec<Uuid> {
+    deliveries.iter().filter_map(suspect).collect()
+}
+
+/// Cuts what was delivered into companies, in order: each message in no larger one than it may be in.
+pub fn apart(deliveries: Vec<Incoming>, runs: &Runs) -> Vec<Company> {
+    let mut companies: Vec<Company> = Vec::new();
     for incoming in deliveries {
-        let allowed = company(incoming.returns);
-        match batches.last_mut() {
-            Some(batch) if allowed == most && batch.len() < most => batch.push(incoming),
-            _ => batches.push(vec![incoming]),
+        let runs = suspect(&incoming).map(|id| runs.get(&id).copied().unwrap_or(0));
+        let most = runs.map_or(usize::MAX, most);
+        match companies.last_mut() {
+            Some(company) if company.most == most && company.deliveries.len() < most => {
+                company.deliveries.push(incoming);
+            }
+            _ => companies.push(Company { deliveries: vec![incoming], crashes: runs.map_or(0, crashes), most }),
         }
-        most = allowed;
     }
-    batches
+    companies
 }
 
-/// If this batch is one message alone, writes down that its run begins, whatever it takes. Says how often the process has died
-/// during such a run before.
-///
-/// A message without an envelope is not run by anybody and needs no mark.
-pub async fn mark(database: &mut Database, pause: &mut Pause, place: &Place, batch: &[Incoming]) -> u32 {
-    let [incoming] = batch else { return 0 };
-    let Ok(envelope) = &incoming.envelope else { return 0 };
-    if !is_alone(incoming) {
-        return 0;
+/// How many runs of those among these messages that came back did not end, whatever it takes to learn it.
+pub async fn runs(database: &mut Database, pause: &mut Pause, place: &Place, deliveries: &[Incoming]) -> Runs {
+    let ids = suspects(deliveries);
+    if ids.is_empty() {
+        return Runs::new();
     }
     loop {
-        match mark_once(database, place, envelope.message_id).await {
+        match runs_once(database, place, &ids).await {
             Ok(runs) => {
                 pause.over();
-                reach(Point::Marked);
-                return u32::try_from(runs).unwrap_or(u32::MAX).saturating_sub(1);
+                return runs;
             }
-            Err(Trouble::Outage(reason) | Trouble::Conflict(reason) | Trouble::Culprit(reason)) => {
-                database.disconnect();
-                pause.wait(&reason).await;
-            }
+            Err(trouble) => wait_out(database, pause, &trouble).await,
         }
     }
 }
 
-async fn mark_once(database: &mut Database, place: &Place, id: MessageId) -> Result<i32, Trouble> {
+async fn runs_once(database: &mut Database, place: &Place, ids: &[Uuid]) -> Result<Runs, Trouble> {
     let connection = database.connection().await?;
     bounded(async {
-        let mark = query_file!("src/runtime/mark.sql", place.domain.name(), id.0);
-        Ok(mark.fetch_one(connection).await?.runs)
+        let rows = query_file!("src/runtime/runs.sql", place.domain.name(), ids).fetch_all(connection).await?;
+        Ok(rows.into_iter().map(|row| (row.message_id, row.runs.unsigned_abs())).collect())
     })
     .await
 }
 
-/// In the transaction that settles them: messages that were alone and have not killed the process lose their mark.
+/// Writes down that a run of those among these messages that came back begins, whatever it takes.
+pub async fn mark(database: &mut Database, pause: &mut Pause, place: &Place, deliveries: &[Incoming]) {
+    let ids = suspects(deliveries);
+    if ids.is_empty() {
+        return;
+    }
+    while let Err(trouble) = mark_once(database, place, &ids).await {
+        wait_out(database, pause, &trouble).await;
+    }
+    pause.over();
+    reach(Point::Marked);
+}
+
+async fn mark_once(database: &mut Database, place: &Place, ids: &[Uuid]) -> Result<(), Trouble> {
+    let connection = database.connection().await?;
+    bounded(async {
+        query_file!("src/runtime/mark.sql", place.domain.name(), ids).execute(connection).await?;
+        Ok(())
+    })
+    .await
+}
+
+/// Neither statement depends on what a message says, so no trouble is a message's fault.
+async fn wait_out(database: &mut Database, pause: &mut Pause, trouble: &Trouble) {
+    database.disconnect();
+    pause.wait(&trouble.to_string()).await;
+}
+
+/// In the transaction that settles them: messages that came back and have not killed the process lose their mark.
 ///
 /// One that is given up for its crashes keeps it, until `ops prune` forgets it: should the process die before the broker
 /// has heard that it is settled, it must not be run again.
@@ -94,8 +146,8 @@ pub async fn absolve<D: Domain>(
     place: &Place,
     batch: &[Member<D>],
 ) -> Result<(), sqlx::Error> {
-    let absolved = batch.iter().filter(|member| is_alone(&member.incoming) && !member.is_given_up());
-    let ids: Vec<Uuid> = absolved.filter_map(|member| Some(member.id()?.0)).collect();
+    let absolved = batch.iter().filter(|member| !member.is_given_up());
+    let ids: Vec<Uuid> = absolved.filter_map(|member| suspect(&member.incoming)).collect();
     if !ids.is_empty() {
         query_file!("src/runtime/clear.sql", place.domain.name(), &ids).execute(connection).await?;
     }

@@ -1,5 +1,6 @@
 //! What becomes of each outcome, as one table, and which database errors mean what.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use lapin::message::Delivery;
@@ -12,7 +13,7 @@ use super::database::Trouble;
 use super::emit;
 use super::probation::Probation;
 use super::settle::{Fault, Outcome, Place as Where, Settlement, Settling, give_up_foreign};
-use super::suspects;
+use super::suspects::{self, Company};
 use crate::domain::{Change, Decision, No, Postpone, Refusal};
 use crate::given::{NOW, envelope};
 use crate::orders::Orders;
@@ -121,37 +122,62 @@ fn a_database_that_is_not_there_is_an_outage_and_a_stored_value_that_is_odd_is_n
     assert!(matches!(Trouble::of(&odd), Trouble::Culprit(_)));
 }
 
-fn returned(tag: u64, times: i64) -> Incoming {
-    let mut headers = lapin::types::FieldTable::default();
-    headers.insert("x-delivery-count".into(), lapin::types::AMQPValue::LongLongInt(times));
-    let mut delivery = Delivery::mock(tag, "commands".into(), "orders.place".into(), times > 0, Vec::new());
-    delivery.properties = delivery.properties.with_headers(headers);
-    Incoming::from_delivery(delivery)
+/// The message with this number, which came back so often.
+fn returned(number: u64, returns: u64) -> Incoming {
+    let mut incoming = incoming();
+    incoming.envelope = Ok(envelope::<Place>(number.into()));
+    incoming.returns = returns;
+    incoming
+}
+
+fn sizes(companies: &[Company]) -> Vec<usize> {
+    companies.iter().map(|company| company.deliveries.len()).collect()
 }
 
 #[test]
-fn what_came_back_more_often_is_worked_in_smaller_company() {
-    let returns = [0, 0, 1, 1, 3, 3, 0, 0, 2, 2, 2, 2, 2, 1, 9];
-    let deliveries = (1..).zip(returns).map(|(tag, times)| returned(tag, times)).collect();
-    let batches: Vec<Vec<u64>> = suspects::apart(deliveries)
-        .iter()
-        .map(|batch| batch.iter().map(|incoming| incoming.returns).collect())
-        .collect();
-    let expected: [&[u64]; 9] = [&[0, 0], &[1, 1], &[3], &[3], &[0, 0], &[2, 2, 2, 2], &[2], &[1], &[9]];
-    assert_eq!(batches, expected);
-    let once = (1..=70).map(|tag| returned(tag, 1)).collect();
-    assert_eq!(suspects::apart(once).iter().map(Vec::len).collect::<Vec<_>>(), [32, 32, 6]);
-    assert!(suspects::apart(Vec::new()).is_empty());
+fn what_was_at_work_when_the_process_died_is_worked_in_smaller_company() {
+    let unended = [0, 0, 1, 1, 1, 1, 1, 2, 3, 0, 5];
+    let deliveries: Vec<Incoming> = (1..=11).map(|number| returned(number, 9)).collect();
+    let ids = deliveries.iter().map(|delivery| delivery.envelope.as_ref().unwrap().message_id.0);
+    let runs = ids.zip(unended).filter(|(_, runs)| *runs > 0).collect();
+    let companies = suspects::apart(deliveries, &runs);
+    assert_eq!(sizes(&companies), [2, 4, 1, 1, 1, 1, 1]);
+    let crashes: Vec<u32> = companies.iter().map(|company| company.crashes).collect();
+    assert_eq!(crashes, [0, 0, 0, 0, 1, 0, 3]);
+}
+
+#[test]
+fn what_only_came_back_is_worked_in_company_however_often_and_what_did_not_is_not_cut() {
+    let nobody = HashMap::new();
+    let back = (1..=70).map(|number| returned(number, 1 + number % 12)).collect();
+    assert_eq!(sizes(&suspects::apart(back, &nobody)), [32, 32, 6]);
+    let mixed = (1..=70).map(|number| returned(number, u64::from(number > 60))).collect();
+    assert_eq!(sizes(&suspects::apart(mixed, &nobody)), [60, 10]);
+    assert!(suspects::apart(Vec::new(), &nobody).is_empty());
 }
 
 #[tokio::test]
-async fn one_lane_at_a_time_is_on_probation_until_it_is_passed() {
-    let probation = Probation::default();
+async fn one_lane_at_a_time_is_on_probation_with_a_window_that_grows_until_it_is_passed() {
+    let probation = Probation::new(512);
     let turn = probation.enter().await.expect("nobody has passed");
     assert!(futures_util::FutureExt::now_or_never(probation.enter()).is_none(), "the others wait");
+    assert_eq!(turn.window(), 1);
+    turn.widen();
+    let turn = probation.enter().await.expect("worn messages are not fresh ones");
+    assert_eq!(turn.window(), 2);
     turn.pass();
-    drop(turn);
     assert!(probation.enter().await.is_none(), "all may work");
     probation.begin_again();
-    assert!(probation.enter().await.is_some());
+    assert_eq!(probation.enter().await.map(|turn| turn.window()), Some(1));
+}
+
+#[tokio::test]
+async fn a_window_that_would_be_as_wide_as_the_prefetch_ends_probation() {
+    let probation = Probation::new(512);
+    let mut windows = Vec::new();
+    while let Some(turn) = probation.enter().await {
+        windows.push(turn.window());
+        turn.widen();
+    }
+    assert_eq!(windows, [1, 2, 4, 8, 16, 32, 64, 128, 256]);
 }
