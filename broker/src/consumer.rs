@@ -10,8 +10,8 @@ use lapin::{Channel, Connection};
 use crate::link::{Link, refusal};
 use crate::wire::Incoming;
 
-/// What the broker answers at once if it answers at all.
-const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
+/// How long the broker may take to let go of a subscription or a channel.
+const GOODBYE_DEADLINE: Duration = Duration::from_secs(5);
 
 /// How a queue is consumed.
 #[derive(Debug, Clone)]
@@ -72,11 +72,8 @@ impl Consumer {
         let mut connections = link.connection();
         let connection = connections.wait_for(Option::is_some).await.map_err(|_| gone())?.clone();
         let connection = connection.ok_or_else(gone)?;
-        let Ok(subscribed) = tokio::time::timeout(ANSWER_DEADLINE, subscribe(&connection, settings)).await
-        else {
-            link.give_up(connection);
-            return Err(ConsumeError::Unavailable { queue, reason: "the broker does not answer".to_owned() });
-        };
+        let silent = || ConsumeError::Unavailable { queue, reason: "the broker does not answer".to_owned() };
+        let subscribed = link.ask(&connection, subscribe(&connection, settings)).await.ok_or_else(silent)?;
         let (channel, deliveries) = subscribed.map_err(explain)?;
         Ok(Self { queue, channel, deliveries, ended: false })
     }
@@ -127,7 +124,7 @@ impl Consumer {
     /// subscription counts as ended.
     pub async fn cancel(&mut self) {
         let cancel = self.channel.basic_cancel(self.deliveries.tag(), BasicCancelOptions::default());
-        match tokio::time::timeout(ANSWER_DEADLINE, cancel).await {
+        match tokio::time::timeout(GOODBYE_DEADLINE, cancel).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
                 tracing::debug!(queue = self.queue, "The subscription was gone before its end: {error}");
@@ -138,7 +135,7 @@ impl Consumer {
 
     /// Gives back what is unacknowledged and frees the channel.
     pub async fn close(self) {
-        let closed = tokio::time::timeout(ANSWER_DEADLINE, self.channel.close(200, "done".into())).await;
+        let closed = tokio::time::timeout(GOODBYE_DEADLINE, self.channel.close(200, "done".into())).await;
         if !matches!(closed, Ok(Ok(()))) {
             tracing::debug!(queue = self.queue, "The channel was gone before it was closed: {closed:?}");
         }

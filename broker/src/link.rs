@@ -24,6 +24,8 @@ const HEARTBEAT_SECONDS: &str = "10";
 const CONNECT_TIMEOUT_MS: &str = "5000";
 /// A configuration error is not mended by asking more often.
 const MISCONFIGURED_PAUSE: Duration = Duration::from_secs(10);
+/// What the broker answers at once if it answers at all.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
 /// Events may be missed by a listener that came late; the connection's own state is looked at this often.
 const CHECK_EVERY: Duration = Duration::from_secs(1);
 
@@ -146,6 +148,20 @@ impl Link {
         self.shared.given_up.send_replace(Some(connection));
     }
 
+    /// Asks over this connection for what the broker gives at once if it answers at all. Where it does not, `None`, the
+    /// connection is given up, unless it is blocked: then nothing is written, so no answer could come.
+    pub(crate) async fn ask<T>(
+        &self,
+        connection: &Arc<Connection>,
+        question: impl Future<Output = T>,
+    ) -> Option<T> {
+        let answer = tokio::time::timeout(ANSWER_DEADLINE, question).await.ok();
+        if answer.is_none() && *self.shared.status.borrow() != LinkStatus::Blocked {
+            self.give_up(Arc::clone(connection));
+        }
+        answer
+    }
+
     /// The user that the broker knows us as.
     pub(crate) fn user(&self) -> &str {
         &self.shared.user
@@ -245,6 +261,16 @@ pub(crate) fn refusal(error: &lapin::Error) -> Option<String> {
             | AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED)
     );
     for_good.then(|| amqp.get_message().to_string())
+}
+
+/// Whether the broker says that the exchange or queue is not there.
+pub(crate) fn is_not_found(error: &lapin::Error) -> bool {
+    match error.kind() {
+        lapin::ErrorKind::ProtocolError(amqp) => {
+            matches!(amqp.kind(), AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND))
+        }
+        _ => false,
+    }
 }
 
 /// Returns when the connection is lost, or when we are closing and have closed it.

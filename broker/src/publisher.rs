@@ -17,7 +17,7 @@ use lapin::{Channel, Confirmation, Connection};
 use millrace_faults::{Mutant, Point, mutated, reach};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::link::{Link, LinkStatus, refusal};
+use crate::link::{Link, LinkStatus, is_not_found, refusal};
 use crate::wire::Outgoing;
 
 /// How many requests wait for a channel before those who publish are made to wait, too.
@@ -25,8 +25,6 @@ const QUEUED_REQUESTS: usize = 1024;
 /// How many messages a window takes up at most, unless one request alone brings more.
 const WINDOW: usize = 512;
 
-/// Opening a channel takes one answer of the broker's for the channel and one for the confirm mode.
-const OPEN_DEADLINE: Duration = Duration::from_secs(3);
 /// A connection over which nothing was confirmed for so long, though something waited for it, is given up. Its heartbeats
 /// may be fine all the same: those of a node that has lost touch with the majority of its cluster are.
 const SILENCE_MAX: Duration = Duration::from_secs(5);
@@ -40,7 +38,7 @@ pub enum PublishError {
     /// The broker has refused at least one message: a queue is full.
     #[error("the broker refused the message: a queue is full")]
     Refused,
-    /// At least one message fits no queue; the topology is not applied.
+    /// At least one message fits no queue, or its exchange is not there; the topology is not applied.
     #[error("no queue takes the message: the topology is not applied")]
     Unroutable,
     /// Sent, but the answer did not come; the messages may be there.
@@ -182,15 +180,8 @@ async fn try_open(link: &Link) -> Option<(Arc<Connection>, Channel)> {
         }
         Ok::<_, lapin::Error>(channel)
     };
-    match tokio::time::timeout(OPEN_DEADLINE, opening).await {
-        Ok(opened) => opened.ok().map(|channel| (connection, channel)),
-        Err(_) => {
-            if *status.borrow() != LinkStatus::Blocked {
-                link.give_up(connection);
-            }
-            None
-        }
-    }
+    let channel = link.ask(&connection, opening).await?.ok()?;
+    Some((connection, channel))
 }
 
 enum Served {
@@ -271,6 +262,7 @@ type Failed = Vec<(usize, PublishError)>;
 async fn publish_window(channel: &Channel, link: &Link, window: &[Request]) -> Result<Failed, PublishError> {
     let unknown = |error: lapin::Error| match refusal(&error) {
         Some(reason) => PublishError::Unavailable(format!("the broker refuses: {reason}")),
+        None if is_not_found(&error) => PublishError::Unroutable,
         None => PublishError::Unknown(error.to_string()),
     };
     let mut confirms = Vec::new();

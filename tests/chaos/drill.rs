@@ -2,6 +2,7 @@
 
 mod blocked;
 mod half_open;
+mod killing;
 mod outage;
 mod soak;
 mod stopping;
@@ -70,6 +71,7 @@ pub async fn run(drill: Drill, options: &RunOptions) -> Result<ExitCode, RigErro
         let mut findings = found?;
         let outcome = run.finish().await?;
         soak::growth(drill, &outcome, &mut findings);
+        killing::recovery(drill, &outcome, &mut findings);
         Ok::<_, RigError>((findings, outcome))
     };
     let Ok(performed) = tokio::time::timeout(patience, performed).await else {
@@ -99,6 +101,7 @@ fn takes(drill: Drill) -> Duration {
             Drill::GracefulStop | Drill::ImpatientStop | Drill::SlowStop => stopping::TAKES,
             Drill::Blocked => blocked::HOLD,
             Drill::HalfOpen => half_open::TAKES,
+            Drill::WorkerKill => killing::TAKES,
         }
 }
 
@@ -119,6 +122,7 @@ async fn perform(
         }
         Drill::Blocked => blocked::perform(stage, servers, &mut findings).await?,
         Drill::HalfOpen => half_open::perform(stage, &mut findings).await,
+        Drill::WorkerKill => killing::perform(stage).await,
         Drill::Soak { minutes } => {
             let over = Duration::from_secs_f64(minutes * 60.0);
             soak::perform(seed, over, stage, servers, &mut findings).await;

@@ -86,6 +86,9 @@ pub enum Drill {
         #[arg(long, value_name = "MINUTES", default_value_t = 2.0)]
         minutes: f64,
     },
+    /// Workers are killed one after the other under load, and nothing else is broken: how long until what they held is
+    /// done
+    WorkerKill,
     /// All workers are asked to stop one after the other, ten rounds, under load
     GracefulStop,
     /// As graceful-stop, but each is killed a second after it was asked

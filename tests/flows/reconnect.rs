@@ -164,6 +164,11 @@ async fn a_door_without_its_exchange_takes_nothing_until_it_is_back() {
     for _ in 0..5 {
         let answer = world.post("orders.place", &order(customer, "pm_ok")).await;
         assert_eq!(answer.status, 503, "{}", answer.json);
+        assert_eq!(
+            answer.json["type"], "urn:millrace:problem:no-queue",
+            "an operator is alerted: {}",
+            answer.json
+        );
     }
     topology::apply(&world.management, &world.topology, |_| {}).await.expect("it is made again");
     let taken = world

@@ -46,7 +46,9 @@ impl Pipeline {
             }
             match &at.phase {
                 // Whether work on what came back has begun before stands in the database.
-                Phase::Idle if at.buffer.first().is_some_and(|first| state.database_up || !first.came_back()) => {
+                Phase::Idle
+                    if at.buffer.first().is_some_and(|first| state.database_up || !first.came_back()) =>
+                {
                     steps.push(Step::Gather { worker });
                 }
                 Phase::Suspected if state.database_up => steps.push(Step::Mark { worker }),

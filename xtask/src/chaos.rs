@@ -30,13 +30,16 @@ pub struct Options {
     /// Print the schedule and do nothing
     #[arg(long, conflicts_with = "drill")]
     plan: bool,
-    /// Instead of the random schedule: postgres-outage, graceful-stop, impatient-stop, slow-stop, blocked, half-open
-    /// or soak
+    /// Instead of the random schedule: worker-kill, postgres-outage, graceful-stop, impatient-stop, slow-stop, blocked,
+    /// half-open or soak
     #[arg(long, value_name = "NAME")]
     drill: Option<String>,
     /// How long the drills postgres-outage and soak go on
     #[arg(long, requires = "drill")]
     minutes: Option<f64>,
+    /// Break optimized programs, which take more load
+    #[arg(long)]
+    release: bool,
     /// Further arguments for the program itself, such as `--poison-share 0.01`
     #[arg(last = true, value_name = "ARGUMENT")]
     arguments: Vec<String>,
@@ -52,8 +55,9 @@ pub struct MutantOptions {
 }
 
 pub async fn run(options: Options) -> Result<ExitCode, Trouble> {
-    let programs = cargo::build_programs(false)?;
-    let mut chaos = chaos(&programs, options.history.as_deref())?;
+    let programs = cargo::build_programs(options.release)?;
+    let drill: Vec<&str> = options.drill.iter().flat_map(|name| ["drill", name]).collect();
+    let mut chaos = chaos(&drill, &programs, options.history.as_deref())?;
     chaos.args(["--jobs", &options.jobs.to_string()]);
     if let Some(seed) = options.seed {
         chaos.args(["--seed", &seed.to_string()]);
@@ -64,26 +68,23 @@ pub async fn run(options: Options) -> Result<ExitCode, Trouble> {
     if options.plan {
         chaos.arg("--plan");
     }
-    chaos.args(&options.arguments);
-    if let Some(drill) = &options.drill {
-        chaos.args(["drill", drill]);
-    }
     if let Some(minutes) = options.minutes {
         chaos.args(["--minutes", &minutes.to_string()]);
     }
+    chaos.args(&options.arguments);
     proof::outcome(chaos).await
 }
 
 pub async fn run_mutants(options: MutantOptions) -> Result<ExitCode, Trouble> {
     let programs = cargo::build_armed_programs()?;
-    let mut chaos = chaos(&programs, Some(&cargo::folder_of_runs()?.join("mutants")))?;
-    chaos.arg("mutants").args(options.names);
+    let mut chaos = chaos(&["mutants"], &programs, Some(&cargo::folder_of_runs()?.join("mutants")))?;
+    chaos.args(options.names);
     proof::outcome(chaos).await
 }
 
 /// Builds the campaign and its checker.
-fn chaos(programs: &Path, history: Option<&Path>) -> Result<Command, Trouble> {
-    let mut chaos = proof::command("chaos", &["checker"], programs)?;
+fn chaos(verb: &[&str], programs: &Path, history: Option<&Path>) -> Result<Command, Trouble> {
+    let mut chaos = proof::command("chaos", &["checker"], verb, programs)?;
     chaos.arg("--history").arg(match history {
         Some(history) => history.to_owned(),
         None => cargo::folder_of_runs()?.join("chaos"),

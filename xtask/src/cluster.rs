@@ -33,7 +33,7 @@ pub struct Options {
 pub async fn run(options: Options) -> Result<ExitCode, Trouble> {
     let programs = cargo::build_programs(false)?;
     options.pair.build_images()?;
-    let mut cluster = proof::command("cluster", &["checker"], &programs)?;
+    let mut cluster = proof::command("cluster", &["checker"], &[], &programs)?;
     cluster.args(["--image", options.image.as_deref().unwrap_or(options.pair.rabbitmq)]);
     cluster.args(["--postgres-image", options.pair.postgres]);
     for scenario in &options.scenario {

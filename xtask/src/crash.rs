@@ -28,7 +28,7 @@ pub async fn run(options: Options) -> Result<ExitCode, Trouble> {
     // A list needs no programs.
     let programs =
         if options.list { cargo::folder_of_runs()?.join("armed") } else { cargo::build_armed_programs()? };
-    let mut crash = proof::command("crash-points", &[], &programs)?;
+    let mut crash = proof::command("crash-points", &[], &[], &programs)?;
     crash.arg("--logs").arg(cargo::folder_of_runs()?.join("crash-points"));
     for only in &options.only {
         crash.args(["--only", only]);

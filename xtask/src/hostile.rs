@@ -26,7 +26,7 @@ pub struct Options {
 
 pub async fn run(options: Options) -> Result<ExitCode, Trouble> {
     let programs = cargo::build_programs(false)?;
-    let mut hostile = proof::command("hostile", &[], &programs)?;
+    let mut hostile = proof::command("hostile", &[], &[], &programs)?;
     hostile.arg("--logs").arg(cargo::folder_of_runs()?.join("hostile"));
     hostile.args(["--fuzzed", &options.fuzzed.to_string(), "--seed", &options.seed.to_string()]);
     if let Some(only) = &options.only {

@@ -12,16 +12,16 @@ use crate::trouble::Trouble;
 
 const LOOK_PAUSE: Duration = Duration::from_millis(50);
 
-/// Builds a program of the harness, with what it needs beside it, and says how it is called for these programs of
-/// Millrace. Armed ones are kept beside the folder that cargo builds into.
-pub fn command(name: &str, beside: &[&str], programs: &Path) -> Result<Command, Trouble> {
+/// Builds a program of the harness, with what it needs beside it, and says how it is called, with this verb, for these
+/// programs of Millrace. Armed ones are kept beside the folder that cargo builds into.
+pub fn command(name: &str, beside: &[&str], verb: &[&str], programs: &Path) -> Result<Command, Trouble> {
     let mut build = cargo(&["build", "--quiet", "--locked", "--package", "millrace-harness", "--bin", name]);
     for other in beside {
         build.args(["--bin", other]);
     }
     cargo::run(build)?;
     let mut command = Command::new(programs.with_file_name("debug").join(name));
-    command.current_dir(root()).arg("--programs").arg(programs);
+    command.current_dir(root()).args(verb).arg("--programs").arg(programs);
     Ok(command)
 }
 

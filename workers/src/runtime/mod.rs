@@ -150,8 +150,12 @@ impl<E> Lane<E> {
 
     /// Works off one subscription, until it is lost, or its window on probation is worked off. When it is asked to stop,
     /// it lets the broker send no more and finishes the rest.
-    async fn serve<D: Store>(&mut self, mut consumer: Consumer, turn: Option<Turn<'_>>, stop: &CancellationToken)
-    where
+    async fn serve<D: Store>(
+        &mut self,
+        mut consumer: Consumer,
+        turn: Option<Turn<'_>>,
+        stop: &CancellationToken,
+    ) where
         E: Effects<D>,
     {
         let (mut cancelled, mut idle, mut met) = (false, 0, Met::Nothing);

@@ -77,14 +77,21 @@ pub fn apart(deliveries: Vec<Incoming>, runs: &Runs) -> Vec<Company> {
             Some(company) if company.most == most && company.deliveries.len() < most => {
                 company.deliveries.push(incoming);
             }
-            _ => companies.push(Company { deliveries: vec![incoming], crashes: runs.map_or(0, crashes), most }),
+            _ => {
+                companies.push(Company { deliveries: vec![incoming], crashes: runs.map_or(0, crashes), most })
+            }
         }
     }
     companies
 }
 
 /// How many runs of those among these messages that came back did not end, whatever it takes to learn it.
-pub async fn runs(database: &mut Database, pause: &mut Pause, place: &Place, deliveries: &[Incoming]) -> Runs {
+pub async fn runs(
+    database: &mut Database,
+    pause: &mut Pause,
+    place: &Place,
+    deliveries: &[Incoming],
+) -> Runs {
     let ids = suspects(deliveries);
     if ids.is_empty() {
         return Runs::new();
@@ -103,7 +110,8 @@ pub async fn runs(database: &mut Database, pause: &mut Pause, place: &Place, del
 async fn runs_once(database: &mut Database, place: &Place, ids: &[Uuid]) -> Result<Runs, Trouble> {
     let connection = database.connection().await?;
     bounded(async {
-        let rows = query_file!("src/runtime/runs.sql", place.domain.name(), ids).fetch_all(connection).await?;
+        let rows =
+            query_file!("src/runtime/runs.sql", place.domain.name(), ids).fetch_all(connection).await?;
         Ok(rows.into_iter().map(|row| (row.message_id, row.runs.unsigned_abs())).collect())
     })
     .await
