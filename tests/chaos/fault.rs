@@ -36,7 +36,7 @@ pub enum Kind {
     DiskAlarm,
     /// A domain's queue refuses what is published to it.
     QueueFull,
-    /// A domain's queue is bound to one event less.
+    /// An event that one domain hears is bound to no queue.
     BindingGone,
     /// SIGKILL to all of PostgreSQL.
     DatabaseKilled,
@@ -179,6 +179,8 @@ pub enum Target {
     Program(String),
     /// All workers of a domain, or its queue.
     Domain(&'static str),
+    /// The binding by which an event reaches the one domain that hears it.
+    Event(&'static str),
     /// A server as a whole.
     Broker,
     /// The other one.
@@ -195,7 +197,7 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Program(name) => f.pad(name),
-            Self::Domain(name) | Self::Table(name) => f.pad(name),
+            Self::Domain(name) | Self::Event(name) | Self::Table(name) => f.pad(name),
             Self::Broker => f.pad("broker"),
             Self::Database | Self::Sessions(_) | Self::Way(Way::Database) => f.pad("database"),
             Self::Way(Way::DoorBroker) => f.pad("door-broker"),

@@ -80,8 +80,8 @@ async fn inject(stage: &Stage, servers: &mut Servers, step: &Step) -> Result<Tim
             patiently(async || servers.put_policy(&usual).await).await?;
             over(None)
         }
-        (Kind::BindingGone, Target::Domain(domain)) => {
-            let usual = patiently(async || servers.unbind(domain).await).await?;
+        (Kind::BindingGone, Target::Event(event)) => {
+            let usual = patiently(async || servers.unbind(event).await).await?;
             sleep(hold).await;
             patiently(async || servers.bind(&usual).await).await?;
             over(None)

@@ -6,6 +6,8 @@ mod tests;
 use std::fmt;
 use std::time::Duration;
 
+use millrace_contracts::Domain;
+
 use crate::dice::Dice;
 use crate::fault::{Kind, Step, Target, Way};
 
@@ -169,10 +171,17 @@ fn infrastructure_steps(dice: &mut Dice, count: usize) -> Vec<Step> {
     kinds.into_iter().map(|(kind, way)| infrastructure_step(dice, kind, way)).collect()
 }
 
+/// The publisher is told of an event that reaches no queue. Of one that reaches only one of two, nobody is.
+fn heard_by_one() -> Vec<&'static str> {
+    let heard = || Domain::ALL.into_iter().flat_map(|domain| domain.hears().iter().copied());
+    heard().filter(|event| heard().filter(|other| other == event).count() == 1).collect()
+}
+
 fn infrastructure_step(dice: &mut Dice, kind: Kind, way: Option<Way>) -> Step {
     let after = dice.millis(1000, 3000);
     let target = match kind {
-        Kind::QueueFull | Kind::BindingGone => Target::Domain(dice.pick(&DOMAINS)),
+        Kind::QueueFull => Target::Domain(dice.pick(&DOMAINS)),
+        Kind::BindingGone => Target::Event(dice.pick(&heard_by_one())),
         Kind::SessionsCut => Target::Sessions(dice.pick(&[1, 3, 10])),
         Kind::TableLocked | Kind::TableHidden => Target::Table(dice.pick(&TABLES)),
         Kind::DatabaseKilled | Kind::DatabaseRestarted | Kind::DatabaseFrozen | Kind::SessionsExhausted => {

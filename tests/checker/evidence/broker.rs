@@ -39,9 +39,13 @@ struct Listed {
     name: String,
     #[serde(default)]
     messages_unacknowledged: u64,
+    /// Their time on a rung is over, and the queue where they belong has not taken them yet.
+    #[serde(default)]
+    messages_dlx: u64,
 }
 
-/// Every queue of the topology. What is ready is counted by the broker now; what is unacknowledged, some seconds ago.
+/// Every queue of the topology. What is ready is counted by the broker now; what is unacknowledged or on its way from a rung
+/// to a queue, some seconds ago.
 pub async fn queues(settings: &Settings) -> Result<Vec<Queue>, Trouble> {
     let listed = listed(settings).await?;
     let broker = Broker::connect(&settings.amqp_url).await?;
@@ -54,8 +58,9 @@ pub async fn queues(settings: &Settings) -> Result<Vec<Queue>, Trouble> {
             Ok(declared) => declared.map_err(Trouble::broker("counting messages"))?.message_count().into(),
             Err(_) => return Err(silent("counting messages")),
         };
-        let unacked = listed.iter().find(|queue| queue.name == name);
-        queues.push(Queue { ready, unacked: unacked.map_or(0, |queue| queue.messages_unacknowledged), name });
+        let listed = listed.iter().find(|queue| queue.name == name);
+        let unacked = listed.map_or(0, |queue| queue.messages_unacknowledged + queue.messages_dlx);
+        queues.push(Queue { ready, unacked, name });
     }
     broker.close().await;
     Ok(queues)
@@ -71,7 +76,7 @@ async fn listed(settings: &Settings) -> Result<Vec<Listed>, Trouble> {
         })?
         .pop_if_empty()
         .extend(["api", "queues", &settings.vhost]);
-    url.set_query(Some("columns=name,messages_unacknowledged"));
+    url.set_query(Some("columns=name,messages_unacknowledged,messages_dlx"));
     // The client takes user and password from the URL.
     let response = places::http(DEADLINE)?.get(url).send().await;
     let response = response.and_then(reqwest::Response::error_for_status);

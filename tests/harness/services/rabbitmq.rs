@@ -21,8 +21,11 @@ raft.wal_max_size_bytes = 64000000
 collect_statistics_interval = 1000
 ";
 
-/// The same for quorum queues, whose interval has no name in the new-style file of RabbitMQ 3.10.
-pub(super) const ADVANCED_SETTINGS: &str = "[{rabbit, [{quorum_tick_interval, 1000}]}].\n";
+/// What has no name in the new-style file of RabbitMQ 3.10: the same interval for quorum queues, and after how long a dead
+/// letter, such as a retry whose time has come, is offered again to a queue that was full (three minutes otherwise).
+pub(super) const ADVANCED_SETTINGS: &str = "\
+[{rabbit, [{quorum_tick_interval, 1000}, {dead_letter_worker_publisher_confirm_timeout, 5000}]}].
+";
 
 #[derive(Debug)]
 pub(super) struct Node {

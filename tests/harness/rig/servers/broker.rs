@@ -3,6 +3,7 @@
 use std::process::Stdio;
 use std::time::Duration;
 
+use millrace_contracts::Domain;
 use serde_json::{Value, json};
 
 use super::{RigError, Servers};
@@ -83,21 +84,22 @@ impl Servers {
         Ok(usual)
     }
 
-    /// Takes a binding away from a domain's queue, any of those for events, and returns what makes it as it was.
+    /// Takes away the binding by which an event reaches the domain that hears it, the first of them if there are several,
+    /// and returns what makes it as it was.
     ///
     /// # Errors
     ///
     /// When the management API does not answer, or there is no such binding.
-    pub async fn unbind(&self, domain: &str) -> Result<Binding, RigError> {
-        let list = format!("bindings/{}/e/{EVENTS}/q/{domain}", self.vhost);
+    pub async fn unbind(&self, event: &str) -> Result<Binding, RigError> {
+        let nobody = || RigError::new("taking a binding away", format!("nobody hears {event}"));
+        let hearer = Domain::ALL.into_iter().find(|domain| domain.hears().contains(&event)).ok_or_else(nobody)?;
+        let list = format!("bindings/{}/e/{EVENTS}/q/{hearer}", self.vhost);
         let bindings = self.management(reqwest::Method::GET, &list, None).await?;
-        let (Some(key), Some(properties)) =
-            (bindings[0]["routing_key"].as_str(), bindings[0]["properties_key"].as_str())
-        else {
-            return Err(RigError::new("taking a binding away", format!("{domain} hears no event")));
-        };
+        let mut bindings = bindings.as_array().into_iter().flatten();
+        let binding = bindings.find(|binding| binding["routing_key"] == event).ok_or_else(nobody)?;
+        let properties = binding["properties_key"].as_str().ok_or_else(nobody)?;
         self.management(reqwest::Method::DELETE, &format!("{list}/{properties}"), None).await?;
-        Ok(Binding { path: list, key: key.to_owned() })
+        Ok(Binding { path: list, key: event.to_owned() })
     }
 
     /// Makes a binding as it was.
