@@ -1,10 +1,10 @@
 //! The programs of Millrace as processes: a door, and two workers of each domain.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::Stdio;
 use std::time::Duration;
 
+use millrace_harness::rig::program::{Log, Program};
 use millrace_harness::services::ports;
 use millrace_harness::services::watchdog::Watchdog;
 
@@ -15,7 +15,6 @@ const DOOR: &str = "producer-api";
 const WORKERS: [&str; 4] = ["auth-worker", "users-worker", "orders-worker", "payments-worker"];
 const WORKERS_EACH: usize = 2;
 const READY_DEADLINE: Duration = Duration::from_secs(60);
-const LOG_TAIL_LINES: usize = 15;
 
 /// Where the programs find their servers.
 #[derive(Debug, Clone)]
@@ -23,6 +22,16 @@ pub struct Addresses {
     pub amqp_url: String,
     pub management_url: String,
     pub database_url: String,
+}
+
+impl Addresses {
+    fn environment(&self) -> [(&str, &str); 3] {
+        [
+            ("AMQP_URL", &self.amqp_url),
+            ("AMQP_MANAGEMENT_URL", &self.management_url),
+            ("DATABASE_URL", &self.database_url),
+        ]
+    }
 }
 
 /// Where jobs are posted.
@@ -35,15 +44,38 @@ pub struct Door {
 #[derive(Debug)]
 pub struct Programs {
     pub door: Door,
-    running: Vec<Program>,
+    running: Vec<Running>,
 }
 
 #[derive(Debug)]
-struct Program {
-    name: String,
-    child: Child,
-    log: PathBuf,
+struct Running {
+    program: Program,
     probe: String,
+}
+
+/// With what programs are started.
+struct Starter<'a> {
+    folder: &'a Path,
+    logs: &'a Path,
+    addresses: &'a Addresses,
+    watchdog: &'a Watchdog,
+}
+
+impl Starter<'_> {
+    fn start(
+        &self,
+        name: &str,
+        called: &str,
+        listen: &str,
+        own: &[(&str, &str)],
+    ) -> Result<Running, Trouble> {
+        let given = self.addresses.environment().into_iter().chain(own.iter().copied());
+        let environment = given.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let log = Log::Files(self.logs.to_owned());
+        let program = Program::start(called, &self.folder.join(name), environment, log, self.watchdog);
+        let program = program.map_err(|source| Trouble::NotStarted { command: called.to_owned(), source })?;
+        Ok(Running { program, probe: format!("http://{listen}/readyz") })
+    }
 }
 
 impl Programs {
@@ -57,54 +89,31 @@ impl Programs {
         for arguments in [&["migrate"][..], &["topology", "apply"]] {
             ops(folder, arguments, addresses).await?;
         }
-        let [door_port] = ports::free().map_err(Trouble::file("a free port"))?;
-        let listen = format!("127.0.0.1:{door_port}");
-        let api_key = format!("dev-{}{}", ports::password(), ports::password());
-        let mut programs =
-            Self { door: Door { url: format!("http://{listen}"), api_key }, running: Vec::new() };
+        let starter = Starter { folder, logs, addresses, watchdog };
+        let mut running = Vec::new();
         for name in WORKERS {
             for number in 1..=WORKERS_EACH {
-                let [port] = ports::free().map_err(Trouble::file("a free port"))?;
-                let listen = format!("127.0.0.1:{port}");
-                let mut command = command(folder, name, addresses);
-                command.env("PROBES_LISTEN", &listen);
-                programs.spawn(format!("{name}-{number}"), command, &listen, logs, watchdog)?;
+                let listen = free_address()?;
+                let own = [("PROBES_LISTEN", listen.as_str())];
+                running.push(starter.start(name, &format!("{name}-{number}"), &listen, &own)?);
             }
         }
-        let mut command = command(folder, DOOR, addresses);
+        let listen = free_address()?;
+        let api_key = format!("dev-{}{}", ports::password(), ports::password());
         let secret = [ports::password(), ports::password(), ports::password()].concat();
-        command
-            .env("API_LISTEN", &listen)
-            .env("DEV_API_KEY", &programs.door.api_key)
-            .env("JOB_ID_SECRET", secret);
-        programs.spawn(DOOR.to_owned(), command, &listen, logs, watchdog)?;
+        let own = [("API_LISTEN", listen.as_str()), ("DEV_API_KEY", &api_key), ("JOB_ID_SECRET", &secret)];
+        running.push(starter.start(DOOR, DOOR, &listen, &own)?);
+        let programs = Self { door: Door { url: format!("http://{listen}"), api_key }, running };
         programs.until_ready().await?;
         Ok(programs)
-    }
-
-    fn spawn(
-        &mut self,
-        name: String,
-        mut command: Command,
-        listen: &str,
-        logs: &Path,
-        watchdog: &Watchdog,
-    ) -> Result<(), Trouble> {
-        let log = logs.join(format!("{name}.log"));
-        let file = File::create(&log).map_err(Trouble::file(&log))?;
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file);
-        let not_started = |source| Trouble::NotStarted { command: name.clone(), source };
-        let child = watchdog.spawn(&mut command).map_err(not_started)?;
-        self.running.push(Program { name, child, log, probe: format!("http://{listen}/readyz") });
-        Ok(())
     }
 
     /// Until each says that it is ready.
     pub async fn until_ready(&self) -> Result<(), Trouble> {
         let client = reqwest::Client::builder().no_proxy().build();
         let client = client.map_err(|error| Trouble::Other(error.to_string()))?;
-        for program in &self.running {
-            let ready = async || match client.get(&program.probe).send().await {
+        for Running { program, probe } in &self.running {
+            let ready = async || match client.get(probe).send().await {
                 Ok(answer) if answer.status().is_success() => Ok(()),
                 Ok(answer) => Err(answer.text().await.unwrap_or_default()),
                 Err(error) => Err(error.without_url().to_string()),
@@ -117,36 +126,29 @@ impl Programs {
 
     /// Those that have ended, though nobody asked them to.
     pub fn ended(&mut self) -> Vec<String> {
-        let ended = |program: &mut Program| {
-            let status = program.child.try_wait().ok().flatten()?;
+        let ended = |Running { program, .. }: &mut Running| {
+            let status = program.ended()?;
             Some(format!("{} ended ({status}): {}", program.name, program.log_tail()))
         };
         self.running.iter_mut().filter_map(ended).collect()
     }
 }
 
-impl Program {
-    fn log_tail(&self) -> String {
-        let text = std::fs::read(&self.log).unwrap_or_default();
-        let text = String::from_utf8_lossy(&text);
-        let lines: Vec<&str> = text.lines().collect();
-        lines[lines.len().saturating_sub(LOG_TAIL_LINES)..].join("\n")
-    }
-}
-
-fn command(folder: &Path, name: &str, addresses: &Addresses) -> Command {
-    let mut command = Command::new(folder.join(name));
-    command
-        .env("AMQP_URL", &addresses.amqp_url)
-        .env("AMQP_MANAGEMENT_URL", &addresses.management_url)
-        .env("DATABASE_URL", &addresses.database_url);
-    command
+fn free_address() -> Result<String, Trouble> {
+    let [port] = ports::free().map_err(Trouble::file("a free port"))?;
+    Ok(format!("127.0.0.1:{port}"))
 }
 
 async fn ops(folder: &Path, arguments: &[&str], addresses: &Addresses) -> Result<(), Trouble> {
-    let mut command = tokio::process::Command::from(command(folder, "ops", addresses));
+    let mut command = tokio::process::Command::new(folder.join("ops"));
     let line = format!("ops {}", arguments.join(" "));
-    let output = command.args(arguments).stdin(Stdio::null()).kill_on_drop(true).output().await;
+    let output = command
+        .envs(addresses.environment())
+        .args(arguments)
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await;
     let output = output.map_err(|source| Trouble::NotStarted { command: line.clone(), source })?;
     if output.status.success() {
         return Ok(());

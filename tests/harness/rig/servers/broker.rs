@@ -92,7 +92,8 @@ impl Servers {
     /// When the management API does not answer, or there is no such binding.
     pub async fn unbind(&self, event: &str) -> Result<Binding, RigError> {
         let nobody = || RigError::new("taking a binding away", format!("nobody hears {event}"));
-        let hearer = Domain::ALL.into_iter().find(|domain| domain.hears().contains(&event)).ok_or_else(nobody)?;
+        let hearer =
+            Domain::ALL.into_iter().find(|domain| domain.hears().contains(&event)).ok_or_else(nobody)?;
         let list = format!("bindings/{}/e/{EVENTS}/q/{hearer}", self.vhost);
         let bindings = self.management(reqwest::Method::GET, &list, None).await?;
         let mut bindings = bindings.as_array().into_iter().flatten();
