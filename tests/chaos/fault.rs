@@ -50,6 +50,8 @@ pub enum Kind {
     SessionsExhausted,
     /// A table is locked against everybody.
     TableLocked,
+    /// A table can be read and not be written, as while an index is made.
+    TableReadOnly,
     /// A table has another name for a while.
     TableHidden,
     /// Connections are reset, and new ones too.
@@ -85,7 +87,7 @@ impl Kind {
         Self::DoorStopped,
     ];
     /// What happens to servers.
-    pub const OF_SERVERS: [Self; 14] = [
+    pub const OF_SERVERS: [Self; 15] = [
         Self::BrokerKilled,
         Self::BrokerRestarted,
         Self::BrokerFrozen,
@@ -99,6 +101,7 @@ impl Kind {
         Self::SessionsCut,
         Self::SessionsExhausted,
         Self::TableLocked,
+        Self::TableReadOnly,
         Self::TableHidden,
     ];
     /// What happens on every way between them.
@@ -137,6 +140,7 @@ impl Kind {
             Self::SessionsCut => "sessions-cut",
             Self::SessionsExhausted => "sessions-exhausted",
             Self::TableLocked => "table-locked",
+            Self::TableReadOnly => "table-read-only",
             Self::TableHidden => "table-hidden",
             Self::Reset => "reset",
             Self::HoleToServer => "hole-to-server",

@@ -95,7 +95,11 @@ async fn inject(stage: &Stage, servers: &mut Servers, step: &Step) -> Result<Tim
             over(Some(OffsetDateTime::now_utc()))
         }
         (Kind::TableLocked, Target::Table(table)) => {
-            servers.lock_table(table, hold).await?;
+            servers.lock_table(table, "ACCESS EXCLUSIVE", hold).await?;
+            over(None)
+        }
+        (Kind::TableReadOnly, Target::Table(table)) => {
+            servers.lock_table(table, "SHARE", hold).await?;
             over(None)
         }
         (Kind::TableHidden, Target::Table(table)) => {

@@ -45,7 +45,8 @@ const fn likely_to_show(mutant: Option<Mutant>) -> Faults {
         Some(Mutant::NewIdsOnRepublish | Mutant::NoRepublish) => {
             &[(Kind::Reset, WORKERS), (Kind::FrameCut, WORKERS), (Kind::CommitCut, DATABASE)]
         }
-        Some(Mutant::ErrorSwallowed | Mutant::OutageBurnsAttempts) => {
+        Some(Mutant::ErrorSwallowed) => &[(Kind::TableReadOnly, None)],
+        Some(Mutant::OutageBurnsAttempts) => {
             &[(Kind::TableHidden, None), (Kind::TableLocked, None), (Kind::DatabaseKilled, None)]
         }
         Some(Mutant::AcceptedBeforeConfirm) => {

@@ -183,7 +183,7 @@ fn infrastructure_step(dice: &mut Dice, kind: Kind, way: Option<Way>) -> Step {
         Kind::QueueFull => Target::Domain(dice.pick(&DOMAINS)),
         Kind::BindingGone => Target::Event(dice.pick(&heard_by_one())),
         Kind::SessionsCut => Target::Sessions(dice.pick(&[1, 3, 10])),
-        Kind::TableLocked | Kind::TableHidden => Target::Table(dice.pick(&TABLES)),
+        Kind::TableLocked | Kind::TableReadOnly | Kind::TableHidden => Target::Table(dice.pick(&TABLES)),
         Kind::DatabaseKilled | Kind::DatabaseRestarted | Kind::DatabaseFrozen | Kind::SessionsExhausted => {
             Target::Database
         }
@@ -194,6 +194,8 @@ fn infrastructure_step(dice: &mut Dice, kind: Kind, way: Option<Way>) -> Step {
         Kind::MemoryAlarm | Kind::DiskAlarm => dice.millis(2000, 6000),
         Kind::QueueFull | Kind::BindingGone | Kind::SessionsExhausted => Duration::from_secs(3),
         Kind::TableLocked => dice.millis(1000, 7000),
+        // Longer than a worker waits for a lock, so that it is refused.
+        Kind::TableReadOnly => dice.millis(5500, 8000),
         Kind::TableHidden => dice.millis(500, 3000),
         // Longer than any heartbeat and deadline now and then, so that half-open connections are found.
         Kind::HoleToServer | Kind::HoleToClient | Kind::HoleBoth => match dice.below(5) {

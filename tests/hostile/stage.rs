@@ -39,6 +39,10 @@ pub struct Dead {
     pub by_broker: bool,
 }
 
+/// lapin reads nested tables by recursion, in a thread of its own. Optimized programs need a sixteenth of it, as their
+/// images have; it is only reserved, not used, until such a message comes.
+const STACK_BYTES: u64 = 1 << 30;
+
 pub struct Stage {
     rig: Rig,
     pub database: PgConnection,
@@ -55,7 +59,10 @@ impl Stage {
             doors: 0,
             workers: 1,
             retry_scale: RETRY_SCALE,
-            environment: vec![("LOG_FILTER".to_owned(), "info,lapin=error".to_owned())],
+            environment: vec![
+                ("LOG_FILTER".to_owned(), "info,lapin=error".to_owned()),
+                ("RUST_MIN_STACK".to_owned(), STACK_BYTES.to_string()),
+            ],
         };
         let rig = Rig::start(&settings).await?;
         let database = rig.servers.session().await?;

@@ -20,9 +20,6 @@ pub enum Ends {
     Worked,
     /// The broker does not take it.
     NotTaken,
-    /// Worked, if the stack of the client library's thread is large enough for it. If not, it ends the process each
-    /// time it is delivered, before anything of Millrace sees it, until the broker gives it up.
-    UpToStack,
     /// A dead letter that does not say why: never right.
     Reasonless,
 }
@@ -30,11 +27,7 @@ pub enum Ends {
 impl Ends {
     /// Whether this is as it must be, when the process ended this often meanwhile.
     pub fn allows(self, end: Option<Self>, exits: usize) -> bool {
-        match self {
-            Self::UpToStack if exits > 0 => end == Some(Self::GivenUpByBroker),
-            Self::UpToStack => end == Some(Self::Worked),
-            _ => end == Some(self) && exits == 0,
-        }
+        end == Some(self) && exits == 0
     }
 }
 

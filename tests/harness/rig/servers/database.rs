@@ -57,14 +57,14 @@ impl Servers {
         Ok(count)
     }
 
-    /// Locks a table against all others for this long.
+    /// Locks a table in this mode (<https://www.postgresql.org/docs/current/explicit-locking.html>) for this long.
     ///
     /// # Errors
     ///
     /// When the database does not do it.
-    pub async fn lock_table(&self, table: &str, hold: Duration) -> Result<(), RigError> {
+    pub async fn lock_table(&self, table: &str, mode: &str, hold: Duration) -> Result<(), RigError> {
         let mut session = self.session().await?;
-        let lock = format!("BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE");
+        let lock = format!("BEGIN; LOCK TABLE {table} IN {mode} MODE");
         sqlx::raw_sql(AssertSqlSafe(lock)).execute(&mut session).await?;
         tokio::time::sleep(hold).await;
         sqlx::raw_sql("COMMIT").execute(&mut session).await?;
