@@ -176,7 +176,13 @@ async fn refund(arena: &Arena) -> Message {
     message(Refund::TYPE, json!({"order_id": order}), order, None)
 }
 
-fn message(message_type: &'static str, body: Value, order: Uuid, follow_up: Option<&'static str>) -> Message {
+/// A message with a new id.
+pub fn message(
+    message_type: &'static str,
+    body: Value,
+    order: Uuid,
+    follow_up: Option<&'static str>,
+) -> Message {
     Message { id: MessageId(Uuid::now_v7()), message_type, body: body.to_string(), order, follow_up }
 }
 

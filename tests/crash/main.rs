@@ -3,6 +3,7 @@
 mod arena;
 mod cases;
 mod door;
+mod killers;
 mod load;
 mod post_mortem;
 mod program;

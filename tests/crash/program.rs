@@ -67,6 +67,15 @@ impl Armed {
         }
     }
 
+    /// Whether it has died. It must not end in any other way.
+    pub fn has_died(&mut self) -> Result<bool, String> {
+        match self.program.ended() {
+            None => Ok(false),
+            Some(status) if status.signal() == Some(SIGKILL) => Ok(true),
+            Some(status) => Err(format!("was to die of a message, but ended with {status}")),
+        }
+    }
+
     /// Asks it to stop, which it must do in good order.
     pub async fn stop(mut self) -> Result<(), String> {
         self.program.signal(Signal::Terminate).map_err(|error| format!("can't be asked to stop: {error}"))?;

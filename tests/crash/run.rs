@@ -17,7 +17,7 @@ use crate::arena::Arena;
 use crate::cases::{self, Case, Mortal};
 use crate::program::Yard;
 use crate::tally::Tally;
-use crate::{door, worker};
+use crate::{door, killers, worker};
 
 const PROGRESS_EVERY: usize = 50;
 
@@ -51,20 +51,19 @@ struct Played {
 }
 
 pub async fn run(options: Options) -> ExitCode {
-    let chosen = |case: &Case| {
-        let name = case.to_string();
-        options.only.is_empty() || options.only.iter().any(|only| name.contains(only))
-    };
+    let chosen = |name: &str| options.only.is_empty() || options.only.iter().any(|only| name.contains(only));
     let (exist, left_out): (Vec<_>, Vec<_>) =
-        cases::all().filter(chosen).partition(|case| case.left_out().is_none());
+        cases::all().filter(|case| chosen(&case.to_string())).partition(|case| case.left_out().is_none());
+    let with_killers = chosen(killers::NAME);
     if options.list {
         exist.iter().for_each(|case| println!("{case}"));
+        with_killers.then(|| println!("{}", killers::NAME));
     }
     print_left_out(&exist, &left_out);
     if options.list {
         return ExitCode::SUCCESS;
     }
-    if exist.is_empty() {
+    if exist.is_empty() && !with_killers {
         eprintln!("crash-points: no case is called so; --list prints all of them");
         return ExitCode::FAILURE;
     }
@@ -82,7 +81,16 @@ pub async fn run(options: Options) -> ExitCode {
     let services = tokio::task::block_in_place(Services::shared);
     let started = Instant::now();
     // Cases wait far more than they compute, so one thread is enough for all of them.
-    let all = async { report(start(exist, options.worlds, &yard), &yard, started).await };
+    let all = async {
+        let mut failed = 0;
+        if !exist.is_empty() {
+            failed += report(start(exist, options.worlds, &yard), &yard, started).await;
+        }
+        if with_killers {
+            failed += play_killers(&yard).await;
+        }
+        failed
+    };
     let failed = LocalSet::new().run_until(all).await;
     println!("crash-points: ran on {}", services.description);
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -117,6 +125,22 @@ fn start(cases: Vec<Case>, worlds: usize, yard: &Yard) -> mpsc::UnboundedReceive
         });
     }
     results
+}
+
+/// One case by itself, as it needs the machine for itself. Returns how many failed.
+async fn play_killers(yard: &Yard) -> usize {
+    let began = Instant::now();
+    let (name, arena) = (killers::NAME, Arena::open().await);
+    let outcome = killers::play(&arena, yard).await;
+    match &outcome {
+        Ok(Tally { deaths, copies, .. }) => println!(
+            "{name}: passed in {:.0} s; {deaths} deaths, {copies} copies sent and absorbed",
+            began.elapsed().as_secs_f64()
+        ),
+        Err(findings) => println!("FAILED --only {name}: {}", findings.join("; ")),
+    }
+    let closed = spawn_local(arena.close(outcome.is_err())).await;
+    usize::from(outcome.is_err() || closed.is_err())
 }
 
 /// A case that failed takes its world with it, so that the next one begins with nothing.

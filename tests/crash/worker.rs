@@ -215,7 +215,7 @@ impl Play<'_> {
 }
 
 /// How many of these messages have come to an end.
-async fn ended(world: &World, handler: &str, ids: &[uuid::Uuid]) -> usize {
+pub async fn ended(world: &World, handler: &str, ids: &[uuid::Uuid]) -> usize {
     let sql = "SELECT count(*) FROM ledger.entries \
                WHERE handler = $1 AND message_id = ANY ($2) AND status <> 'retrying'";
     let counted = sqlx::query_scalar::<_, i64>(sql).bind(handler).bind(ids).fetch_one(&world.database).await;
