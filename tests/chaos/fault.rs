@@ -36,6 +36,8 @@ pub enum Kind {
     DiskAlarm,
     /// A domain's queue refuses what is published to it.
     QueueFull,
+    /// A domain's queue has no leader.
+    QueueDown,
     /// An event that one domain hears is bound to no queue.
     BindingGone,
     /// SIGKILL to all of PostgreSQL.
@@ -87,13 +89,14 @@ impl Kind {
         Self::DoorStopped,
     ];
     /// What happens to servers.
-    pub const OF_SERVERS: [Self; 15] = [
+    pub const OF_SERVERS: [Self; 16] = [
         Self::BrokerKilled,
         Self::BrokerRestarted,
         Self::BrokerFrozen,
         Self::MemoryAlarm,
         Self::DiskAlarm,
         Self::QueueFull,
+        Self::QueueDown,
         Self::BindingGone,
         Self::DatabaseKilled,
         Self::DatabaseRestarted,
@@ -133,6 +136,7 @@ impl Kind {
             Self::MemoryAlarm => "memory-alarm",
             Self::DiskAlarm => "disk-alarm",
             Self::QueueFull => "queue-full",
+            Self::QueueDown => "queue-down",
             Self::BindingGone => "binding-gone",
             Self::DatabaseKilled => "database-killed",
             Self::DatabaseRestarted => "database-restarted",

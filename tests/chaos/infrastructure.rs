@@ -80,6 +80,12 @@ async fn inject(stage: &Stage, servers: &mut Servers, step: &Step) -> Result<Tim
             patiently(async || servers.put_policy(&usual).await).await?;
             over(None)
         }
+        (Kind::QueueDown, Target::Domain(domain)) => {
+            servers.stop_queue(domain).await?;
+            sleep(hold).await;
+            servers.start_queue(domain).await?;
+            over(None)
+        }
         (Kind::BindingGone, Target::Event(event)) => {
             let usual = patiently(async || servers.unbind(event).await).await?;
             sleep(hold).await;

@@ -40,7 +40,8 @@ const fn likely_to_show(mutant: Option<Mutant>) -> Faults {
         Some(Mutant::NoConfirms | Mutant::UnknownAsDone) => {
             &[(Kind::BrokerKilled, None), (Kind::FrameCut, WORKERS), (Kind::HoleToServer, WORKERS)]
         }
-        Some(Mutant::NackAsAck | Mutant::AtMostOnceLadder) => &[(Kind::QueueFull, None)],
+        Some(Mutant::NackAsAck) => &[(Kind::QueueFull, None)],
+        Some(Mutant::AtMostOnceLadder) => &[(Kind::QueueDown, None)],
         Some(Mutant::ReturnIgnored) => &[(Kind::BindingGone, None)],
         Some(Mutant::NewIdsOnRepublish | Mutant::NoRepublish) => {
             &[(Kind::Reset, WORKERS), (Kind::FrameCut, WORKERS), (Kind::CommitCut, DATABASE)]

@@ -109,7 +109,7 @@ fn coming_back(kind: Kind) -> Duration {
     match kind {
         Kind::BrokerKilled | Kind::BrokerRestarted => BROKER_BACK,
         Kind::DatabaseKilled | Kind::DatabaseRestarted => DATABASE_BACK,
-        Kind::MemoryAlarm | Kind::DiskAlarm => CONTROL * 2,
+        Kind::MemoryAlarm | Kind::DiskAlarm | Kind::QueueDown => CONTROL * 2,
         _ => Duration::ZERO,
     }
 }
@@ -180,7 +180,7 @@ fn heard_by_one() -> Vec<&'static str> {
 fn infrastructure_step(dice: &mut Dice, kind: Kind, way: Option<Way>) -> Step {
     let after = dice.millis(1000, 3000);
     let target = match kind {
-        Kind::QueueFull => Target::Domain(dice.pick(&DOMAINS)),
+        Kind::QueueFull | Kind::QueueDown => Target::Domain(dice.pick(&DOMAINS)),
         Kind::BindingGone => Target::Event(dice.pick(&heard_by_one())),
         Kind::SessionsCut => Target::Sessions(dice.pick(&[1, 3, 10])),
         Kind::TableLocked | Kind::TableReadOnly | Kind::TableHidden => Target::Table(dice.pick(&TABLES)),
@@ -192,7 +192,9 @@ fn infrastructure_step(dice: &mut Dice, kind: Kind, way: Option<Way>) -> Step {
     let hold = match kind {
         Kind::BrokerFrozen | Kind::DatabaseFrozen => dice.millis(1000, 8000),
         Kind::MemoryAlarm | Kind::DiskAlarm => dice.millis(2000, 6000),
-        Kind::QueueFull | Kind::BindingGone | Kind::SessionsExhausted => Duration::from_secs(3),
+        Kind::QueueFull | Kind::QueueDown | Kind::BindingGone | Kind::SessionsExhausted => {
+            Duration::from_secs(3)
+        }
         Kind::TableLocked => dice.millis(1000, 7000),
         // Longer than a worker waits for a lock, so that it is refused.
         Kind::TableReadOnly => dice.millis(5500, 8000),

@@ -84,6 +84,31 @@ impl Servers {
         Ok(usual)
     }
 
+    /// Takes a queue its leader, as a node that goes away does: it neither takes nor gives messages, and keeps what it has.
+    ///
+    /// # Errors
+    ///
+    /// When the node does not do it.
+    pub async fn stop_queue(&self, queue: &str) -> Result<(), RigError> {
+        self.control(&["eval", &format!("ok = ra:stop_server(quorum_queues, {}).", self.replica(queue))])
+            .await
+    }
+
+    /// Gives a queue its leader back.
+    ///
+    /// # Errors
+    ///
+    /// When the node does not do it.
+    pub async fn start_queue(&self, queue: &str) -> Result<(), RigError> {
+        self.control(&["eval", &format!("ok = ra:restart_server(quorum_queues, {}).", self.replica(queue))])
+            .await
+    }
+
+    /// The queue's only replica, in Erlang's words.
+    fn replica(&self, queue: &str) -> String {
+        format!("{{'{}_{queue}', node()}}", self.vhost)
+    }
+
     /// Takes away the binding by which an event reaches the domain that hears it, the first of them if there are several,
     /// and returns what makes it as it was.
     ///
