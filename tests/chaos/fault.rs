@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use millrace_contracts::Domain;
+
 /// A fault, without its times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
@@ -187,8 +189,8 @@ pub enum Target {
     Program(String),
     /// All workers of a domain, or its queue.
     Domain(&'static str),
-    /// The binding by which an event reaches the one domain that hears it.
-    Event(&'static str),
+    /// The binding by which an event reaches a domain.
+    Event(Domain, &'static str),
     /// A server as a whole.
     Broker,
     /// The other one.
@@ -205,7 +207,7 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Program(name) => f.pad(name),
-            Self::Domain(name) | Self::Event(name) | Self::Table(name) => f.pad(name),
+            Self::Domain(name) | Self::Event(_, name) | Self::Table(name) => f.pad(name),
             Self::Broker => f.pad("broker"),
             Self::Database | Self::Sessions(_) | Self::Way(Way::Database) => f.pad("database"),
             Self::Way(Way::DoorBroker) => f.pad("door-broker"),

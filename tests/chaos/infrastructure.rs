@@ -86,8 +86,8 @@ async fn inject(stage: &Stage, servers: &mut Servers, step: &Step) -> Result<Tim
             servers.start_queue(domain).await?;
             over(None)
         }
-        (Kind::BindingGone, Target::Event(event)) => {
-            let usual = patiently(async || servers.unbind(event).await).await?;
+        (Kind::BindingGone, Target::Event(domain, event)) => {
+            let usual = patiently(async || servers.unbind(domain.name(), event).await).await?;
             sleep(hold).await;
             patiently(async || servers.bind(&usual).await).await?;
             over(None)

@@ -172,16 +172,21 @@ fn infrastructure_steps(dice: &mut Dice, count: usize) -> Vec<Step> {
 }
 
 /// The publisher is told of an event that reaches no queue. Of one that reaches only one of two, nobody is.
-fn heard_by_one() -> Vec<&'static str> {
-    let heard = || Domain::ALL.into_iter().flat_map(|domain| domain.hears().iter().copied());
-    heard().filter(|event| heard().filter(|other| other == event).count() == 1).collect()
+fn heard_by_one() -> Vec<(Domain, &'static str)> {
+    let heard = || {
+        Domain::ALL.into_iter().flat_map(|domain| domain.hears().iter().map(move |event| (domain, *event)))
+    };
+    heard().filter(|(_, event)| heard().filter(|(_, other)| other == event).count() == 1).collect()
 }
 
 fn infrastructure_step(dice: &mut Dice, kind: Kind, way: Option<Way>) -> Step {
     let after = dice.millis(1000, 3000);
     let target = match kind {
         Kind::QueueFull | Kind::QueueDown => Target::Domain(dice.pick(&DOMAINS)),
-        Kind::BindingGone => Target::Event(dice.pick(&heard_by_one())),
+        Kind::BindingGone => {
+            let (domain, event) = dice.pick(&heard_by_one());
+            Target::Event(domain, event)
+        }
         Kind::SessionsCut => Target::Sessions(dice.pick(&[1, 3, 10])),
         Kind::TableLocked | Kind::TableReadOnly | Kind::TableHidden => Target::Table(dice.pick(&TABLES)),
         Kind::DatabaseKilled | Kind::DatabaseRestarted | Kind::DatabaseFrozen | Kind::SessionsExhausted => {

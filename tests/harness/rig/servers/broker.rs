@@ -3,7 +3,6 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use millrace_contracts::Domain;
 use serde_json::{Value, json};
 
 use super::{RigError, Servers};
@@ -109,17 +108,14 @@ impl Servers {
         format!("{{'{}_{queue}', node()}}", self.vhost)
     }
 
-    /// Takes away the binding by which an event reaches the domain that hears it, the first of them if there are several,
-    /// and returns what makes it as it was.
+    /// Takes away the binding by which an event reaches a domain's queue, and returns what makes it as it was.
     ///
     /// # Errors
     ///
     /// When the management API does not answer, or there is no such binding.
-    pub async fn unbind(&self, event: &str) -> Result<Binding, RigError> {
-        let nobody = || RigError::new("taking a binding away", format!("nobody hears {event}"));
-        let hearer =
-            Domain::ALL.into_iter().find(|domain| domain.hears().contains(&event)).ok_or_else(nobody)?;
-        let list = format!("bindings/{}/e/{EVENTS}/q/{hearer}", self.vhost);
+    pub async fn unbind(&self, domain: &str, event: &str) -> Result<Binding, RigError> {
+        let nobody = || RigError::new("taking a binding away", format!("{domain} does not hear {event}"));
+        let list = format!("bindings/{}/e/{EVENTS}/q/{domain}", self.vhost);
         let bindings = self.management(reqwest::Method::GET, &list, None).await?;
         let mut bindings = bindings.as_array().into_iter().flatten();
         let binding = bindings.find(|binding| binding["routing_key"] == event).ok_or_else(nobody)?;
