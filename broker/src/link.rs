@@ -307,10 +307,7 @@ async fn watch_over(shared: &Shared, connection: Arc<Connection>) {
                     link = %shared.settings.name,
                     "The broker has not answered for too long: this connection is given up for a new one"
                 );
-                let goodbye = Arc::clone(&connection);
-                tokio::spawn(tokio::time::timeout(CONNECT_DEADLINE, async move {
-                    goodbye.close(200, "given up".into()).await
-                }));
+                tokio::spawn(take_leave(connection));
                 break;
             }
             () = shared.closing.cancelled() => {
@@ -326,6 +323,19 @@ async fn watch_over(shared: &Shared, connection: Arc<Connection>) {
     shared.given_up.send_replace(None);
     shared.connection.send_replace(None);
     shared.status.send_replace(LinkStatus::Connecting);
+}
+
+/// Closes a connection that was given up. By then its missed heartbeats have ended it if the peer is dead: lapin looks for
+/// none once it has said goodbye, and would keep the socket until the peer answers.
+async fn take_leave(connection: Arc<Connection>) {
+    let heartbeat = Duration::from_secs(connection.configuration().heartbeat().into());
+    tokio::time::sleep(heartbeat * 3).await;
+    if connection.status().connected() {
+        let goodbye = connection.close(200, "given up".into());
+        if !matches!(tokio::time::timeout(CONNECT_DEADLINE, goodbye).await, Ok(Ok(()))) {
+            tracing::debug!("The broker did not take leave of a connection that was given up");
+        }
+    }
 }
 
 /// Waits until this connection is given up.
