@@ -49,12 +49,13 @@ pub(super) async fn perform(
          answered again, while more came"
     ));
     let mut session = servers.session().await?;
-    let statement = "SELECT count(*) FILTER (WHERE status = 'dead'), count(*) FILTER (WHERE attempts > 1), \
+    // Some are published unreadable on purpose. Attempts are judged by the checker, which knows what each was used up for.
+    let statement = "SELECT count(*) FILTER (WHERE status = 'dead' AND problem->>'type' NOT LIKE '%:unreadable'), \
                      count(*) FROM ledger.entries";
-    let (dead, again, all): (i64, i64, i64) = sqlx::query_as(statement).fetch_one(&mut session).await?;
+    let (dead, all): (i64, i64) = sqlx::query_as(statement).fetch_one(&mut session).await?;
     session.close().await?;
-    findings.note(format!("{all} messages handled, {dead} given up, {again} with more than one attempt"));
-    findings.require(dead == 0, format!("{dead} messages were given up"));
+    findings.note(format!("{all} messages handled, {dead} readable ones given up"));
+    findings.require(dead == 0, format!("{dead} readable messages were given up"));
     Ok(())
 }
 
