@@ -4,8 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use millrace_contracts::Domain;
-use millrace_contracts::{Contract, UserId, orders};
+use millrace_contracts::{Contract, Domain, UserId, orders};
 use uuid::Uuid;
 
 use crate::arena::Arena;
@@ -14,7 +13,7 @@ use crate::load::{self, Load, Message, Stage};
 use crate::post_mortem::{Evidence, Letter};
 use crate::program::{Armed, Yard};
 use crate::tally::Tally;
-use crate::worker::ended;
+use crate::worker::{ended, environment};
 
 /// As `--only` calls it.
 pub const NAME: &str = "orders/killers";
@@ -23,7 +22,7 @@ const MESSAGES: usize = 800;
 const KILLERS: [usize; 5] = [3, 100, 101, 102, 700];
 const WORKERS: usize = 2;
 /// As the workers' own defaults.
-const PREFETCH: usize = 512;
+const PREFETCH: u64 = 512;
 const BATCH: usize = 256;
 /// One before it came back, two in company, three alone.
 const DEATHS_EACH: usize = 6;
@@ -94,14 +93,8 @@ async fn work_off(arena: &Arena, yard: &Yard, messages: &[Message]) -> Result<us
 }
 
 fn start(arena: &Arena, yard: &Yard, number: usize) -> Result<Armed, String> {
-    let environment = [
-        ("AMQP_URL", arena.world.amqp_url.clone()),
-        ("DATABASE_URL", arena.world.database_url.clone()),
-        ("PROBES_LISTEN", "127.0.0.1:0".to_owned()),
-        ("WORKER_BATCH_MAX", BATCH.to_string()),
-        ("WORKER_PREFETCH", PREFETCH.to_string()),
-        ("MILLRACE_CRASH_ON", DEADLY.to_owned()),
-    ];
+    let mut environment = environment(arena, BATCH, PREFETCH);
+    environment.push(("MILLRACE_CRASH_ON", DEADLY.to_owned()));
     yard.start("orders-worker", &format!("{NAME}-{number}"), &environment, None)
 }
 

@@ -202,16 +202,21 @@ impl Play<'_> {
     }
 
     fn start(&self, batch: usize, death: Option<&str>) -> Result<Armed, String> {
-        let environment = [
-            ("AMQP_URL", self.arena.world.amqp_url.clone()),
-            ("DATABASE_URL", self.arena.world.database_url.clone()),
-            ("PROBES_LISTEN", "127.0.0.1:0".to_owned()),
-            ("WORKER_LANES", "1".to_owned()),
-            ("WORKER_BATCH_MAX", batch.to_string()),
-            ("WORKER_PREFETCH", PREFETCH.to_string()),
-        ];
+        let mut environment = environment(self.arena, batch, PREFETCH);
+        environment.push(("WORKER_LANES", "1".to_owned()));
         self.yard.start(self.load.stage.program, &self.name, &environment, death)
     }
+}
+
+/// What a worker of the arena is told.
+pub fn environment(arena: &Arena, batch: usize, prefetch: u64) -> Vec<(&'static str, String)> {
+    vec![
+        ("AMQP_URL", arena.world.amqp_url.clone()),
+        ("DATABASE_URL", arena.world.database_url.clone()),
+        ("PROBES_LISTEN", "127.0.0.1:0".to_owned()),
+        ("WORKER_BATCH_MAX", batch.to_string()),
+        ("WORKER_PREFETCH", prefetch.to_string()),
+    ]
 }
 
 /// How many of these messages have come to an end.
