@@ -3,6 +3,7 @@
 //! Nothing here does input or output. A type of this crate that exists is valid: values are parsed where they enter.
 #![warn(missing_docs)]
 
+mod api_key;
 mod contract;
 mod explain;
 mod ids;
@@ -24,6 +25,7 @@ pub mod topology;
 #[cfg(test)]
 mod tests;
 
+pub use api_key::ApiKey;
 pub use contract::{Contract, Invalid, Kind, UnknownFields, Violation, decode};
 pub use domain::Domain;
 pub use envelope::{Envelope, Fingerprint, Trace};

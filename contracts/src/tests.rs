@@ -1,5 +1,6 @@
 //! What the words of Millrace are on the wire, held fast: JSON, schemas, routes, topology and what is refused.
 
+mod api_keys;
 mod bodies;
 mod ids;
 mod routes;
