@@ -11,6 +11,7 @@ mod lint;
 mod matrix;
 mod place;
 mod proof;
+mod siege;
 mod signals;
 mod sqlx_data;
 mod stack;

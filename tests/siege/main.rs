@@ -1,0 +1,36 @@
+//! The door under siege: hostile clients, broken servers and secrets that must not get out, against real processes.
+
+mod amqp;
+mod batch;
+mod blocked;
+mod canaries;
+mod commands;
+mod draw;
+mod figures;
+mod fuzzed;
+mod judge;
+mod keys;
+mod leaks;
+mod options;
+mod silent;
+mod stage;
+mod verdict;
+mod waited;
+mod wire;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let options = options::Options::parse();
+    match options.run().await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("siege: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
