@@ -17,7 +17,7 @@ pub struct Keys {
 
 #[derive(Subcommand)]
 enum Action {
-    Bootstrap(bootstrap::Bootstrap),
+    Bootstrap(Box<bootstrap::Bootstrap>),
     List(list::List),
 }
 

@@ -42,8 +42,9 @@ pub struct Check {
 impl Check {
     pub async fn run(self) -> Result<ExitCode, Fatal> {
         let (mut unreadable, mut failed) = (0, Vec::new());
+        let mut link = self.link();
         for queue in topology(1.0).queues {
-            match self.look(&queue).await {
+            match self.look(&link, &queue).await {
                 Ok((browsed, findings)) => {
                     say(summary(&queue, browsed, findings.len()));
                     findings.iter().for_each(say);
@@ -55,9 +56,13 @@ impl Check {
                 Err(error) => {
                     eprintln!("{}", in_words(&error));
                     failed.push(queue);
+                    // A message that no client can take ends the connection; the other queues are looked at all the same.
+                    link.close().await;
+                    link = self.link();
                 }
             }
         }
+        link.close().await;
         match failed.is_empty() {
             false => Err(Fatal::failed(format!("Not looked at, or not wholly: {}", failed.join(", ")))),
             true if unreadable > 0 => Ok(ExitCode::from(UNREADABLE)),
@@ -65,14 +70,15 @@ impl Check {
         }
     }
 
-    /// Over a connection of its own: a message that no client can take ends the connection, and only this one.
-    async fn look(&self, queue: &str) -> Result<(Browsed, Vec<String>), BrowseError> {
-        let link = Link::open(LinkSettings::new(self.broker.amqp_url.url().clone(), "ops"));
+    fn link(&self) -> Link {
+        Link::open(LinkSettings::new(self.broker.amqp_url.url().clone(), "ops"))
+    }
+
+    async fn look(&self, link: &Link, queue: &str) -> Result<(Browsed, Vec<String>), BrowseError> {
         let domain = Domain::ALL.into_iter().find(|it| it.name() == queue || dead_queue(*it) == queue);
         let mut findings = Vec::new();
         let max = u16::try_from(self.max).unwrap_or(u16::MAX);
-        let browsed = browse(&link, queue, max, |incoming| findings.extend(finding(incoming, domain))).await;
-        link.close().await;
+        let browsed = browse(link, queue, max, |incoming| findings.extend(finding(incoming, domain))).await;
         Ok((browsed?, findings))
     }
 }
