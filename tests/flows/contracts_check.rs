@@ -52,12 +52,13 @@ async fn where_nothing_lies_there_is_nothing_to_complain_of() {
         "{out}"
     );
 
-    let deleted = world.channel.queue_delete("retry.1h".into(), QueueDeleteOptions::default()).await;
+    let deleted = world.channel.queue_delete("unrouted".into(), QueueDeleteOptions::default()).await;
     deleted.expect("the queue was there");
     let checked = ops(&world, &CHECK).await;
     let (out, told) = written(&checked);
     assert_eq!(checked.status.code(), Some(1), "{out}{told}");
-    assert!(told.contains("queue `retry.1h` does not exist. `ops topology apply` makes it"), "{told}");
+    assert!(told.contains("queue `unrouted` does not exist. `ops topology apply` makes it"), "{told}");
+    assert!(out.contains("retry.1h: empty"), "the others are looked at all the same: {out}");
     topology::apply(&world.management, &world.topology, |_| {}).await.expect("the queue is made again");
     world.finish().await;
 }
