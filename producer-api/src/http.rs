@@ -21,6 +21,7 @@ use tracing::Instrument;
 
 use crate::jobs::{self, Answers, Intake};
 use crate::keys::ApiKeys;
+use crate::page;
 use crate::problem::Problem;
 
 pub(crate) use correlation::Correlation;
@@ -46,6 +47,9 @@ pub(crate) fn router(
         .merge(gets)
         // Whatever is routed above needs a key; only what follows doesn't.
         .route_layer(from_fn_with_state(keys, authenticate))
+        .route("/jobs/{job}", get(page::job))
+        .route("/assets/job.css", get(page::style))
+        .route("/assets/job.js", get(page::script))
         .merge(probes::router(readiness))
         .fallback(async || Problem::UnknownPath)
         .method_not_allowed_fallback(async || Problem::UnknownMethod)

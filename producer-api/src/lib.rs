@@ -13,6 +13,7 @@ mod flow;
 mod job_id;
 mod keys;
 mod ledger;
+mod page;
 mod problem;
 mod readiness;
 mod settings;
