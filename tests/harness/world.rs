@@ -207,7 +207,8 @@ impl World {
         answer(request.send().await.expect("the door answers")).await
     }
 
-    fn url(&self, path: &str) -> String {
+    /// Where the door has this path.
+    pub fn url(&self, path: &str) -> String {
         let address = self.door.as_ref().expect("the door is open").address();
         format!("http://{address}{path}")
     }

@@ -76,6 +76,7 @@ class Refusal extends Error {
   constructor(status, problem, waitMs) {
     super(problem.detail ?? problem.title ?? `The door answered ${status}.`);
     this.status = status;
+    this.type = problem.type ?? "about:blank";
     this.title = problem.title ?? `Status ${status}`;
     this.correlationId = problem.correlation_id ?? null;
     this.waitMs = waitMs;
@@ -595,7 +596,7 @@ class Session {
   #refused(refusal) {
     if (refusal.status === 401) return askForKey(refusal.message);
     connection("complete", "Not shown");
-    if (refusal.status !== 404) return notice(refusal.title, refusal.message, true);
+    if (!refusal.type.endsWith(":unknown-job")) return notice(refusal.title, refusal.message, true);
     notice("No such job for this key", `${refusal.message} Check the id, or use the key of the client that posted it.`, true);
   }
 
