@@ -130,7 +130,7 @@ async fn page_reads_well_everywhere(reader: &Reader) {
         reader.look(look).await;
         let poor = reader.run(include_str!("contrast.js")).await;
         assert_eq!(poor, json!([]), "contrast, {name}");
-        let wider = "return document.documentElement.scrollWidth - innerWidth";
+        let wider = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
         assert_eq!(reader.run(wider).await, json!(0), "nothing is cut off at the side, {name}");
         let moving = reader.run("return document.getAnimations().length").await;
         assert_eq!(moving, json!(0), "nothing moves for those who asked for that, {name}");
