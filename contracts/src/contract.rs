@@ -16,7 +16,7 @@ use crate::retry::RetryPolicy;
 pub enum Kind {
     /// Imperative, one handler; upstream systems may post it.
     Command,
-    /// Imperative, one handler; only the domain that handles it sends it.
+    /// Imperative, one handler; upstream systems can't post it: a domain says it to itself, or the door tells it.
     InternalCommand,
     /// Past participle, any number of handlers.
     Event,
@@ -43,7 +43,7 @@ pub trait Contract: Serialize + DeserializeOwned + JsonSchema + Sized {
 }
 
 /// One thing wrong with a body, and where: a JSON pointer (RFC 6901) into it and a sentence for its author.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Violation {
     /// JSON pointer, such as `/lines/0/quantity`; empty for the whole body.
     pub pointer: String,

@@ -206,6 +206,7 @@ const count = (number, one, many) => `${number} ${number === 1 ? one : many}`;
 const plainly = (number, digits) => String(Number(number.toFixed(digits)));
 
 function duration(ms) {
+  if (ms < 0.1) return `${(ms * 1_000).toFixed(0)} µs`;
   if (ms < 10) return `${ms.toFixed(1)} ms`;
   if (ms < SECOND) return `${ms.toFixed(0)} ms`;
   if (ms < MINUTE) return `${(ms / SECOND).toFixed(2)} s`;
