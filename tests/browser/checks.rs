@@ -180,7 +180,8 @@ async fn unknown_job_is_told(reader: &Reader, world: &World) {
 }
 
 async fn page_asks_nobody_else(reader: &Reader, world: &World) {
-    let (own, asked) = (world.url("/"), reader.requests().await);
+    let own = world.url("/");
+    let asked = reader.requests(&own).await;
     assert!(asked.len() > 10, "the browser has noted what it asked");
     let foreign: Vec<_> =
         asked.iter().filter(|url| !url.starts_with(&own) && !url.starts_with("data:image/")).collect();

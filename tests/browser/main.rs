@@ -25,7 +25,7 @@ struct Options {
 #[tokio::main]
 async fn main() -> ExitCode {
     let options = Options::parse();
-    let filter = EnvFilter::try_from_env("LOG_FILTER").unwrap_or_else(|_| EnvFilter::new("error"));
+    let filter = EnvFilter::try_from_env("LOG_FILTER").unwrap_or_else(|_| EnvFilter::new("error,lapin=off"));
     tracing_subscriber::fmt().with_env_filter(filter).init();
     let browser = match browser::Browser::start().await {
         Ok(browser) => browser,

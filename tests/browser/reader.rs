@@ -157,14 +157,16 @@ impl Reader {
         entries.iter().map(|entry| entry["message"].as_str().unwrap_or_default().to_owned()).collect()
     }
 
-    /// Every address that was asked since this was last asked.
-    pub async fn requests(&self) -> Vec<String> {
+    /// Every address that pages from here have asked since this was last asked.
+    pub async fn requests(&self, origin: &str) -> Vec<String> {
         let entries = self.log("performance").await;
         let messages = entries.iter().filter_map(|entry| entry["message"].as_str());
         let events = messages.filter_map(|message| serde_json::from_str::<Value>(message).ok());
-        events
-            .filter(|event| event["message"]["method"] == "Network.requestWillBeSent")
-            .filter_map(|event| event["message"]["params"]["request"]["url"].as_str().map(str::to_owned))
+        let requests = events.filter(|event| event["message"]["method"] == "Network.requestWillBeSent");
+        requests
+            .map(|event| event["message"]["params"].clone())
+            .filter(|request| request["documentURL"].as_str().is_some_and(|page| page.starts_with(origin)))
+            .filter_map(|request| request["request"]["url"].as_str().map(str::to_owned))
             .collect()
     }
 

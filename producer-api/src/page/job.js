@@ -190,9 +190,11 @@ class Trail {
 
   /** Milliseconds from the job's acceptance to these moments of a message; `null` is yet to come. */
   span(message) {
-    const since = (at) => (at === null ? null : Math.max(0, at - this.acceptedMs));
-    const [received, handled] = [instantMs(message.received_at), instantMs(message.handled_at)];
-    return { sent: since(this.sentMs(message)), received: since(received), handled: since(handled) };
+    // The clocks of two machines differ a little, and nothing is received before it was sent.
+    const since = (at, earliest) => (at === null ? null : Math.max(earliest, at - this.acceptedMs));
+    const sent = since(this.sentMs(message), 0);
+    const received = since(instantMs(message.received_at), sent);
+    return { sent, received, handled: since(instantMs(message.handled_at), received ?? sent) };
   }
 
   tookMs() {
@@ -344,6 +346,7 @@ class Row {
       attempts: new Field(list, "Attempts", "span"),
       received: new Field(list, "Received", "span"),
       handled: new Field(list, "Handled", "span"),
+      took: new Field(list, "Took", "span"),
       problem: new Field(list, "Problem", "pre"),
       result: new Field(list, "Result", "pre"),
     };
@@ -364,8 +367,8 @@ class Row {
     say(this.handler, message.handler ?? (message.status === "unheard" ? "nobody" : "–"));
     chip(this.chip, message.status);
     say(this.attempts, message.attempts > 1 ? `${message.attempts} attempts` : "");
-    const { received, handled } = trail.span(message);
-    say(this.took, handled === null || received === null ? "" : duration(Math.max(0, handled - received)));
+    const { sent, received, handled } = trail.span(message);
+    say(this.took, handled === null ? "" : duration(handled - sent));
     const at = (text, ms) => (text === null ? null : `${moment(text)}, ${duration(ms)} after the job was accepted`);
     const json = (value) => (value === null || value === undefined ? null : JSON.stringify(value, null, 2));
     this.fields.id.set(message.message_id);
@@ -373,6 +376,8 @@ class Row {
     this.fields.attempts.set(message.attempts > 0 ? String(message.attempts) : null);
     this.fields.received.set(at(message.received_at, received));
     this.fields.handled.set(at(message.handled_at, handled));
+    const parts = [`${duration((received ?? 0) - sent)} on its way`, `${duration(handled - received)} from first received to handled`];
+    this.fields.took.set(handled === null || received === null ? null : parts.join(", "));
     this.fields.problem.set(json(message.problem));
     this.fields.result.set(json(message.result));
   }
