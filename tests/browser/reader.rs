@@ -157,8 +157,8 @@ impl Reader {
         entries.iter().map(|entry| entry["message"].as_str().unwrap_or_default().to_owned()).collect()
     }
 
-    /// Every address that pages from here have asked since this was last asked.
-    pub async fn requests(&self, origin: &str) -> Vec<String> {
+    /// Every request, with `url` and `headers`, of pages from here since this was last asked.
+    pub async fn requests(&self, origin: &str) -> Vec<Value> {
         let entries = self.log("performance").await;
         let messages = entries.iter().filter_map(|entry| entry["message"].as_str());
         let events = messages.filter_map(|message| serde_json::from_str::<Value>(message).ok());
@@ -166,7 +166,7 @@ impl Reader {
         requests
             .map(|event| event["message"]["params"].clone())
             .filter(|request| request["documentURL"].as_str().is_some_and(|page| page.starts_with(origin)))
-            .filter_map(|request| request["request"]["url"].as_str().map(str::to_owned))
+            .map(|request| request["request"].clone())
             .collect()
     }
 

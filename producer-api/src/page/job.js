@@ -578,6 +578,8 @@ class Session {
     // A browser has six connections to a door: tabs that nobody looks at should not hold them all.
     const look = () => document.hidden && leave();
     document.addEventListener("visibilitychange", look);
+    // A lost network cuts nothing: the stream would only be silent.
+    addEventListener("offline", leave);
     try {
       for (;;) {
         const silence = setTimeout(leave, SILENCE_MAX_MS);
@@ -591,6 +593,7 @@ class Session {
       }
     } finally {
       document.removeEventListener("visibilitychange", look);
+      removeEventListener("offline", leave);
     }
   }
 
@@ -673,7 +676,7 @@ function askForKey(why = "") {
   document.title = "Job · Millrace";
   page.key.hidden = false;
   say(page["key-error"], why);
-  page["key-input"].toggleAttribute("aria-invalid", why !== "");
+  page["key-input"].setAttribute("aria-invalid", String(why !== ""));
   page["key-input"].focus();
   page["key-input"].select();
 }
