@@ -61,7 +61,7 @@ pub(crate) fn table(readiness: &Readiness) -> Vec<Route> {
         client("/v1/jobs/{job}/events", get(jobs::events::show)),
         public("/jobs/{job}", get(page::job)),
         public("/assets/job.css", get(page::style)),
-        public("/assets/job.js", get(page::script)),
+        public("/assets/{script}", get(page::script)),
         public("/healthz", get(probes::healthz)),
         public("/readyz", get(probes::readyz).with_state(readiness.clone())),
         public("/metrics", get(probes::metrics)),

@@ -18,7 +18,7 @@ const expected = JSON.stringify([
   { type: "message", data: "last", id: "3" },
 ]);
 const bytes = new TextEncoder().encode(stream);
-import(new URL("../assets/job.js", location.href).href).then(({ EventStream }) => {
+import(new URL("../assets/stream.js", location.href).href).then(({ EventStream }) => {
   const wrong = [];
   for (let first = 0; first <= bytes.length; first += 1) {
     for (let second = first; second <= bytes.length; second += 1) {
