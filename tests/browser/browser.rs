@@ -42,7 +42,7 @@ pub enum NoBrowser {
     #[error("the system: {0}")]
     Io(#[from] io::Error),
     #[error("chromedriver opens no browser: {0}")]
-    Session(#[source] NewSessionError),
+    Session(#[source] Box<NewSessionError>),
 }
 
 /// A browser with one window.
@@ -115,7 +115,9 @@ async fn session(url: &str, wanted: &Value) -> Result<Client, NoBrowser> {
         let mut builder = ClientBuilder::new(HttpConnector::new());
         match builder.capabilities(capabilities.clone()).connect(url).await {
             Ok(client) => return Ok(client),
-            Err(error) if started.elapsed() > START_DEADLINE => return Err(NoBrowser::Session(error)),
+            Err(error) if started.elapsed() > START_DEADLINE => {
+                return Err(NoBrowser::Session(Box::new(error)));
+            }
             Err(_) => tokio::time::sleep(PAUSE).await,
         }
     }
