@@ -1,7 +1,6 @@
 //! Dead-letter queues as an operator uses them: looking at what is in them, and sending it to its domain again.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use lapin::Channel;
 use lapin::options::{BasicAckOptions, BasicGetOptions};
@@ -16,7 +15,6 @@ use crate::publisher::{PublishError, Publisher};
 use crate::topology::{Management, ManagementError};
 use crate::wire::{Incoming, Outgoing};
 
-const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
 /// How many messages are on their way to a domain at once.
 const WINDOW: usize = 100;
 
@@ -230,16 +228,7 @@ struct Window {
 impl Queue {
     async fn open(link: &Link, domain: Domain) -> Result<Self, RedriveError> {
         let name = dead_queue(domain);
-        let (mut connections, mut status) = (link.connection(), link.status());
-        let refused = |status: &LinkStatus| matches!(status, LinkStatus::Misconfigured(_));
-        let connection = tokio::select! {
-            connected = connections.wait_for(Option::is_some) => connected.ok().and_then(|it| it.clone()),
-            _ = status.wait_for(refused) => None,
-            () = tokio::time::sleep(CONNECT_DEADLINE) => None,
-        };
-        let Some(connection) = connection else {
-            return Err(RedriveError::NotConnected(link.status().borrow().clone()));
-        };
+        let connection = link.connected().await.map_err(RedriveError::NotConnected)?;
         match connection.create_channel().await {
             Ok(channel) => Ok(Self { name, channel, ahead: None }),
             Err(error) => Err(RedriveError::Unreadable { queue: name, reason: error.to_string() }),

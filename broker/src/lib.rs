@@ -1,6 +1,7 @@
-//! The wire: a supervised AMQP connection, a confirmed publisher, a consumer, dead letters, and the topology.
+//! The wire: a supervised AMQP connection, a confirmed publisher, a consumer, looking into queues, and the topology.
 #![warn(missing_docs)]
 
+pub mod browse;
 mod consumer;
 pub mod dead;
 mod link;

@@ -21,6 +21,8 @@ use url::Url;
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 /// Two missed heartbeats end a connection, so a dead peer is noticed within about 20 s.
 const HEARTBEAT_SECONDS: &str = "10";
+/// How long whoever needs a connection once waits for one.
+const UP_DEADLINE: Duration = Duration::from_secs(10);
 const CONNECT_TIMEOUT_MS: &str = "5000";
 /// A configuration error is not mended by asking more often.
 const MISCONFIGURED_PAUSE: Duration = Duration::from_secs(10);
@@ -141,6 +143,22 @@ impl Link {
     /// The current connection, now and at every change.
     pub(crate) fn connection(&self) -> watch::Receiver<Option<Arc<Connection>>> {
         self.shared.connection.subscribe()
+    }
+
+    /// Waits until there is a connection; after 10 s, or as soon as the broker refuses us, it says how it is instead.
+    pub async fn until_up(&self) -> Result<(), LinkStatus> {
+        self.connected().await.map(drop)
+    }
+
+    pub(crate) async fn connected(&self) -> Result<Arc<Connection>, LinkStatus> {
+        let (mut connections, mut status) = (self.connection(), self.status());
+        let refused = |status: &LinkStatus| matches!(status, LinkStatus::Misconfigured(_));
+        let connection = tokio::select! {
+            connected = connections.wait_for(Option::is_some) => connected.ok().and_then(|it| it.clone()),
+            _ = status.wait_for(refused) => None,
+            () = tokio::time::sleep(UP_DEADLINE) => None,
+        };
+        connection.ok_or_else(|| self.status().borrow().clone())
     }
 
     /// This connection is there and no use: another one is made. Behind a load balancer it may lead to another node.

@@ -20,6 +20,7 @@ mod flow;
 mod idempotency;
 mod job_id;
 mod ledger;
+mod page;
 mod prefer;
 mod problem;
 mod readiness;

@@ -11,6 +11,7 @@ use millrace_service::{Readiness, probes};
 use crate::admission::{self, Admission};
 use crate::jobs::intake::Intake;
 use crate::jobs::{self, Answers};
+use crate::page;
 
 /// Who may take a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +59,9 @@ pub(crate) fn table(readiness: &Readiness) -> Vec<Route> {
         client("/v1/jobs/{job}", get(jobs::view::show).post(jobs::post::accept)),
         client("/v1/jobs/{job}/trail", get(jobs::trail::show)),
         client("/v1/jobs/{job}/events", get(jobs::events::show)),
+        public("/jobs/{job}", get(page::job)),
+        public("/assets/job.css", get(page::style)),
+        public("/assets/{script}", get(page::script)),
         public("/healthz", get(probes::healthz)),
         public("/readyz", get(probes::readyz).with_state(readiness.clone())),
         public("/metrics", get(probes::metrics)),

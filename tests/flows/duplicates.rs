@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{order, registered, staffed};
 
 /// A message of this type as the door would publish it.
-fn properties(message_type: &str, id: Uuid) -> BasicProperties {
+pub fn properties(message_type: &str, id: Uuid) -> BasicProperties {
     let mut headers = FieldTable::default();
     let text = |text: String| AMQPValue::LongString(text.into());
     headers.insert("version".into(), AMQPValue::LongUInt(1));

@@ -1,12 +1,17 @@
 //! Whole flows: jobs posted over HTTP, worked by all four domains, looked at as their owner would.
 
 mod bad_input;
+mod door;
+mod contracts_check;
 mod duplicates;
 mod faults;
+mod keys;
+mod ledger;
 mod orders;
 mod reconnect;
 mod topology;
 
+use std::process::Output;
 use std::sync::Arc;
 
 use millrace_contracts::{OrderId, UserId};
@@ -58,6 +63,19 @@ fn order(user: UserId, payment_method: &str) -> Value {
         "lines": [{"sku": "TEA-EARL-GREY-250", "quantity": 2, "unit_price_minor": 1250}],
         "payment_method": payment_method,
     })
+}
+
+/// Runs the operator's toolbox to its end.
+async fn ops(world: &World, arguments: &[&str]) -> Output {
+    let mut program = tokio::process::Command::new(env!("CARGO_BIN_EXE_ops-for-tests"));
+    program.args(arguments).env("AMQP_URL", &world.amqp_url).env("DATABASE_URL", &world.database_url);
+    program.output().await.expect("the program starts")
+}
+
+/// What a program wrote, to stdout and to stderr.
+fn written(output: &Output) -> (String, String) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (text(&output.stdout), text(&output.stderr))
 }
 
 /// The states of an order, in its own table.

@@ -35,7 +35,7 @@ pub fn folder_of_runs() -> Result<PathBuf, Trouble> {
 }
 
 /// Where cargo builds, which may have been moved: we were built into it too, as `<target>/<profile>/xtask`.
-fn target() -> PathBuf {
+pub fn target() -> PathBuf {
     let own = std::env::current_exe().ok();
     own.as_deref()
         .and_then(|program| program.parent()?.parent())

@@ -1,5 +1,6 @@
 //! The program behind `cargo xtask`.
 
+mod browser;
 mod cargo;
 mod chaos;
 mod cluster;

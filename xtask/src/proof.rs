@@ -15,14 +15,26 @@ const LOOK_PAUSE: Duration = Duration::from_millis(50);
 /// Builds a program of the harness, with what it needs beside it, and says how it is called, with this verb, for these
 /// programs of Millrace. Armed ones are kept beside the folder that cargo builds into.
 pub fn command(name: &str, beside: &[&str], verb: &[&str], programs: &Path) -> Result<Command, Trouble> {
+    build(name, beside)?;
+    let mut command = Command::new(programs.with_file_name("debug").join(name));
+    command.current_dir(root()).args(verb).arg("--programs").arg(programs);
+    Ok(command)
+}
+
+/// Builds a program of the harness that has all of Millrace in it, and says how it is called.
+pub fn whole(name: &str) -> Result<Command, Trouble> {
+    build(name, &[])?;
+    let mut command = Command::new(cargo::target().join("debug").join(name));
+    command.current_dir(root());
+    Ok(command)
+}
+
+fn build(name: &str, beside: &[&str]) -> Result<(), Trouble> {
     let mut build = cargo(&["build", "--quiet", "--locked", "--package", "millrace-harness", "--bin", name]);
     for other in beside {
         build.args(["--bin", other]);
     }
-    cargo::run(build)?;
-    let mut command = Command::new(programs.with_file_name("debug").join(name));
-    command.current_dir(root()).args(verb).arg("--programs").arg(programs);
-    Ok(command)
+    cargo::run(build)
 }
 
 /// Runs it, and ends as it does.

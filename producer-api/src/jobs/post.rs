@@ -185,13 +185,18 @@ pub(crate) struct Links {
 
 impl Accepted {
     pub fn of(job_id: JobId, command: &'static str, api_key: Option<ApiKey>) -> Self {
+        Self { job_id, command, status: "accepted", links: Links::of(job_id), api_key }
+    }
+}
+
+impl Links {
+    pub fn of(job_id: JobId) -> Self {
         let job = format!("/v1/jobs/{job_id}");
-        let links = Links {
+        Self {
             trail: format!("{job}/trail"),
             events: format!("{job}/events"),
             page: format!("/jobs/{job_id}"),
             job,
-        };
-        Self { job_id, command, status: "accepted", links, api_key }
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! The fourth rung: installing both servers with `apt-get`, without leaving services running that nobody asked for.
+//! Installing programs with `apt-get`, without leaving services running that nobody asked for: the fourth rung.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -9,24 +9,29 @@ use std::process::{Command, Stdio};
 use super::watchdog::Watchdog;
 use super::{ServicesError, private, say};
 
-const PACKAGES: [&str; 2] = ["rabbitmq-server", "postgresql"];
 /// Debian asks this program whether a package may start its service; exit code 101 says no.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 const LOG_TAIL_LINES: usize = 25;
 
-pub(super) fn possible() -> bool {
+/// Whether this is a machine on which we may.
+#[must_use]
+pub fn possible() -> bool {
     private::is_root() && Path::new("/etc/debian_version").exists() && Path::new("/usr/bin/apt-get").exists()
 }
 
-pub(super) fn install() -> Result<(), ServicesError> {
-    say(
-        "no servers on this machine yet; installing rabbitmq-server and postgresql with apt-get (once, some minutes)",
-    );
+/// Installs these packages. Takes minutes, and says so.
+///
+/// # Errors
+///
+/// When `apt-get` can't.
+pub fn install(packages: &[&str]) -> Result<(), ServicesError> {
+    let names = packages.join(" and ");
+    say(&format!("not on this machine yet: {names}; installing with apt-get (once, some minutes)"));
     // Newest first, the list of the watchdog reads: wait for apt-get, then remove the policy.
     let watchdog = Watchdog::start().map_err(ServicesError::io("starting the watchdog shell"))?;
     forbid_service_starts(&watchdog).map_err(ServicesError::io(format!("writing {POLICY}")))?;
     apt_get(&watchdog, &["update"])?;
-    let install = [&["install", "--yes", "--no-install-recommends"], &PACKAGES[..]].concat();
+    let install = [&["install", "--yes", "--no-install-recommends"], packages].concat();
     apt_get(&watchdog, &install)
 }
 

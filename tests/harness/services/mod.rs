@@ -13,7 +13,7 @@
 mod answers;
 mod containers;
 mod given;
-mod install;
+pub mod install;
 pub mod ports;
 mod postgres;
 mod private;
@@ -31,6 +31,9 @@ use answers::{Urls, Versions};
 pub use restart::Server;
 use url::Url;
 use watchdog::Watchdog;
+
+/// Debian's packages of both.
+const SERVERS: [&str; 2] = ["rabbitmq-server", "postgresql"];
 
 pub const FORCED_RUNG: &str = "MILLRACE_SERVICES";
 
@@ -154,7 +157,7 @@ fn private_or_installed() -> Result<Services, ServicesError> {
     if !install::possible() {
         return Err(ServicesError::NothingFound(missing));
     }
-    install::install()?;
+    install::install(&SERVERS)?;
     let programs = programs::find().map_err(ServicesError::NothingFound)?;
     private::start(&programs)
 }
@@ -192,7 +195,7 @@ pub enum ServicesError {
          AMQP_URL, AMQP_MANAGEMENT_URL and DATABASE_URL; as root on Debian they are installed by themselves"
     )]
     NothingFound(programs::Missing),
-    #[error("apt-get could not install RabbitMQ and PostgreSQL; the end of what it said:\n{0}")]
+    #[error("apt-get could not install what is needed; the end of what it said:\n{0}")]
     Install(String),
     #[error("{server} did not start: {reason}; the end of its log:\n{log}")]
     Start { server: &'static str, reason: String, log: String },
