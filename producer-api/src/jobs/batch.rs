@@ -166,12 +166,19 @@ impl Batch {
     }
 }
 
+/// Of what is in the line only names of fields are told: a text that was found may be a secret in the wrong place.
 fn not_a_job(error: &serde_json::Error) -> Problem {
     let text = error.to_string();
     // The line is known, and the column of a line that is all on one is no news to anybody.
     let text = text.split(" at line ").next().unwrap_or_default();
+    let of_field = ["missing", "duplicate", "unknown"].iter().any(|what| text.starts_with(what));
+    let told = match text.split_once(", expected ") {
+        Some((found, _)) if of_field => found,
+        _ if error.is_data() && !of_field => "this is no job, or a field of it is of another kind",
+        _ => text,
+    };
     let message =
-        format!("{text}; a line is {{\"command\": \"…\", \"data\": {{…}}, \"idempotency_key\": \"…\"}}");
+        format!("{told}; a line is {{\"command\": \"…\", \"data\": {{…}}, \"idempotency_key\": \"…\"}}");
     let violation = vec![Violation::at("", message)];
     if error.is_data() { Problem::Invalid(violation) } else { Problem::NotJson(violation) }
 }

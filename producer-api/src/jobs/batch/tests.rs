@@ -1,4 +1,4 @@
-//! Tests of how a body is cut into lines.
+//! Tests of how a body is cut into lines, and of what is told of those that are no jobs.
 
 use std::io;
 use std::time::Duration;
@@ -8,6 +8,8 @@ use futures_util::{StreamExt, stream};
 use proptest::prelude::*;
 
 use super::lines::{Line, lines};
+use super::{Posted, not_a_job};
+use crate::problem::Problem;
 
 const PATIENCE: Duration = Duration::from_millis(100);
 
@@ -50,6 +52,32 @@ async fn a_body_that_breaks_off_or_stands_still_ends() {
     assert_eq!(cut(Body::from_stream(broken)).await, [whole("a"), Line::BrokenOff]);
     let still = stream::iter([Ok::<_, io::Error>("a\nb")]).chain(stream::pending());
     assert_eq!(cut(Body::from_stream(still)).await, [whole("a"), Line::TooSlow { deadline_ms: 100 }]);
+}
+
+#[test]
+fn a_line_that_is_no_job_is_neither_repeated_nor_told_of_in_words_of_the_inside() {
+    let told = |line: &str| {
+        let error = serde_json::from_str::<Posted<'_>>(line).expect_err("no job");
+        match not_a_job(&error) {
+            Problem::Invalid(violations) | Problem::NotJson(violations) => violations[0].message.clone(),
+            other => panic!("{other:?}"),
+        }
+    };
+    for line in [
+        r#""hunter2hunter2""#,
+        r#"["hunter2hunter2"]"#,
+        r#"{"command": ["hunter2hunter2"], "data": {}}"#,
+        r#"{"command": {"a": "hunter2hunter2"}, "data": {}}"#,
+        r#"{"command": "a", "data": {}, "idempotency_key": {"hunter2hunter2": 1}}"#,
+        r#"{"command": "a", "data": {}, "more": "hunter2hunter2"}"#,
+        r#"{"command": "hunter2hunter2"}"#,
+        r#"{"command": "hunter2hunter2""#,
+    ] {
+        let told = told(line);
+        assert!(!["hunter2", "struct", "Posted"].iter().any(|word| told.contains(word)), "{line}: {told}");
+    }
+    assert!(told(r#"{"command": "a"}"#).starts_with("missing field `data`"));
+    assert!(told(r#"{"command": "a", "data": 1, "more": 1}"#).starts_with("unknown field `more`;"));
 }
 
 proptest! {
