@@ -22,6 +22,9 @@ const INNER_WORDS: [&str; 10] = [
 /// The same, wherever they stand.
 const INNER_TEXTS: [&str; 2] = [".rs:", "amqp://"];
 
+/// So many characters around a finding are shown.
+const AROUND: usize = 60;
+
 /// Looks at answers.
 #[derive(Debug, Clone)]
 pub struct Judge {
@@ -49,7 +52,7 @@ impl Judge {
     pub fn findings(&self, answer: &Answer) -> Vec<String> {
         let mut findings = Vec::new();
         if let Some(word) = self.leak(answer) {
-            findings.push(format!("it says `{word}`: {}", short(&answer.body)));
+            findings.push(format!("it says: {}", short(word.as_bytes())));
         }
         findings.extend(malformed(answer));
         findings
@@ -63,21 +66,26 @@ impl Judge {
             return Some(secret.clone());
         }
         let all = all.to_lowercase();
-        let text = INNER_TEXTS.iter().find(|text| all.contains(**text));
-        let word = INNER_WORDS.iter().find(|word| says(&all, word));
-        text.or(word).map(|word| (*word).to_owned())
+        let text = INNER_TEXTS.iter().find_map(|text| all.find(text));
+        let word = || INNER_WORDS.iter().find_map(|word| said(&all, word));
+        let at = text.or_else(word)?;
+        // With what stands around it.
+        Some(
+            all[..at].chars().rev().take(AROUND).collect::<Vec<_>>().into_iter().rev().collect::<String>()
+                + &all[at..].chars().take(AROUND).collect::<String>(),
+        )
     }
 }
 
-/// Whether the word stands there by itself: `correlation_id` is none of a database's, nor a place in the client's own JSON.
-fn says(text: &str, word: &str) -> bool {
-    text.match_indices(word).any(|(at, _)| {
-        let (before, behind) = (&text[..at], &text[at + word.len()..]);
-        let inside = before.ends_with(|letter: char| letter.is_alphanumeric() || letter == '_')
-            || behind.starts_with(|letter: char| letter.is_alphanumeric() || letter == '_');
+/// Where the word stands by itself: `correlation_id` is none of a database's, nor is a place in the client's own JSON.
+fn said(text: &str, word: &str) -> Option<usize> {
+    let of_word = |letter: char| letter.is_alphanumeric() || letter == '_';
+    let mut places = text.match_indices(word).map(|(at, _)| at);
+    places.find(|at| {
+        let (before, behind) = (&text[..*at], &text[at + word.len()..]);
         let number = before.trim_end().trim_end_matches(|letter: char| letter.is_ascii_digit());
         let place = word == "column" && number.ends_with("line ");
-        !inside && !place
+        !before.ends_with(of_word) && !behind.starts_with(of_word) && !place
     })
 }
 

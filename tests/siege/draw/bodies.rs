@@ -43,12 +43,15 @@ const VALUES: [&str; 30] = [
     "\"<script>alert(1)</script>\"",
 ];
 
-/// A command, and a body for it with up to three things spoilt. One in eight is good.
+/// A command, and a body for it with up to three things spoilt. One in four is good.
 pub fn any(random: &mut Random) -> (&'static str, Vec<u8>) {
     let commands = commands::all();
     let (command, good) = &commands[random.below(commands.len())];
+    if random.below(4) == 0 {
+        return (command, good.to_string().into_bytes());
+    }
     let mut body = fields(random, good);
-    if random.below(8) > 0 {
+    if random.below(3) > 0 {
         for _ in 0..=random.below(3) {
             body = spoilt(random, body);
         }
