@@ -15,7 +15,8 @@ use crate::stage::{Broken, Stage};
 use crate::verdict::{Trial, Verdict};
 use crate::wire::{Answer, Heard, Wire};
 
-const CLIENTS: usize = 16;
+/// Some wait for seconds, while the others go on.
+const CLIENTS: usize = 48;
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// Each client remembers so many jobs to ask for.
 const JOBS_MAX: usize = 200;

@@ -18,6 +18,11 @@ use places::Places;
 const LOGS: &str = "debug,producer_api=trace,millrace_broker=trace,millrace_service=trace,millrace_workers=trace,\
                     millrace_contracts=trace,lapin=info";
 
+/// Makes passwords fail when they are saved, so that they are tried again and given up.
+const REFUSE_ACCOUNTS: &str =
+    "ALTER TABLE auth.accounts ADD CONSTRAINT besieged CHECK (version < 0) NOT VALID";
+const ENDED: &str = "SELECT count(*) FROM ledger.entries WHERE message_id = $1 AND status <> 'retrying'";
+
 /// What must be found nowhere, and what must be found, or nothing was looked at.
 struct Planted {
     canaries: Vec<(&'static str, String)>,
@@ -40,15 +45,19 @@ pub async fn run(programs: &Path, logs: &Path) -> Result<Verdict, Broken> {
     for hash in &planted.hashes {
         trial.must(places.has(hash), || "a new key's hash is in no queue".to_owned());
     }
+    // Then it is tried, tried again, given up or done, and looked for at each turn.
+    execute(&stage, REFUSE_ACCOUNTS).await?;
     stage.start_workers().await?;
-    use_keys(&stage, &planted).await?;
-    settled(&stage, &planted).await?;
-    // Once more, for what comes into retries, dead letters and answers.
+    noted(&stage, &planted, "SELECT count(*) FROM ledger.entries WHERE message_id = $1").await?;
     stage.stop_workers().await?;
     places.read_queues(&stage).await?;
-    places.read_metrics(&stage).await;
     stage.start_workers().await?;
+    use_keys(&stage, &planted).await?;
+    noted(&stage, &planted, ENDED).await?;
     places.read_metrics(&stage).await;
+    stage.stop_workers().await?;
+    places.read_queues(&stage).await?;
+    trial.must(places.names("the queue auth.dead"), || "no password has become a dead letter".to_owned());
     places.read_tables(&stage).await?;
     places.read_logs(&stage.logs)?;
     for job in &planted.jobs {
@@ -168,15 +177,18 @@ async fn use_keys(stage: &Stage, planted: &Planted) -> Result<(), Broken> {
     Ok(())
 }
 
-/// Every job has come to some end.
-async fn settled(stage: &Stage, planted: &Planted) -> Result<(), Broken> {
+/// Waits until this names a row for each job.
+async fn noted(stage: &Stage, planted: &Planted, sql: &'static str) -> Result<(), Broken> {
     let mut session = stage.rig.servers.session().await?;
     for job in &planted.jobs {
-        until("a planted job to end", async || {
-            let ended = "SELECT count(*) FROM ledger.entries WHERE message_id = $1 AND status <> 'retrying'";
-            Ok(count(&mut session, ended, *job).await? > 0)
-        })
-        .await?;
+        let noted = async || Ok(count(&mut session, sql, *job).await? > 0);
+        until("a planted job to be worked", noted).await?;
     }
+    Ok(())
+}
+
+async fn execute(stage: &Stage, statement: &'static str) -> Result<(), Broken> {
+    let mut session = stage.rig.servers.session().await?;
+    sqlx::raw_sql(statement).execute(&mut session).await?;
     Ok(())
 }

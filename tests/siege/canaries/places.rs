@@ -68,6 +68,11 @@ impl Places {
         self.with(text).next().is_some()
     }
 
+    /// Whether anything was found at this place.
+    pub fn names(&self, place: &str) -> bool {
+        self.0.iter().any(|(known, _)| known == place)
+    }
+
     /// Where this text is.
     pub fn with(&self, text: &str) -> impl Iterator<Item = &str> {
         let found = self.0.iter().filter(move |(_, content)| content.contains(text));
