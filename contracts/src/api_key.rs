@@ -29,7 +29,8 @@ impl ApiKey {
             let mut remainder: usize = 0;
             for byte in &mut number {
                 let dividend = (remainder << 8) | usize::from(*byte);
-                *byte = u8::try_from(dividend / 62).expect("a remainder below 62 keeps the quotient below 256");
+                *byte =
+                    u8::try_from(dividend / 62).expect("a remainder below 62 keeps the quotient below 256");
                 remainder = dividend % 62;
             }
             *digit = ALPHABET[remainder];

@@ -16,6 +16,7 @@ pub mod orders;
 pub mod payments;
 pub mod users;
 
+pub mod asyncapi;
 pub mod catalog;
 pub mod domain;
 pub mod envelope;
