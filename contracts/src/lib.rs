@@ -18,6 +18,7 @@ pub mod users;
 
 pub mod asyncapi;
 pub mod catalog;
+pub mod compatibility;
 pub mod domain;
 pub mod envelope;
 pub mod retry;

@@ -3,6 +3,7 @@
 mod api_keys;
 mod asyncapi;
 mod bodies;
+mod compatibility;
 mod ids;
 mod routes;
 mod schemas;
