@@ -12,6 +12,8 @@ use crate::{ClientId, KeyHash, KeyId, KeyPrefix, PasswordHash, PersonName, Scope
 const EXAMPLE_KEY: KeyId = KeyId(uuid!("01980000-0000-7000-8000-0000000000a1"));
 /// A key may carry this many scopes.
 pub const MAX_SCOPES: usize = 32;
+/// One message tells of this many uses.
+pub const MAX_USES: usize = 1000;
 
 /// Asks to replace a user's password by the one with this hash.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -45,7 +47,7 @@ pub struct IssueApiKey {
     #[schemars(length(min = 1, max = 32))]
     pub scopes: Vec<Scope>,
     /// From when on the key no longer works (RFC 3339); left out, it works until it is revoked.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "rfc3339")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "rfc3339::option")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub expires_at: Option<OffsetDateTime>,
     /// How people recognise the key. Made by the door.
@@ -92,6 +94,45 @@ impl Contract for RevokeApiKey {
     const KIND: Kind = Kind::Command;
     fn example() -> Self {
         Self { key_id: EXAMPLE_KEY }
+    }
+}
+
+/// Tells when keys were used, so that people see which of them nobody needs any more.
+///
+/// The door, which knows, writes nothing itself; it tells of many uses at once, and of the latest of each key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct NoteKeyUse {
+    /// 1 to 1000 uses.
+    #[schemars(length(min = 1, max = 1000))]
+    pub uses: Vec<KeyUse>,
+}
+
+/// That a key was used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct KeyUse {
+    /// The key.
+    pub key_id: KeyId,
+    /// When (RFC 3339).
+    #[serde(with = "rfc3339")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub used_at: OffsetDateTime,
+}
+
+impl Contract for NoteKeyUse {
+    const TYPE: &'static str = "auth.note-key-use";
+    const KIND: Kind = Kind::InternalCommand;
+
+    fn validate(&self) -> Result<(), Violation> {
+        if (1..=MAX_USES).contains(&self.uses.len()) {
+            Ok(())
+        } else {
+            Err(Violation::at("/uses", "expected 1 to 1000 uses"))
+        }
+    }
+
+    fn example() -> Self {
+        let used_at = time::macros::datetime!(2026-01-01 12:00 UTC);
+        Self { uses: vec![KeyUse { key_id: EXAMPLE_KEY, used_at }] }
     }
 }
 
@@ -169,17 +210,34 @@ impl Contract for AccessRevoked {
 /// A time as RFC 3339 writes it, with an error for whoever wrote it otherwise.
 mod rfc3339 {
     use serde::{Deserializer, Serializer, de::Error};
-    use time::{OffsetDateTime, serde::rfc3339::option};
+    use time::{OffsetDateTime, serde::rfc3339};
 
-    pub(super) fn serialize<S: Serializer>(time: &Option<OffsetDateTime>, out: S) -> Result<S::Ok, S::Error> {
-        option::serialize(time, out)
+    const EXPECTED: &str = "expected a time such as 2030-01-01T00:00:00Z (RFC 3339)";
+
+    pub(super) fn serialize<S: Serializer>(time: &OffsetDateTime, out: S) -> Result<S::Ok, S::Error> {
+        rfc3339::serialize(time, out)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        input: D,
-    ) -> Result<Option<OffsetDateTime>, D::Error> {
-        let expected = |_| D::Error::custom("expected a time such as 2030-01-01T00:00:00Z (RFC 3339)");
-        option::deserialize(input).map_err(expected)
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<OffsetDateTime, D::Error> {
+        rfc3339::deserialize(input).map_err(|_| D::Error::custom(EXPECTED))
+    }
+
+    /// One that may be left out.
+    pub(super) mod option {
+        use super::{Deserializer, EXPECTED, Error, OffsetDateTime, Serializer, rfc3339};
+
+        pub(in super::super) fn serialize<S: Serializer>(
+            time: &Option<OffsetDateTime>,
+            out: S,
+        ) -> Result<S::Ok, S::Error> {
+            rfc3339::option::serialize(time, out)
+        }
+
+        pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+            input: D,
+        ) -> Result<Option<OffsetDateTime>, D::Error> {
+            rfc3339::option::deserialize(input).map_err(|_| D::Error::custom(EXPECTED))
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use schemars::{Schema, SchemaGenerator, schema_for};
 use serde_json::Value;
 
 use crate::contract::{Contract, Invalid, Kind, UnknownFields, decode};
+use crate::reading::{Unreadable, read};
 use crate::{Domain, RetryPolicy, auth, orders, payments, users};
 
 /// What is known about one message type.
@@ -23,6 +24,7 @@ pub struct Entry {
     component: fn(&mut SchemaGenerator) -> Schema,
     example: fn() -> Value,
     check: fn(&[u8]) -> Result<Vec<u8>, Invalid>,
+    reads: fn(u16, &[u8]) -> Result<(), Unreadable>,
 }
 
 impl Entry {
@@ -39,6 +41,7 @@ impl Entry {
                 let message: T = decode(body, UnknownFields::Refuse)?;
                 Ok(serde_json::to_vec(&message).expect("messages are plain data"))
             },
+            reads: |version, body| read::<T>(version, body).map(drop),
         }
     }
 
@@ -63,6 +66,11 @@ impl Entry {
     /// Reads a body as strictly as the door does and gives it back as it goes onto the wire.
     pub fn check(&self, body: &[u8]) -> Result<Vec<u8>, Invalid> {
         (self.check)(body)
+    }
+
+    /// Whether a worker of this build can read a body of this version, and why not.
+    pub fn reads(&self, version: u16, body: &[u8]) -> Result<(), Unreadable> {
+        (self.reads)(version, body)
     }
 
     /// The domains whose queues get this message, in the order of [`Domain::ALL`].
@@ -104,6 +112,7 @@ static CATALOG: LazyLock<Vec<Entry>> = LazyLock::new(|| {
         Entry::of::<auth::SetPassword>(),
         Entry::of::<auth::IssueApiKey>(),
         Entry::of::<auth::RevokeApiKey>(),
+        Entry::of::<auth::NoteKeyUse>(),
         Entry::of::<auth::PasswordSet>(),
         Entry::of::<auth::ApiKeyIssued>(),
         Entry::of::<auth::ApiKeyRevoked>(),

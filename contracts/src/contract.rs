@@ -16,7 +16,7 @@ use crate::retry::RetryPolicy;
 pub enum Kind {
     /// Imperative, one handler; upstream systems may post it.
     Command,
-    /// Imperative, one handler; only the domain that handles it sends it.
+    /// Imperative, one handler; upstream systems can't post it: a domain says it to itself, or the door tells it.
     InternalCommand,
     /// Past participle, any number of handlers.
     Event,

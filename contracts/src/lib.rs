@@ -9,6 +9,7 @@ mod explain;
 mod ids;
 mod money;
 mod objects;
+mod reading;
 mod text;
 
 pub mod auth;
@@ -33,6 +34,7 @@ pub use domain::Domain;
 pub use envelope::{Envelope, Fingerprint, Trace};
 pub use ids::{JobId, KeyId, MessageId, OrderId, PaymentId, UserId};
 pub use money::{Currency, MinorUnits, Money, MoneyOverflow, Quantity};
+pub use reading::{Unreadable, read};
 pub use retry::{RetryPolicy, Rung};
 pub use text::{
     ClientId, DeclineReason, Email, InvalidText, KeyHash, KeyPrefix, PasswordHash, PaymentMethod, PersonName,

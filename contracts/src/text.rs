@@ -156,14 +156,33 @@ text!(
 );
 
 text!(
-    /// What an API key may do, such as `jobs:orders.*`.
-    Scope, 64, r"^jobs:([a-z*][a-z.*-]*)$",
-    |text| (text.strip_prefix("jobs:").is_some_and(|pattern| {
-            made_of(pattern, 59, |b| b.is_ascii_lowercase() || b".*-".contains(&b)) && !pattern.starts_with(['.', '-'])
-        }))
+    /// What an API key may do: post one command (`jobs:orders.place`), all of a domain (`jobs:orders.*`) or all there
+    /// are (`jobs:*`).
+    Scope, 64, r"^jobs:(\*|[a-z][a-z-]*\.(\*|[a-z][a-z-]*))$",
+    |text| (text.len() <= 64 && text.strip_prefix("jobs:").is_some_and(is_pattern))
         .then_some(text)
-        .ok_or(InvalidText("expected a scope such as jobs:orders.* or jobs:*"))
+        .ok_or(InvalidText("expected a scope such as jobs:orders.place, jobs:orders.* or jobs:*"))
 );
+
+/// Everything, or a domain and either one of its commands or all of them.
+fn is_pattern(pattern: &str) -> bool {
+    let label =
+        |text: &str| made_of(text, 64, |b| b.is_ascii_lowercase() || b == b'-') && !text.starts_with('-');
+    let of_domain = |(domain, command): (&str, &str)| label(domain) && (command == "*" || label(command));
+    pattern == "*" || pattern.split_once('.').is_some_and(of_domain)
+}
+
+impl Scope {
+    /// Whether a key with this scope may post this command.
+    #[must_use]
+    pub fn allows(&self, command: &str) -> bool {
+        let pattern = self.0.strip_prefix("jobs:").unwrap_or_default();
+        match pattern.strip_suffix('*') {
+            Some(beginning) => command.starts_with(beginning),
+            None => command == pattern,
+        }
+    }
+}
 
 text!(
     /// An argon2id hash in PHC string format. The password itself never enters a queue.

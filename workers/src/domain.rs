@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 use std::fmt::{Debug, Display};
 
-use millrace_contracts::{Contract, Envelope, Invalid, UnknownFields, decode};
+pub use millrace_contracts::Unreadable;
+use millrace_contracts::{Contract, Envelope};
 use time::OffsetDateTime;
 
 /// One business domain, as the runtime sees it.
@@ -165,41 +166,9 @@ impl From<Postpone> for No {
     }
 }
 
-/// A message that this build can't read; trying again won't help.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Unreadable {
-    /// No handler for this type here.
-    #[error("this domain does not handle messages of type `{0}`")]
-    UnknownType(String),
-    /// A version that this build doesn't know.
-    #[error("`{message_type}` version {version} is not known to this release, which reads version {known}")]
-    UnknownVersion {
-        /// The message's type.
-        message_type: String,
-        /// The message's version.
-        version: u16,
-        /// The version that this build reads.
-        known: u16,
-    },
-    /// The body is not what its type says.
-    #[error("the body is not a valid `{message_type}`: {invalid}")]
-    Body {
-        /// The message's type.
-        message_type: String,
-        /// What is wrong and where.
-        invalid: Invalid,
-    },
-}
-
 /// Reads a body as `T`, the type that the envelope names.
 pub fn read<T: Contract>(envelope: &Envelope, body: &[u8]) -> Result<T, Unreadable> {
-    let message_type = || envelope.message_type.clone();
-    if envelope.version != T::VERSION {
-        let (version, known) = (envelope.version, T::VERSION);
-        return Err(Unreadable::UnknownVersion { message_type: message_type(), version, known });
-    }
-    decode(body, UnknownFields::Ignore)
-        .map_err(|invalid| Unreadable::Body { message_type: message_type(), invalid })
+    millrace_contracts::read(envelope.version, body)
 }
 
 /// The rows of one table that a batch may look at, by key, with the version each was loaded at.

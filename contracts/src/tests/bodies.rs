@@ -34,6 +34,11 @@ fn lines(number: usize) -> Vec<u8> {
     with::<orders::Place>("/lines", Value::Array(vec![line; number]))
 }
 
+fn uses(number: usize) -> Vec<u8> {
+    let one = serde_json::to_value(auth::NoteKeyUse::example()).unwrap()["uses"][0].clone();
+    with::<auth::NoteKeyUse>("/uses", Value::Array(vec![one; number]))
+}
+
 fn said<T: Contract>(body: &[u8]) -> String {
     match decode::<T>(body, UnknownFields::Refuse) {
         Ok(_) => "accepted".to_owned(),
@@ -193,6 +198,13 @@ fn refused_values_of_other_messages() {
             "a time as a number",
             said::<auth::IssueApiKey>(&with::<auth::IssueApiKey>("/expires_at", json!(1_893_456_000))),
         ),
+        ("no uses", said::<auth::NoteKeyUse>(&with::<auth::NoteKeyUse>("/uses", json!([])))),
+        ("1001 uses", said::<auth::NoteKeyUse>(&uses(1001))),
+        ("1000 uses", said::<auth::NoteKeyUse>(&uses(1000))),
+        (
+            "a use at no time",
+            said::<auth::NoteKeyUse>(&with::<auth::NoteKeyUse>("/uses/0/used_at", json!("noon"))),
+        ),
         (
             "an amount without currency",
             said::<payments::Captured>(&without::<payments::Captured>("/amount/currency")),
@@ -204,6 +216,24 @@ fn refused_values_of_other_messages() {
     ];
     let told: String = cases.iter().map(|(name, said)| format!("{name}: {said}\n")).collect();
     insta::assert_snapshot!(told);
+}
+
+/// As a worker reads, so does the table that a release is checked by before it is rolled out.
+#[test]
+fn the_catalog_reads_as_workers_do() {
+    let reads = |version, body: &[u8]| {
+        crate::catalog::find("orders.cancel").unwrap().reads(version, body).map_err(|why| why.to_string())
+    };
+    let newer = with::<orders::Cancel>("/note", json!("a field of a newer release"));
+    assert_eq!(reads(1, &newer), Ok(()));
+    let unknown = "`orders.cancel` version 2 is not known to this release, which reads version 1";
+    assert_eq!(reads(2, &newer), Err(unknown.to_owned()));
+    let spoilt = with::<orders::Cancel>("/order_id", json!(7));
+    assert_eq!(
+        reads(1, &spoilt),
+        Err("the body is not a valid `orders.cancel`: /order_id: expected a UUID, found a whole number"
+            .to_owned())
+    );
 }
 
 /// Consumers ignore what they don't know, since a newer producer may already send it.

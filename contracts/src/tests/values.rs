@@ -50,6 +50,7 @@ fn texts() {
         ("scope of everything", Scope::parse("jobs:*").is_ok()),
         ("scope of a domain", Scope::parse("jobs:orders.*").is_ok()),
         ("scope of a command", Scope::parse("jobs:users.change-email").is_ok()),
+        ("scope of 64", Scope::parse(format!("jobs:a.{}", long("b", 57))).is_ok()),
         ("hash of a password", PasswordHash::parse("$argon2id$v=19$m=19456,t=2,p=1$c2Fs$aGFz").is_ok()),
         ("hash of a key", KeyHash::parse(long("0a", 32)).is_ok()),
         ("prefix of a key", KeyPrefix::parse("mr_5e8848").is_ok()),
@@ -76,6 +77,16 @@ fn texts() {
         ("client with a space", ClientId::parse("my shop").is_err()),
         ("scope of nothing", Scope::parse("jobs:").is_err()),
         ("scope with a leading dot", Scope::parse("jobs:.place").is_err()),
+        ("scope of a domain without its commands", Scope::parse("jobs:orders").is_err()),
+        ("scope with an empty command", Scope::parse("jobs:orders.").is_err()),
+        ("scope of part of a name", Scope::parse("jobs:orders.pl*").is_err()),
+        ("scope of all domains' commands of a name", Scope::parse("jobs:*.place").is_err()),
+        ("scope with two stars", Scope::parse("jobs:*.*").is_err()),
+        ("scope with a star in a domain's name", Scope::parse("jobs:o*.place").is_err()),
+        ("scope of three labels", Scope::parse("jobs:orders.place.now").is_err()),
+        ("scope with a leading dash", Scope::parse("jobs:orders.-place").is_err()),
+        ("scope of something else", Scope::parse("keys:*").is_err()),
+        ("scope of 65", Scope::parse(format!("jobs:a.{}", long("b", 58))).is_err()),
         ("another hash", PasswordHash::parse("$2b$12$abc").is_err()),
         ("hash with a space", PasswordHash::parse("$argon2id$ $").is_err()),
         ("key hash in capitals", KeyHash::parse(long("0A", 32)).is_err()),
@@ -83,6 +94,33 @@ fn texts() {
     ];
     for (name, refused) in cases {
         assert!(refused, "{name} is accepted");
+    }
+}
+
+#[test]
+fn a_scope_allows_one_command_those_of_a_domain_or_all() {
+    let allows = |scope: &str, command: &str| Scope::parse(scope).unwrap().allows(command);
+    for command in ["orders.place", "auth.issue-api-key", ""] {
+        assert!(allows("jobs:*", command), "{command}");
+    }
+    for (command, allowed) in [
+        ("orders.place", true),
+        ("orders.cancel", true),
+        ("payments.refund", false),
+        ("orders", false),
+        ("ordersx.place", false),
+        ("", false),
+    ] {
+        assert_eq!(allows("jobs:orders.*", command), allowed, "{command}");
+    }
+    for (command, allowed) in [
+        ("orders.place", true),
+        ("orders.placed", false),
+        ("orders.plac", false),
+        ("orders.*", false),
+        ("", false),
+    ] {
+        assert_eq!(allows("jobs:orders.place", command), allowed, "{command}");
     }
 }
 
