@@ -23,7 +23,8 @@ pub(super) fn all() -> Map<String, Value> {
         add(format!("{domain}.receive"), receive(domain.name(), &handled, received));
         add(format!("{domain}.send"), send(EVENTS, &events, "Says what happened, after it was committed."));
         if !internal.is_empty() {
-            add(format!("{domain}.command"), send(COMMANDS, &internal, "What the domain asks of itself."));
+            let told = "Sent by the domain itself or by the door: upstream systems can't post them.";
+            add(format!("internal.{domain}"), send(COMMANDS, &internal, told));
         }
         let given_up = "Gives up what is unreadable, or was tried in vain as often as its type allows.";
         add(format!("{domain}.give-up"), send(DEAD, &[FAILED], given_up));
