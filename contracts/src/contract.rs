@@ -43,7 +43,7 @@ pub trait Contract: Serialize + DeserializeOwned + JsonSchema + Sized {
 }
 
 /// One thing wrong with a body, and where: a JSON pointer (RFC 6901) into it and a sentence for its author.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Violation {
     /// JSON pointer, such as `/lines/0/quantity`; empty for the whole body.
     pub pointer: String,

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use millrace_contracts::{JobId, MessageId, catalog};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -38,7 +39,7 @@ pub(crate) struct Emitted {
 }
 
 /// How far a handler is with a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Status {
     /// Tried, and to be tried again.
@@ -87,7 +88,7 @@ pub(crate) enum Step<'a> {
 }
 
 /// Where a flow stands as a whole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum State {
     /// Something still moves by itself.
@@ -99,7 +100,7 @@ pub(crate) enum State {
 }
 
 /// How many messages of a flow are where; a message that two handlers hear counts twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Summary {
     pub state: State,
     pub handled: usize,

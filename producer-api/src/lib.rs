@@ -9,10 +9,12 @@ mod http;
 mod jobs;
 mod secrets;
 
+mod documents;
 mod flow;
 mod job_id;
 mod keys;
 mod ledger;
+mod openapi;
 mod problem;
 mod readiness;
 mod settings;

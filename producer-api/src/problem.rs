@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use millrace_broker::PublishError;
 use millrace_contracts::{Invalid, JobId, Violation};
 use millrace_service::{Alert, AlertSink};
+use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -149,11 +150,10 @@ impl Problem {
         }
     }
 
-    /// The whole answer. The log line and, where a person should look, the alert are written here and nowhere else.
-    pub fn answer(&self, correlation_id: Uuid, alerts: &dyn AlertSink) -> Response {
+    /// What the client reads.
+    pub fn details(&self, correlation_id: Uuid) -> Details<'_> {
         let kind = self.kind();
-        self.log(&kind, correlation_id, alerts);
-        let details = Details {
+        Details {
             r#type: format!("urn:millrace:problem:{}", kind.slug),
             title: kind.title,
             status: kind.status.as_u16(),
@@ -161,7 +161,14 @@ impl Problem {
             instance: format!("urn:uuid:{correlation_id}"),
             correlation_id,
             errors: self.violations(),
-        };
+        }
+    }
+
+    /// The whole answer. The log line and, where a person should look, the alert are written here and nowhere else.
+    pub fn answer(&self, correlation_id: Uuid, alerts: &dyn AlertSink) -> Response {
+        let kind = self.kind();
+        self.log(&kind, correlation_id, alerts);
+        let details = self.details(correlation_id);
         let body = serde_json::to_vec(&details).expect("problem details are plain data");
         let mut response = (kind.status, [(CONTENT_TYPE, "application/problem+json")], body).into_response();
         if let Some(seconds) = kind.retry_after {
@@ -219,16 +226,24 @@ impl Problem {
 }
 
 /// RFC 9457 §3, with `correlation_id` and `errors` as extension members.
-#[derive(Serialize)]
-struct Details<'a> {
-    r#type: String,
-    title: &'static str,
-    status: u16,
-    detail: String,
-    instance: String,
-    correlation_id: Uuid,
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub(crate) struct Details<'a> {
+    /// The kind of problem, such as `urn:millrace:problem:invalid`.
+    pub r#type: String,
+    /// The kind of problem, for people.
+    pub title: &'static str,
+    /// The answer's status.
+    pub status: u16,
+    /// What went wrong this time.
+    pub detail: String,
+    /// This occurrence of the problem.
+    pub instance: String,
+    /// Leads to this request in the logs.
+    pub correlation_id: Uuid,
+    /// What is wrong in the body, and where.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    errors: &'a [Violation],
+    pub errors: &'a [Violation],
 }
 
 impl From<Invalid> for Problem {

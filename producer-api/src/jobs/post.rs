@@ -14,6 +14,7 @@ use millrace_broker::{Outgoing, PublishError, Publisher};
 use millrace_contracts::catalog::{self, Entry};
 use millrace_contracts::{ClientId, Envelope, Fingerprint, JobId, Kind, Trace};
 use millrace_faults::{Mutant, Point, mutated, reach};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::http::Correlation;
@@ -158,18 +159,19 @@ fn random_hex<const BYTES: usize>() -> String {
     random.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-#[derive(Serialize)]
-struct Accepted {
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Accepted {
     job_id: JobId,
     command: &'static str,
     status: &'static str,
     links: Links,
     /// Shown this once; nobody can look it up later.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     api_key: Option<NewKey>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Links {
     #[serde(rename = "self")]
     job: String,

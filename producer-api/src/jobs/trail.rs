@@ -7,6 +7,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use millrace_contracts::{JobId, MessageId};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -27,13 +28,13 @@ pub(crate) async fn show(
     Ok(Json(Trail::of(job, &rows)).into_response())
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Trail<'a> {
     job_id: JobId,
     messages: Vec<Message<'a>>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Message<'a> {
     message_id: MessageId,
     #[serde(rename = "type")]
@@ -43,21 +44,23 @@ struct Message<'a> {
     attempts: u32,
     caused_by: Option<MessageId>,
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     received_at: Option<OffsetDateTime>,
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     handled_at: Option<OffsetDateTime>,
     result: Option<&'a Value>,
     problem: Option<&'a Value>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(untagged)]
 enum MessageStatus {
     Noted(Status),
     Otherwise(Otherwise),
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Otherwise {
     /// On its way.

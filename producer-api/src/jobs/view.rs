@@ -8,6 +8,7 @@ use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use millrace_contracts::JobId;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -38,7 +39,7 @@ pub(crate) async fn show(
     Ok(response)
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct View<'a> {
     job_id: JobId,
     /// Not known before a worker has touched the job: an id does not tell it.
@@ -48,13 +49,15 @@ pub(crate) struct View<'a> {
     result: Option<&'a Value>,
     problem: Option<&'a Value>,
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
     accepted_at: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     handled_at: Option<OffsetDateTime>,
     flow: Summary,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase", untagged)]
 enum JobStatus {
     Untouched(Untouched),
@@ -62,7 +65,7 @@ enum JobStatus {
 }
 
 /// The broker has the job, and no worker has touched it yet.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Untouched {
     Accepted,
