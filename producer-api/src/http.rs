@@ -19,6 +19,7 @@ use futures_util::FutureExt;
 use millrace_service::{AlertSink, Readiness, probes};
 use tracing::Instrument;
 
+use crate::documents;
 use crate::jobs::{self, Answers, Intake};
 use crate::keys::ApiKeys;
 use crate::problem::Problem;
@@ -46,6 +47,7 @@ pub(crate) fn router(
         .merge(gets)
         // Whatever is routed above needs a key; only what follows doesn't.
         .route_layer(from_fn_with_state(keys, authenticate))
+        .merge(documents::router())
         .merge(probes::router(readiness))
         .fallback(async || Problem::UnknownPath)
         .method_not_allowed_fallback(async || Problem::UnknownMethod)
