@@ -5,6 +5,7 @@ mod consumer;
 pub mod dead;
 mod link;
 mod publisher;
+pub mod replies;
 pub mod topology;
 mod wire;
 
@@ -14,4 +15,5 @@ mod tests;
 pub use consumer::{ConsumeError, Consumer, ConsumerSettings};
 pub use link::{Link, LinkSettings, LinkStatus};
 pub use publisher::{PublishError, Publisher};
+pub use replies::{Expected, Mailbox, Replier, ReplyAddress};
 pub use wire::{Failure, FailureClass, Incoming, Outgoing, UnreadableEnvelope};

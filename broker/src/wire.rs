@@ -14,6 +14,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
+use crate::replies::ReplyAddress;
+
 /// A header must fit the frame that carries all of them, 128 KiB at most; a sentence needs far less.
 const MAX_REASON_BYTES: usize = 2048;
 /// A frame of 128 KiB carries all headers of a message. What came in just fits; with ours added it would not, and the
@@ -105,7 +107,8 @@ impl Outgoing {
         Self::copy(incoming, topology::REDRIVE, domain.name(), headers)
     }
 
-    /// What the sender asked of the broker for the first delivery is not asked again: no expiry, no answer address.
+    /// What the sender asked of the broker for the first delivery is not asked again: no expiry, no answer address,
+    /// unless that is added to the copy.
     fn copy(
         incoming: &Incoming,
         exchange: impl Into<Cow<'static, str>>,
@@ -136,6 +139,13 @@ impl Outgoing {
             body: incoming.body.clone(),
             mandatory: true,
         }
+    }
+
+    /// Asks whoever handles it for an answer to this address.
+    #[must_use]
+    pub fn awaited_at(mut self, address: &ReplyAddress) -> Self {
+        self.properties = self.properties.with_reply_to(short(address.as_str()));
+        self
     }
 
     /// Where it is published.
@@ -325,6 +335,8 @@ pub struct Incoming {
     pub returns: u64,
     /// The user that published it, as the broker has verified.
     pub user_id: Option<String>,
+    /// Where somebody waits for an answer.
+    pub reply_to: Option<ReplyAddress>,
     pub(crate) delivery_tag: u64,
     properties: BasicProperties,
 }
@@ -343,6 +355,7 @@ impl Incoming {
                 .and_then(|h| number(h, header::DELIVERY_COUNT))
                 .unwrap_or(0),
             user_id: properties.user_id().as_ref().map(|user| user.as_str().to_owned()),
+            reply_to: properties.reply_to().as_ref().and_then(|to| ReplyAddress::parse(to.as_str())),
             delivery_tag,
             properties,
         }

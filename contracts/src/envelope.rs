@@ -41,6 +41,13 @@ impl Fingerprint {
         Self(blake3::hash(body).to_hex()[..32].to_owned())
     }
 
+    /// The fingerprint of a body that must not be found by trying, such as one with a password: only who has the key can
+    /// tell whether it fits.
+    #[must_use]
+    pub fn keyed(key: &[u8; 32], body: &[u8]) -> Self {
+        Self(blake3::keyed_hash(key, body).to_hex()[..32].to_owned())
+    }
+
     /// Takes over a fingerprint that came with a message; `None` where it can't be one.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

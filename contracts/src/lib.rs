@@ -22,6 +22,7 @@ pub mod catalog;
 pub mod compatibility;
 pub mod domain;
 pub mod envelope;
+pub mod reply;
 pub mod retry;
 pub mod topology;
 
@@ -35,6 +36,7 @@ pub use envelope::{Envelope, Fingerprint, Trace};
 pub use ids::{JobId, KeyId, MessageId, OrderId, PaymentId, UserId};
 pub use money::{Currency, MinorUnits, Money, MoneyOverflow, Quantity};
 pub use reading::{Unreadable, read};
+pub use reply::Reply;
 pub use retry::{RetryPolicy, Rung};
 pub use text::{
     ClientId, DeclineReason, Email, InvalidText, KeyHash, KeyPrefix, PasswordHash, PaymentMethod, PersonName,

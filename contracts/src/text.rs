@@ -176,11 +176,16 @@ impl Scope {
     /// Whether a key with this scope may post this command.
     #[must_use]
     pub fn allows(&self, command: &str) -> bool {
-        let pattern = self.0.strip_prefix("jobs:").unwrap_or_default();
-        match pattern.strip_suffix('*') {
+        match self.pattern().strip_suffix('*') {
             Some(beginning) => command.starts_with(beginning),
-            None => command == pattern,
+            None => command == self.pattern(),
         }
+    }
+
+    /// The commands, such as `orders.*`. A scope that allows another one's pattern allows all that the other one does.
+    #[must_use]
+    pub fn pattern(&self) -> &str {
+        self.0.strip_prefix("jobs:").unwrap_or_default()
     }
 }
 

@@ -19,6 +19,9 @@ pub const EVENTS: &str = "events";
 pub const DEAD: &str = "dead";
 /// Direct exchange for messages that an operator sends again; the routing key is the domain.
 pub const REDRIVE: &str = "redrive";
+/// Direct exchange for answers to a door that waits; the routing key is the door's own queue, which it declares itself.
+/// An answer that nobody waits for any more goes nowhere.
+pub const REPLIES: &str = "replies";
 /// Catch-all for messages that no binding wants. Must stay empty.
 pub const UNROUTED: &str = "unrouted";
 
@@ -145,6 +148,7 @@ pub fn topology(retry_scale: f64) -> Topology {
             exchange(EVENTS, ExchangeKind::Topic),
             exchange(DEAD, ExchangeKind::Direct),
             exchange(REDRIVE, ExchangeKind::Direct),
+            exchange(REPLIES, ExchangeKind::Direct),
             exchange(UNROUTED, ExchangeKind::Fanout),
         ],
         queues: vec![UNROUTED.to_owned()],

@@ -2,12 +2,11 @@
 
 use std::sync::{Arc, LazyLock};
 
-use axum::Router;
 use axum::body::Bytes;
 use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
 use utoipa_swagger_ui::Config;
 
 use crate::openapi;
@@ -19,33 +18,26 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'u
 /// What the page needs of Swagger UI.
 const FILES: [&str; 3] = ["swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"];
 
-static DOCUMENT: LazyLock<Bytes> =
+static OPENAPI: LazyLock<Bytes> =
     LazyLock::new(|| serde_json::to_vec(&openapi::document()).expect("documents are plain data").into());
 
-/// Whoever wants a key reads first what it is good for: no key is needed here.
-pub(crate) fn router() -> Router {
-    Router::new()
-        .route("/openapi.json", get(document))
-        .route("/docs", get(page))
-        .route("/docs/start.js", get(start))
-        .route("/docs/{file}", get(file))
+pub(crate) async fn openapi() -> Response {
+    ([(CONTENT_TYPE, "application/json")], OPENAPI.clone()).into_response()
 }
 
-async fn document() -> Response {
-    ([(CONTENT_TYPE, "application/json")], DOCUMENT.clone()).into_response()
-}
-
-async fn page() -> Response {
+pub(crate) async fn page() -> Response {
     ([(CONTENT_SECURITY_POLICY, POLICY)], Html(include_str!("documents/page.html"))).into_response()
 }
 
-async fn start() -> Response {
-    ([(CONTENT_TYPE, "text/javascript")], include_str!("documents/start.js")).into_response()
-}
-
-async fn file(Path(name): Path<String>) -> Result<Response, Problem> {
-    let known = FILES.contains(&name.as_str()).then_some(name).ok_or(Problem::UnknownPath)?;
-    let file = utoipa_swagger_ui::serve(&known, Arc::new(Config::from("openapi.json")));
+pub(crate) async fn file(path: Result<Path<String>, PathRejection>) -> Result<Response, Problem> {
+    let Path(name) = path.map_err(|_| Problem::UnknownPath)?;
+    if name == "start.js" {
+        return Ok(([(CONTENT_TYPE, "text/javascript")], include_str!("documents/start.js")).into_response());
+    }
+    if !FILES.contains(&name.as_str()) {
+        return Err(Problem::UnknownPath);
+    }
+    let file = utoipa_swagger_ui::serve(&name, Arc::new(Config::from("openapi.json")));
     let file = file.ok().flatten().ok_or(Problem::Bug)?;
     Ok(([(CONTENT_TYPE, file.content_type)], file.bytes.into_owned()).into_response())
 }

@@ -3,32 +3,46 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use millrace_broker::{Link, LinkSettings, LinkStatus, Publisher};
-use millrace_service::server::{Limits, Server};
+use millrace_broker::{Link, LinkSettings, Mailbox, Publisher};
+use millrace_service::server::{Limits as ServerLimits, Server};
 use millrace_service::{AlertSink, Fatal, Readiness, process};
-use sqlx::PgPool;
-use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
-use crate::http;
+use crate::admission::Admission;
+use crate::idempotency::Uses;
 use crate::job_id::JobIds;
-use crate::jobs::{Answers, Intake};
-use crate::keys::ApiKeys;
+use crate::jobs::Answers;
+use crate::jobs::intake::Intake;
+use crate::jobs::watch::Watch;
+use crate::keys::{ApiKeys, KEY_CONNECTIONS, KeyStore, KeyUses};
 use crate::ledger::Ledger;
+use crate::limits::Limits;
 use crate::readiness::{self, BROKER, DATABASE};
+use crate::reading::{self, Reading};
+use crate::routes::{self, Desk};
 use crate::secrets::Secrets;
 use crate::settings::DoorSettings;
+use crate::{cors, http};
 
-/// What the door stands between. [`Door::open`] makes its own; a test may bring others.
-#[derive(Debug)]
-pub struct Parts {
+/// What the door stands between.
+#[derive(Debug, Clone)]
+pub(crate) struct Parts {
     /// Hands jobs to the broker.
     pub publisher: Publisher,
-    /// How the publisher's link is.
-    pub broker: watch::Receiver<LinkStatus>,
+    /// Gets answers of workers.
+    pub mailbox: Mailbox,
     /// Reads the ledger.
-    pub pool: PgPool,
+    pub ledger: Ledger,
+    /// Reads API keys.
+    pub keys: KeyStore,
+    /// Collects when keys were used.
+    pub uses: KeyUses,
+    /// Follows jobs that are waited for.
+    pub watch: Watch,
+    /// Gives jobs their ids.
+    pub ids: Arc<JobIds>,
 }
 
 /// An open door. It answers until it is closed.
@@ -38,56 +52,43 @@ pub struct Door {
     readiness: Readiness,
     stop: CancellationToken,
     server: JoinHandle<()>,
-    ledger: Ledger,
-    link: Option<Link>,
+    /// What goes on beside answering, and has to come to its end.
+    beside: TaskTracker,
+    parts: Parts,
+    links: [Link; 2],
 }
 
 impl Door {
     /// Opens the door with these settings. Neither broker nor database need to be there yet: until they are, the door
     /// answers 503 and is not ready.
     pub async fn open(settings: DoorSettings, alerts: Arc<dyn AlertSink>) -> Result<Self, Fatal> {
-        let name = format!("producer-api@{}", process::host_name());
-        let connections = settings.reads.database_connections_max;
-        let ledger = Ledger::open(&settings.database.database_url, &name, connections)?;
-        let link = Link::open(LinkSettings::new(settings.broker.amqp_url.url().clone(), name));
-        let publish = &settings.publish;
-        let publisher = Publisher::open(&link, publish.publish_channels, publish.publish_deadline);
-        let door = Self::start(settings, publisher, link.status(), ledger, alerts).await?;
-        Ok(Self { link: Some(link), ..door })
-    }
-
-    /// Opens the door over parts that the caller has made, and will have to close.
-    pub async fn open_with(
-        settings: DoorSettings,
-        parts: Parts,
-        alerts: Arc<dyn AlertSink>,
-    ) -> Result<Self, Fatal> {
-        let Parts { publisher, broker, pool } = parts;
-        Self::start(settings, publisher, broker, Ledger::over(pool), alerts).await
-    }
-
-    async fn start(
-        settings: DoorSettings,
-        publisher: Publisher,
-        broker: watch::Receiver<LinkStatus>,
-        ledger: Ledger,
-        alerts: Arc<dyn AlertSink>,
-    ) -> Result<Self, Fatal> {
         let api = &settings.api;
-        let limits = Limits {
+        let limits = ServerLimits {
             header_read: api.api_header_deadline,
             connections: api.api_connections_max,
             drain: settings.drain.drain_deadline,
         };
         let server = Server::bind("API_LISTEN", api.api_listen, limits).await?;
         let address = server.address();
+        let name = format!("producer-api@{}", process::host_name());
+        let link = |purpose: &str| {
+            let url = settings.broker.amqp_url.url().clone();
+            Link::open(LinkSettings::new(url, format!("{name} ({purpose})")))
+        };
+        // A broker that is short of memory stops those that publish, answers on the same connection included.
+        let links = [link("publishes"), link("hears answers")];
+        let parts = Parts::over(&links, &settings, &name)?;
         let (readiness, stop) = (Readiness::of(&[BROKER, DATABASE]), CancellationToken::new());
-        let router = routes(&settings, publisher, ledger.clone(), &readiness, alerts);
-        tokio::spawn(readiness::follow_broker(broker, readiness.clone(), stop.clone()));
-        tokio::spawn(readiness::ask_database(ledger.clone(), readiness.clone(), stop.clone()));
+        let beside = TaskTracker::new();
+        beside.spawn(readiness::follow_broker(links[0].status(), readiness.clone(), stop.clone()));
+        beside.spawn(readiness::ask_database(parts.ledger.clone(), readiness.clone(), stop.clone()));
+        beside.spawn(parts.watch.clone().run(stop.clone()));
+        let (ids, publisher) = (Arc::clone(&parts.ids), parts.publisher.clone());
+        beside.spawn(parts.uses.clone().tell(api.api_key_use_every, ids, publisher, stop.clone()));
+        let router = router(&settings, parts.clone(), &readiness, alerts, &stop);
         let server = tokio::spawn(server.run(router, stop.clone()));
         tracing::info!(http.address = %address, "Jobs are taken at http://{address}/v1/jobs/{{command}}");
-        Ok(Self { address, readiness, stop, server, ledger, link: None })
+        Ok(Self { address, readiness, stop, server, beside, parts, links })
     }
 
     /// Where it listens.
@@ -96,41 +97,71 @@ impl Door {
         self.address
     }
 
-    /// Takes nothing new, finishes what is in flight within the drain deadline, and closes the door's own connections.
+    /// Takes nothing new, finishes what is in flight within the drain deadline, and closes the door's connections.
     pub async fn close(self) {
         self.readiness.stopping();
         self.stop.cancel();
         if self.server.await.is_err() {
             tracing::error!("The HTTP server had ended because of a bug");
         }
-        if let Some(link) = self.link {
+        self.beside.close();
+        self.beside.wait().await;
+        for link in self.links {
             link.close().await;
-            self.ledger.close().await;
         }
+        self.parts.ledger.close().await;
+        self.parts.keys.close().await;
     }
 }
 
-/// The router over parts that are given.
-pub(crate) fn routes(
+impl Parts {
+    pub(crate) fn over(links: &[Link; 2], settings: &DoorSettings, name: &str) -> Result<Self, Fatal> {
+        let [publishing, hearing] = links;
+        let pool = |connections| reading::pool(&settings.database.database_url, name, connections);
+        let reading = Reading::default();
+        let ledger = Ledger::over(pool(settings.reads.database_connections_max)?, reading.clone());
+        let publish = &settings.publish;
+        Ok(Self {
+            publisher: Publisher::open(publishing, publish.publish_channels, publish.publish_deadline),
+            mailbox: Mailbox::open(hearing),
+            watch: Watch::over(ledger.clone()),
+            ledger,
+            keys: KeyStore::over(pool(KEY_CONNECTIONS)?, reading),
+            uses: KeyUses::default(),
+            ids: Arc::new(JobIds::new(settings.api.job_id_secret.expose())),
+        })
+    }
+}
+
+/// The router over these parts.
+pub(crate) fn router(
     settings: &DoorSettings,
-    publisher: Publisher,
-    ledger: Ledger,
+    parts: Parts,
     readiness: &Readiness,
     alerts: Arc<dyn AlertSink>,
+    stop: &CancellationToken,
 ) -> axum::Router {
     let api = &settings.api;
-    let ids = Arc::new(JobIds::new(api.job_id_secret.expose()));
-    let keys = ApiKeys::development(api.dev_api_key.as_ref());
-    if keys.is_empty() {
-        tracing::warn!("DEV_API_KEY is not set, so every request will be answered 401");
-    }
     let intake = Intake {
-        ids: Arc::clone(&ids),
-        publisher,
-        secrets: Secrets::new(api.api_password_hashers),
+        ids: Arc::clone(&parts.ids),
+        publisher: parts.publisher,
+        mailbox: parts.mailbox,
+        ledger: parts.ledger.clone(),
+        secrets: Secrets::new(api.api_password_hashers, api.job_id_secret.expose()),
+        uses: Uses::default(),
         body_max_bytes: api.api_body_max_bytes,
         body_deadline: api.api_body_deadline,
     };
-    let answers = Answers { ids, ledger };
-    http::router(Arc::new(intake), Arc::new(answers), Arc::new(keys), readiness.clone(), alerts)
+    let answers = Answers { ids: parts.ids, ledger: parts.ledger, watch: parts.watch, stop: stop.clone() };
+    let admission = Admission {
+        keys: ApiKeys::new(api.dev_api_key.as_ref(), parts.keys, parts.uses),
+        limits: Limits::new(api.allowed()),
+    };
+    let desk = Desk { intake: Arc::new(intake), answers: Arc::new(answers) };
+    let routes = routes::router(routes::table(readiness), desk, Arc::new(admission));
+    let surrounded = http::surrounded(routes, alerts);
+    match cors::layer(&api.api_cors_origins) {
+        Some(cors) => surrounded.layer(cors),
+        None => surrounded,
+    }
 }

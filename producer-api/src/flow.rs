@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use millrace_contracts::reply::{Reply, Sent};
 use millrace_contracts::{JobId, MessageId, catalog};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -30,12 +31,39 @@ pub(crate) struct Row {
     pub handled_at: OffsetDateTime,
 }
 
+impl Row {
+    /// The row of a job's own command, as its worker answers it. `None` where the answer says only that the job was handled
+    /// before, or is not understood, as one of a newer worker may be.
+    pub fn answered(job: JobId, body: &[u8]) -> Option<Self> {
+        let reply = serde_json::from_slice::<Option<Reply>>(body).ok().flatten()?;
+        Some(Self {
+            handler: reply.handler,
+            message_id: job.first_message(),
+            causation_id: job.first_message(),
+            message_type: reply.message_type,
+            status: Status::named(&reply.status)?,
+            attempts: reply.attempts,
+            result: reply.result,
+            problem: reply.problem,
+            emitted: reply.emitted.into_iter().map(Emitted::from).collect(),
+            received_at: reply.received_at,
+            handled_at: reply.handled_at,
+        })
+    }
+}
+
 /// A message that handling another one sent out; its body is of no interest here.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct Emitted {
     pub id: MessageId,
     #[serde(rename = "type")]
     pub message_type: String,
+}
+
+impl From<Sent> for Emitted {
+    fn from(sent: Sent) -> Self {
+        Self { id: sent.id, message_type: sent.message_type }
+    }
 }
 
 /// How far a handler is with a message.
@@ -53,16 +81,21 @@ pub(crate) enum Status {
 }
 
 impl Status {
+    pub const ALL: [Self; 4] = [Self::Retrying, Self::Succeeded, Self::Refused, Self::Dead];
+
+    /// What the ledger calls it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Retrying => "retrying",
+            Self::Succeeded => "succeeded",
+            Self::Refused => "refused",
+            Self::Dead => "dead",
+        }
+    }
+
     /// The status that the ledger calls so.
     pub fn named(name: &str) -> Option<Self> {
-        [
-            ("retrying", Self::Retrying),
-            ("succeeded", Self::Succeeded),
-            ("refused", Self::Refused),
-            ("dead", Self::Dead),
-        ]
-        .into_iter()
-        .find_map(|(known, status)| (known == name).then_some(status))
+        Self::ALL.into_iter().find(|status| status.name() == name)
     }
 
     /// Whether the handler is through with the message, one way or the other.
@@ -90,6 +123,7 @@ pub(crate) enum Step<'a> {
 /// Where a flow stands as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(rename = "FlowState")]
 pub(crate) enum State {
     /// Something still moves by itself.
     Running,
@@ -101,6 +135,7 @@ pub(crate) enum State {
 
 /// How many messages of a flow are where; a message that two handlers hear counts twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Flow")]
 pub(crate) struct Summary {
     pub state: State,
     pub handled: usize,

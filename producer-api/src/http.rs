@@ -1,4 +1,4 @@
-//! Routes, and what surrounds every request: correlation id, log span, metrics, panics, problems, security headers.
+//! What surrounds every request: correlation id, log span, metrics, panics, problems, security headers.
 
 mod correlation;
 #[cfg(test)]
@@ -10,58 +10,29 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{ALLOW, CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use futures_util::FutureExt;
-use millrace_service::{AlertSink, Readiness, probes};
+use millrace_service::AlertSink;
 use tracing::Instrument;
 
-use crate::documents;
-use crate::jobs::{self, Answers, Intake};
-use crate::keys::ApiKeys;
 use crate::problem::Problem;
 
 pub(crate) use correlation::Correlation;
 
 const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 
-/// Every route of the door.
-pub(crate) fn router(
-    intake: Arc<Intake>,
-    answers: Arc<Answers>,
-    keys: Arc<ApiKeys>,
-    readiness: Readiness,
-    alerts: Arc<dyn AlertSink>,
-) -> Router {
-    // {job} is a command for POST and a job id for GET; the router wants one name for both.
-    let posts = Router::new().route("/v1/jobs/{job}", post(jobs::post::accept)).with_state(intake);
-    let gets = Router::new()
-        .route("/v1/jobs/{job}", get(jobs::view::show))
-        .route("/v1/jobs/{job}/trail", get(jobs::trail::show))
-        .with_state(answers);
-    Router::new()
-        .merge(posts)
-        .merge(gets)
-        // Whatever is routed above needs a key; only what follows doesn't.
-        .route_layer(from_fn_with_state(keys, authenticate))
-        .merge(documents::router())
-        .merge(probes::router(readiness))
+/// Surrounds every route, and what is at no route.
+pub(crate) fn surrounded(routes: Router, alerts: Arc<dyn AlertSink>) -> Router {
+    routes
         .fallback(async || Problem::UnknownPath)
         .method_not_allowed_fallback(async || Problem::UnknownMethod)
         .layer(from_fn_with_state(alerts, surround))
-}
-
-async fn authenticate(State(keys): State<Arc<ApiKeys>>, mut request: Request, next: Next) -> Response {
-    match keys.client(request.headers()) {
-        Ok(client) => {
-            request.extensions_mut().insert(client.clone());
-            next.run(request).await
-        }
-        Err(problem) => problem.into_response(),
-    }
 }
 
 async fn surround(State(alerts): State<Arc<dyn AlertSink>>, mut request: Request, next: Next) -> Response {
@@ -98,11 +69,21 @@ async fn surround(State(alerts): State<Arc<dyn AlertSink>>, mut request: Request
     response
 }
 
-/// Answers are a client's own business, and are JSON whatever a browser makes of them.
+/// Answers are a client's own business, and nothing that a browser should run, frame or pass on (OWASP REST Security Cheat
+/// Sheet, security headers). What is meant for browsers says for itself what it needs.
+const PROTECTION: [(HeaderName, &str); 6] = [
+    (CACHE_CONTROL, "no-store"),
+    (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    (REFERRER_POLICY, "no-referrer"),
+    (STRICT_TRANSPORT_SECURITY, "max-age=31536000"),
+    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (X_FRAME_OPTIONS, "DENY"),
+];
+
 fn protect(response: &mut Response) {
-    let headers = response.headers_mut();
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    for (name, value) in PROTECTION {
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
 }
 
 /// A client may invent methods, and each value of a label is kept for ever.

@@ -11,11 +11,18 @@ use subtle::ConstantTimeEq;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::idempotency::IdempotencyKey;
+
 #[cfg(test)]
 mod tests;
 
 /// Names the use, so that the same secret used elsewhere gives an unrelated key (BLAKE3's key derivation).
 const CONTEXT: &str = "millrace 2025 producer-api job id tag";
+/// A key that names jobs is told apart from the tag's.
+const NAMING: &str = "millrace 2026 producer-api job ids of idempotency keys";
+/// Ids that follow from a client's own key carry no time. They begin with this byte, which no time reaches before the year
+/// 10889, and lie in a partition of the ledger of their own.
+const NAMED: u8 = 0xff;
 /// Where the tag begins; before it stand the time, version, variant and the sequence.
 const TAG: usize = 12;
 /// Version and variant take 6 of the 48 bits between the time and the tag.
@@ -27,14 +34,15 @@ const STEP_BACK_MS: u64 = 10_000;
 #[derive(Debug)]
 pub(crate) struct JobIds {
     key: [u8; 32],
+    naming: [u8; 32],
     sequence: Mutex<Sequence>,
 }
 
 impl JobIds {
     /// Every door with the same secret recognises the ids of the others.
     pub(crate) fn new(secret: &str) -> Self {
-        let key = blake3::derive_key(CONTEXT, secret.as_bytes());
-        Self { key, sequence: Mutex::new(Sequence::default()) }
+        let key = |context| blake3::derive_key(context, secret.as_bytes());
+        Self { key: key(CONTEXT), naming: key(NAMING), sequence: Mutex::default() }
     }
 
     /// A new id for this client's next job.
@@ -48,6 +56,19 @@ impl JobIds {
         let (millis, number) = sequence.next(now_ms, u64::from_le_bytes(random));
         drop(sequence);
         self.stamp(millis, number, client)
+    }
+
+    /// The id of the job that this client calls by this key: the same at every door and at any time.
+    pub(crate) fn named(&self, client: &ClientId, key: &IdempotencyKey) -> JobId {
+        let mut hasher = blake3::Hasher::new_keyed(&self.naming);
+        // No client's name has a NUL in it, so no two pairs look alike.
+        hasher.update(client.as_str().as_bytes()).update(&[0]).update(key.as_bytes());
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+        bytes[0] = NAMED;
+        bytes[6] = 0x70 | (bytes[6] & 0x0f);
+        bytes[8] = 0x80 | (bytes[8] & 0x3f);
+        self.tagged(bytes, client)
     }
 
     /// Whether this id was given to this client by a door with our secret.
@@ -64,6 +85,10 @@ impl JobIds {
         let mut bytes = [0; 16];
         bytes[..8].copy_from_slice(&high.to_be_bytes());
         bytes[8..TAG].copy_from_slice(&low.to_be_bytes()[4..]);
+        self.tagged(bytes, client)
+    }
+
+    fn tagged(&self, mut bytes: [u8; 16], client: &ClientId) -> JobId {
         let tag = self.tag(&bytes[..TAG], client);
         bytes[TAG..].copy_from_slice(&tag);
         JobId(Uuid::from_bytes(bytes))
@@ -78,11 +103,13 @@ impl JobIds {
     }
 }
 
-/// When the id was made, as it says itself.
-pub(crate) fn minted_at(job_id: JobId) -> OffsetDateTime {
+/// When the id was made, as it says itself; one that follows from a client's own key does not.
+pub(crate) fn minted_at(job_id: JobId) -> Option<OffsetDateTime> {
+    if job_id.0.as_bytes()[0] == NAMED {
+        return None;
+    }
     let (high, _) = job_id.0.as_u64_pair();
-    let nanos = i128::from(high >> 16) * 1_000_000;
-    OffsetDateTime::from_unix_timestamp_nanos(nanos).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(high >> 16) * 1_000_000).ok()
 }
 
 /// What makes ids of the same millisecond differ.

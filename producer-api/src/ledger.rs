@@ -1,31 +1,33 @@
 //! Reads the ledger, and never writes: the connections themselves are read-only.
-//!
-//! A database future must never be dropped half-way, and axum drops a handler's when its client goes away; so each read
-//! is a task of its own that is driven to its end, which the server's `statement_timeout` brings about.
 
+mod row;
+
+use std::collections::HashMap;
 use std::time::Duration;
 
-use millrace_contracts::{ClientId, Domain, JobId, MessageId};
-use millrace_service::{Fatal, SecretUrl};
+use millrace_contracts::{ClientId, Domain, JobId};
 use serde_json::Value;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::types::{Json, Uuid};
+use sqlx::types::Json;
 use sqlx::{PgPool, query_file, query_file_as};
 use time::OffsetDateTime;
 
-use crate::flow::{Emitted, Row, Status};
+use crate::flow::{Emitted, Row};
+use crate::jobs::list::{Filter, Listed, Page, Position};
+use crate::reading::{Reading, driven_to_its_end};
+use row::{ListedRecord, Record};
 
-/// How long to wait for a free or a new connection.
-const ACQUIRE_DEADLINE: Duration = Duration::from_secs(3);
-/// After this, Postgres itself cuts a statement.
-const STATEMENT_TIMEOUT: &str = "5s";
 /// A connection can go silent without an error, which no server-side limit catches.
 const READ_DEADLINE: Duration = Duration::from_secs(9);
+/// What is of use only at once: a job is taken in without it.
+const GLANCE_DEADLINE: Duration = Duration::from_millis(300);
+/// A page of jobs is looked for among so many.
+const EXAMINED_MAX: i64 = 5_000;
 
-/// The rows of jobs.
+/// The rows of jobs. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Ledger {
     pool: PgPool,
+    reading: Reading,
 }
 
 /// Why the ledger could not be read.
@@ -35,8 +37,11 @@ pub(crate) enum ReadError {
     #[error("the database can't be reached, or is too busy")]
     Unreachable(#[source] sqlx::Error),
     /// No answer within the deadline; the read goes on by itself.
-    #[error("the database did not answer within {} s", READ_DEADLINE.as_secs())]
+    #[error("the database did not answer in time")]
     Silent,
+    /// The database did not answer a moment ago.
+    #[error("the database did not answer a moment ago")]
+    Avoided,
     /// The database answers, but not what this version expects: it is not migrated, or newer.
     #[error("the ledger is not as this version expects it")]
     Unexpected(#[source] sqlx::Error),
@@ -45,37 +50,32 @@ pub(crate) enum ReadError {
     UnknownStatus,
 }
 
-impl Ledger {
-    /// Prepares a pool of read-only connections; none is made before the first read, so Postgres may be down.
-    pub fn open(url: &SecretUrl, name: &str, connections: usize) -> Result<Self, Fatal> {
-        let options: PgConnectOptions = url
-            .expose()
-            .parse()
-            // The error may repeat parts of the URL.
-            .map_err(|_: sqlx::Error| {
-                Fatal::Misconfigured("DATABASE_URL has a parameter that is not understood".into())
-            })?;
-        let options = options
-            .application_name(name)
-            .options([("statement_timeout", STATEMENT_TIMEOUT), ("default_transaction_read_only", "on")]);
-        let pool = PgPoolOptions::new()
-            .max_connections(u32::try_from(connections).unwrap_or(u32::MAX))
-            .acquire_timeout(ACQUIRE_DEADLINE)
-            .connect_lazy_with(options);
-        Ok(Self::over(pool))
-    }
+/// What a job was posted as, and by what body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Posted {
+    pub message_type: String,
+    pub fingerprint: String,
+}
 
-    pub fn over(pool: PgPool) -> Self {
-        Self { pool }
+/// How far a job's flow is, in a form that changes whenever one of its rows does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    rows: i64,
+    attempts: i64,
+    latest: OffsetDateTime,
+}
+
+impl Ledger {
+    pub fn over(pool: PgPool, reading: Reading) -> Self {
+        Self { pool, reading }
     }
 
     /// What has been noted of this job for this client, by when it was received.
     pub async fn rows(&self, job: JobId, client: &ClientId) -> Result<Vec<Row>, ReadError> {
         let (pool, client) = (self.pool.clone(), client.as_str().to_owned());
-        driven_to_its_end(async move {
-            let handlers: Vec<String> = Domain::ALL.iter().map(|domain| domain.name().to_owned()).collect();
+        self.read(READ_DEADLINE, async move {
             let (low, high) = job.first_message().flow_range();
-            let records = query_file_as!(Record, "src/ledger/job.sql", &handlers, low, high, job.0, client)
+            let records = query_file_as!(Record, "src/ledger/job.sql", &handlers(), low, high, job.0, client)
                 .fetch_all(&pool)
                 .await?;
             records.into_iter().map(Row::try_from).collect()
@@ -83,12 +83,70 @@ impl Ledger {
         .await
     }
 
+    /// How a job that a client has named was posted, where a worker has it already. Not asked of a database that did not
+    /// answer a moment ago.
+    pub async fn posted(&self, job: JobId, client: &ClientId) -> Result<Option<Posted>, ReadError> {
+        self.reading.must_be_possible()?;
+        let (pool, client) = (self.pool.clone(), client.as_str().to_owned());
+        self.read(GLANCE_DEADLINE, async move {
+            let found = query_file_as!(Posted, "src/ledger/posted.sql", &handlers(), job.0, client);
+            Ok(found.fetch_optional(&pool).await?)
+        })
+        .await
+    }
+
+    /// How far the flows of these jobs are. Those that no worker has touched are not among them.
+    pub async fn stamps(&self, jobs: Vec<(JobId, ClientId)>) -> Result<HashMap<JobId, Stamp>, ReadError> {
+        let pool = self.pool.clone();
+        self.read(READ_DEADLINE, async move {
+            let ids: Vec<_> = jobs.iter().map(|(job, _)| job.0).collect();
+            let (lows, highs): (Vec<_>, Vec<_>) =
+                jobs.iter().map(|(job, _)| job.first_message().flow_range()).unzip();
+            let clients: Vec<_> = jobs.iter().map(|(_, client)| client.as_str().to_owned()).collect();
+            let rows = query_file!("src/ledger/stamps.sql", &ids, &lows, &highs, &clients, &handlers())
+                .fetch_all(&pool)
+                .await?;
+            let stamp = |rows, attempts, latest| Stamp { rows, attempts, latest };
+            Ok(rows
+                .into_iter()
+                .map(|row| (JobId(row.job_id), stamp(row.rows, row.attempts, row.latest)))
+                .collect())
+        })
+        .await
+    }
+
+    /// A client's own jobs, those that came last first, as far as workers have touched them.
+    pub async fn list(&self, client: &ClientId, filter: Filter) -> Result<Page, ReadError> {
+        let (pool, client) = (self.pool.clone(), client.as_str().to_owned());
+        self.read(READ_DEADLINE, async move {
+            let (before, below) = filter
+                .after
+                .map_or((None, None), |Position { received_at, job }| (Some(received_at), Some(job.0)));
+            let records = query_file_as!(
+                ListedRecord,
+                "src/ledger/list.sql",
+                client,
+                filter.since,
+                before,
+                below,
+                EXAMINED_MAX,
+                filter.status.map(|status| status.name().to_owned()),
+                filter.command,
+                filter.limit,
+            )
+            .fetch_all(&pool)
+            .await?;
+            page(records, filter.limit)
+        })
+        .await
+    }
+
     /// Whether the database answers, and has a ledger.
     pub async fn is_migrated(&self) -> Result<bool, ReadError> {
         let pool = self.pool.clone();
-        driven_to_its_end(
-            async move { Ok(query_file!("src/ledger/seen.sql").fetch_one(&pool).await?.migrated) },
-        )
+        self.read(READ_DEADLINE, async move {
+            Ok(query_file!("src/ledger/seen.sql").fetch_one(&pool).await?.migrated)
+        })
         .await
     }
 
@@ -99,54 +157,39 @@ impl Ledger {
             tracing::warn!("A connection to the database is silent and is left to itself");
         }
     }
-}
 
-async fn driven_to_its_end<T: Send + 'static>(
-    read: impl Future<Output = Result<T, ReadError>> + Send + 'static,
-) -> Result<T, ReadError> {
-    // The deadline is put on waiting for the task, not on the task.
-    match tokio::time::timeout(READ_DEADLINE, tokio::spawn(read)).await {
-        Ok(Ok(outcome)) => outcome,
-        Ok(Err(ended)) => match ended.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(ReadError::Silent),
-        },
-        Err(_) => Err(ReadError::Silent),
+    async fn read<T: Send + 'static>(
+        &self,
+        deadline: Duration,
+        read: impl Future<Output = Result<T, ReadError>> + Send + 'static,
+    ) -> Result<T, ReadError> {
+        let outcome = driven_to_its_end(deadline, read).await;
+        self.reading.went(&outcome);
+        outcome
     }
 }
 
-struct Record {
-    handler: String,
-    message_id: Uuid,
-    causation_id: Uuid,
-    r#type: String,
-    status: String,
-    attempts: i32,
-    result: Option<Json<Value>>,
-    problem: Option<Json<Value>>,
-    emitted: Option<Json<Vec<Emitted>>>,
-    received_at: OffsetDateTime,
-    handled_at: OffsetDateTime,
+fn handlers() -> Vec<String> {
+    Domain::ALL.iter().map(|domain| domain.name().to_owned()).collect()
 }
 
-impl TryFrom<Record> for Row {
-    type Error = ReadError;
-
-    fn try_from(record: Record) -> Result<Self, ReadError> {
-        Ok(Self {
-            handler: record.handler,
-            message_id: MessageId(record.message_id),
-            causation_id: MessageId(record.causation_id),
-            message_type: record.r#type,
-            status: Status::named(&record.status).ok_or(ReadError::UnknownStatus)?,
-            attempts: u32::try_from(record.attempts).unwrap_or(0),
-            result: record.result.map(|json| json.0),
-            problem: record.problem.map(|json| json.0),
-            emitted: record.emitted.map(|json| json.0).unwrap_or_default(),
-            received_at: record.received_at,
-            handled_at: record.handled_at,
-        })
-    }
+/// The jobs among these records, and where the next page begins. The last record only says up to where it was looked.
+fn page(records: Vec<ListedRecord>, limit: i64) -> Result<Page, ReadError> {
+    let end = records.iter().find(|record| record.is_end);
+    let examined_all = end.is_none_or(|end| end.examined < EXAMINED_MAX);
+    let end = end.map(|end| Position { received_at: end.received_at, job: JobId(end.job_id) });
+    let jobs: Vec<Listed> = records
+        .into_iter()
+        .filter(|record| !record.is_end)
+        .map(Listed::try_from)
+        .collect::<Result<_, _>>()?;
+    let full = i64::try_from(jobs.len()).is_ok_and(|jobs| jobs >= limit);
+    let next = match jobs.last() {
+        Some(last) if full => Some(Position { received_at: last.received_at, job: last.job_id }),
+        _ if examined_all => None,
+        _ => end,
+    };
+    Ok(Page { jobs, next })
 }
 
 impl From<sqlx::Error> for ReadError {

@@ -3,19 +3,23 @@
 //! What a client is told is the variant's own sentence; errors underneath are for the log. So nothing of SQL, broker or
 //! stack can get out.
 
+mod log;
+
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use millrace_broker::PublishError;
-use millrace_contracts::{Invalid, JobId, Violation};
+use millrace_contracts::{Invalid, JobId, Scope, Violation};
 use millrace_service::{Alert, AlertSink};
 use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::ledger::ReadError;
+use crate::limits;
 
 #[cfg(test)]
 mod tests;
@@ -27,6 +31,31 @@ pub(crate) enum Problem {
     KeyMissing,
     #[error("This API key is not known, or it is no longer valid.")]
     KeyUnknown,
+    #[error("Whether this API key is valid can't be looked up at the moment. Nothing was done: ask again.")]
+    KeysUnreadable(#[source] ReadError),
+    #[error("This API key may not post {command}: it has no scope such as jobs:{command}.")]
+    ScopeMissing { command: &'static str },
+    #[error("An API key can't be given the scope {scope} by one that does not have it itself.")]
+    ScopeExceeded { scope: Scope },
+    #[error("The idempotency key is malformed. {0} Nothing was queued.")]
+    KeyMalformed(&'static str),
+    #[error(
+        "This idempotency key was used for something else before: another command, or other data. Nothing was queued; \
+         another job needs another key."
+    )]
+    KeyReused,
+    #[error(
+        "This API key's client sends more requests a second than it may. Nothing was done: send it again later."
+    )]
+    RateLimited { policy: HeaderValue, wait: Duration },
+    #[error(
+        "This API key's client has more requests under way than it may. Nothing was done: send it again later."
+    )]
+    TooManyInFlight,
+    #[error("More requests are under way than can be served. Nothing was done: send it again later.")]
+    Overloaded,
+    #[error("The query has a parameter that is not understood; errors says which and why.")]
+    InvalidQuery(Vec<Violation>),
     #[error(
         "There is nothing at this path. Jobs are posted to /v1/jobs/{{command}} and seen at /v1/jobs/{{job id}}."
     )]
@@ -39,6 +68,11 @@ pub(crate) enum Problem {
     UnknownJob,
     #[error("A job's data is JSON: send it with the header Content-Type: application/json, not compressed.")]
     NotDeclaredJson,
+    #[error(
+        "A batch has a job on each line: send it with the header Content-Type: application/x-ndjson, not compressed. \
+         A single job is posted to /v1/jobs/{{command}}."
+    )]
+    NotDeclaredLines,
     #[error("The body is larger than the {max_bytes} bytes that are accepted.")]
     TooLarge { max_bytes: usize },
     #[error("The body did not arrive within {deadline_ms} milliseconds.")]
@@ -101,6 +135,12 @@ impl Kind {
         Self { slug, title, status, retry_after: Some(retry_after), alerts: false }
     }
 
+    fn limited(slug: &'static str, title: &'static str, wait: Duration) -> Self {
+        // A header can only speak of whole seconds.
+        let seconds = u16::try_from(wait.as_secs().saturating_add(1)).unwrap_or(u16::MAX);
+        Self { retry_after: Some(seconds), ..Self::of_request(slug, title, StatusCode::TOO_MANY_REQUESTS) }
+    }
+
     const fn alerting(self) -> Self {
         Self { alerts: true, ..self }
     }
@@ -120,6 +160,25 @@ impl Problem {
                 Kind::of_request("unknown-command", "Unknown command", S::NOT_FOUND)
             }
             Self::UnknownJob => Kind::of_request("unknown-job", "Unknown job", S::NOT_FOUND),
+            Self::KeysUnreadable(ReadError::Unexpected(_) | ReadError::UnknownStatus) => {
+                Kind::passing("keys-unavailable", "API keys unavailable", 30).alerting()
+            }
+            Self::KeysUnreadable(_) => Kind::passing("keys-unavailable", "API keys unavailable", 2),
+            Self::ScopeMissing { .. } => Kind::of_request("scope-missing", "Not allowed", S::FORBIDDEN),
+            Self::ScopeExceeded { .. } => Kind::of_request("scope-exceeded", "Not allowed", S::FORBIDDEN),
+            Self::KeyMalformed(_) => {
+                Kind::of_request("idempotency-key-malformed", "Malformed idempotency key", S::BAD_REQUEST)
+            }
+            Self::KeyReused => {
+                Kind::of_request("idempotency-key-reused", "Idempotency key reused", S::UNPROCESSABLE_ENTITY)
+            }
+            Self::RateLimited { wait, .. } => Kind::limited("rate-limited", "Too many requests", *wait),
+            Self::TooManyInFlight => {
+                Kind::limited("too-many-in-flight", "Too many requests at once", Duration::from_secs(1))
+            }
+            Self::Overloaded => Kind::passing("overloaded", "Overloaded", 1),
+            Self::InvalidQuery(_) => Kind::of_request("invalid-query", "Invalid query", S::BAD_REQUEST),
+            Self::NotDeclaredLines => Kind::of_request("not-ndjson", "Not NDJSON", S::UNSUPPORTED_MEDIA_TYPE),
             Self::NotDeclaredJson => Kind::of_request("not-json", "Not JSON", S::UNSUPPORTED_MEDIA_TYPE),
             Self::TooLarge { .. } => Kind::of_request("too-large", "Body too large", S::PAYLOAD_TOO_LARGE),
             Self::TooSlow { .. } => Kind::of_request("too-slow", "Body too slow", S::REQUEST_TIMEOUT),
@@ -133,7 +192,7 @@ impl Problem {
                 PublishError::Unroutable => Kind::passing("no-queue", "No queue", 30).alerting(),
                 PublishError::Unknown(_) => Kind::passing("unconfirmed", "Not confirmed", 2),
             },
-            Self::Unreadable(ReadError::Unreachable(_) | ReadError::Silent) => {
+            Self::Unreadable(ReadError::Unreachable(_) | ReadError::Silent | ReadError::Avoided) => {
                 Kind::passing("ledger-unavailable", "Ledger unavailable", 5)
             }
             Self::Unreadable(ReadError::Unexpected(_) | ReadError::UnknownStatus) => {
@@ -145,9 +204,62 @@ impl Problem {
 
     fn violations(&self) -> &[Violation] {
         match self {
-            Self::NotJson(violations) | Self::Invalid(violations) => violations,
+            Self::NotJson(violations) | Self::Invalid(violations) | Self::InvalidQuery(violations) => {
+                violations
+            }
             _ => &[],
         }
+    }
+
+    /// The same, where the body is a part of a larger one.
+    pub fn below(mut self, pointer: &str) -> Self {
+        if let Self::NotJson(violations) | Self::Invalid(violations) = &mut self {
+            for violation in violations {
+                violation.pointer.insert_str(0, pointer);
+            }
+        }
+        self
+    }
+
+    /// The job that may exist all the same.
+    pub fn job_id(&self) -> Option<JobId> {
+        match self {
+            Self::NotPublished { job_id, source: PublishError::Unknown(_) } => Some(*job_id),
+            _ => None,
+        }
+    }
+
+    /// The whole answer. The log line and, where a person should look, the alert are written here and nowhere else.
+    pub fn answer(&self, correlation_id: Uuid, alerts: &dyn AlertSink) -> Response {
+        let kind = self.kind();
+        self.log(&kind, correlation_id, alerts);
+        let details = self.details(correlation_id);
+        let body = serde_json::to_vec(&details).expect("problem details are plain data");
+        let mut response = (kind.status, [(CONTENT_TYPE, "application/problem+json")], body).into_response();
+        if let Some(seconds) = kind.retry_after {
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
+        if let Self::RateLimited { policy, .. } = self {
+            limits::tell(response.headers_mut(), policy, 0);
+        }
+        // RFC 9110 §11.6.1 asks for it with every 401, RFC 6750 §3.1 for the error once a key was given.
+        let challenge = match self {
+            Self::KeyMissing => Some(r#"Bearer realm="millrace""#),
+            Self::KeyUnknown => Some(r#"Bearer realm="millrace", error="invalid_token""#),
+            _ => None,
+        };
+        if let Some(challenge) = challenge {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        response
+    }
+
+    /// What is told of a part of a request, such as a line of a batch, whose other parts are answered otherwise.
+    pub fn noted(&self, correlation_id: Uuid) -> Details<'_> {
+        let slug = self.kind().slug;
+        metrics::counter!("millrace_http_problems_total", "problem" => slug).increment(1);
+        tracing::debug!(%correlation_id, problem = slug, cause = self.cause(), "Refused a line: {self}");
+        self.details(correlation_id)
     }
 
     /// What the client reads.
@@ -164,28 +276,6 @@ impl Problem {
         }
     }
 
-    /// The whole answer. The log line and, where a person should look, the alert are written here and nowhere else.
-    pub fn answer(&self, correlation_id: Uuid, alerts: &dyn AlertSink) -> Response {
-        let kind = self.kind();
-        self.log(&kind, correlation_id, alerts);
-        let details = self.details(correlation_id);
-        let body = serde_json::to_vec(&details).expect("problem details are plain data");
-        let mut response = (kind.status, [(CONTENT_TYPE, "application/problem+json")], body).into_response();
-        if let Some(seconds) = kind.retry_after {
-            response.headers_mut().insert(RETRY_AFTER, seconds.into());
-        }
-        // RFC 9110 §11.6.1 asks for it with every 401, RFC 6750 §3.1 for the error once a key was given.
-        let challenge = match self {
-            Self::KeyMissing => Some(r#"Bearer realm="millrace""#),
-            Self::KeyUnknown => Some(r#"Bearer realm="millrace", error="invalid_token""#),
-            _ => None,
-        };
-        if let Some(challenge) = challenge {
-            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
-        }
-        response
-    }
-
     fn log(&self, kind: &Kind, correlation_id: Uuid, alerts: &dyn AlertSink) {
         let (status, problem) = (kind.status.as_u16(), kind.slug);
         metrics::counter!("millrace_http_problems_total", "problem" => problem).increment(1);
@@ -193,6 +283,9 @@ impl Problem {
         if kind.alerts {
             let sentence = format!("{} The cause: {cause}", self.for_operators());
             alerts.raise(Alert { name: problem, sentence, job_id: Some(correlation_id) });
+        } else if !log::may_say(problem) {
+            // Whoever sends nothing but nonsense must not fill the disk; the metric counts it all.
+            tracing::debug!(correlation_id = %correlation_id, status, problem, cause, "Answered {status}: {self}");
         } else if kind.status.is_server_error() {
             tracing::warn!(correlation_id = %correlation_id, status, problem, cause, "Answered {status}: {self}");
         } else {
@@ -205,7 +298,7 @@ impl Problem {
             Self::NotPublished { .. } => {
                 "The broker has no queue for a command, so jobs are answered 503: run ops topology apply."
             }
-            Self::Unreadable(_) => {
+            Self::Unreadable(_) | Self::KeysUnreadable(_) => {
                 "The ledger is not as this version expects it, so nobody is told what became of a job: run ops migrate, \
                  or deploy the version that fits the database."
             }
@@ -225,25 +318,26 @@ impl Problem {
     }
 }
 
-/// RFC 9457 §3, with `correlation_id` and `errors` as extension members.
-#[derive(Serialize, JsonSchema)]
+/// Why a request does not get what it asked for (RFC 9457 §3, with `correlation_id` and `errors` as extension members).
+#[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Problem")]
 pub(crate) struct Details<'a> {
-    /// The kind of problem, such as `urn:millrace:problem:invalid`.
+    /// Which kind of problem, for programs.
     pub r#type: String,
-    /// The kind of problem, for people.
+    /// Which kind of problem, for people.
     pub title: &'static str,
-    /// The answer's status.
+    /// The HTTP status.
     pub status: u16,
-    /// What went wrong this time.
-    pub detail: String,
-    /// This occurrence of the problem.
-    pub instance: String,
-    /// Leads to this request in the logs.
-    pub correlation_id: Uuid,
-    /// What is wrong in the body, and where.
+    /// What happened, what it means, what to do.
+    detail: String,
+    /// This occurrence.
+    instance: String,
+    /// By what the log knows this occurrence.
+    correlation_id: Uuid,
+    /// What is wrong where.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    pub errors: &'a [Violation],
+    #[schemars(default)]
+    errors: &'a [Violation],
 }
 
 impl From<Invalid> for Problem {

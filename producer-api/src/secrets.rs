@@ -10,16 +10,16 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use millrace_contracts::auth::{IssueApiKey, MAX_SCOPES, SetPassword};
 use millrace_contracts::catalog::{self, Entry};
 use millrace_contracts::{
-    ClientId, Contract, InvalidText, KeyHash, KeyId, KeyPrefix, Kind, PasswordHash, PersonName, Scope,
-    UnknownFields, UserId, Violation, decode,
+    ApiKey, ClientId, Contract, Fingerprint, InvalidText, JobId, KeyId, Kind, PasswordHash, PersonName,
+    Scope, UnknownFields, UserId, Violation, decode,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 
+use crate::keys::Client;
 use crate::problem::Problem;
 
 #[cfg(test)]
@@ -30,51 +30,83 @@ const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
 /// How long a request waits for its turn to hash.
-const TURN_DEADLINE: Duration = Duration::from_secs(2);
-/// 43 characters out of 62 hold 256 bits.
-const KEY_CHARS: usize = 43;
-const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-/// How much of a key people see later: enough to tell keys apart, far too little to guess the rest.
-const PREFIX_CHARS: usize = 11;
+pub(crate) const TURN_DEADLINE: Duration = Duration::from_secs(2);
+/// Name the uses, so that the same secret used for something else gives unrelated keys (BLAKE3's key derivation).
+const FINGERPRINTS: &str = "millrace 2026 producer-api fingerprints of bodies with secrets";
+const API_KEYS: &str = "millrace 2026 producer-api API keys of jobs with idempotency keys";
 
-/// A body as it goes onto the wire, and the secret that only the answer may show.
+/// A command's data as it was posted, and what its secrets depend on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub client: &'a Client,
+    pub data: &'a [u8],
+    /// The job, where the client has named it: posted again, it must be shown the same API key.
+    pub named: Option<JobId>,
+    /// How long it may wait for its turn to hash.
+    pub turn: Duration,
+}
+
+/// A body as it goes onto the wire, by what it is known again, and the secret that only the answer may show.
 #[derive(Debug)]
 pub(crate) struct Wire {
     pub body: Vec<u8>,
-    pub key: Option<NewKey>,
+    pub fingerprint: Fingerprint,
+    pub key: Option<ApiKey>,
 }
 
 /// Takes the secrets out of commands; hashing is bounded, since each hash takes its memory and a processor.
 #[derive(Debug)]
 pub(crate) struct Secrets {
     hashers: Arc<Semaphore>,
+    fingerprints: [u8; 32],
+    api_keys: [u8; 32],
 }
 
 impl Secrets {
-    /// At most this many passwords are hashed at once.
-    pub fn new(hashers: usize) -> Self {
-        Self { hashers: Arc::new(Semaphore::new(hashers)) }
-    }
-
-    /// Checks a command's data as it came over HTTP and gives it back as it goes onto the wire.
-    pub async fn keep_out(&self, command: &Entry, body: &[u8]) -> Result<Wire, Problem> {
-        match command.message_type {
-            SetPassword::TYPE => {
-                let asked: NewPassword = decode(body, UnknownFields::Refuse)?;
-                let password_hash = self.hash(asked.password).await?;
-                Ok(Wire::plain(&SetPassword { user_id: asked.user_id, password_hash }))
-            }
-            IssueApiKey::TYPE => {
-                let asked: NewApiKey = decode(body, UnknownFields::Refuse)?;
-                let key = NewKey::mint();
-                Ok(Wire { key: Some(key.clone()), ..Wire::plain(&asked.with(&key)) })
-            }
-            _ => Ok(Wire { body: command.check(body)?, key: None }),
+    /// At most this many passwords are hashed at once. What must be the same at every door follows from `secret`.
+    pub fn new(hashers: usize, secret: &str) -> Self {
+        Self {
+            hashers: Arc::new(Semaphore::new(hashers)),
+            fingerprints: blake3::derive_key(FINGERPRINTS, secret.as_bytes()),
+            api_keys: blake3::derive_key(API_KEYS, secret.as_bytes()),
         }
     }
 
-    async fn hash(&self, password: Password) -> Result<PasswordHash, Problem> {
-        let turn = tokio::time::timeout(TURN_DEADLINE, Arc::clone(&self.hashers).acquire_owned());
+    /// Checks a command's data as it came over HTTP and gives it back as it goes onto the wire.
+    pub async fn keep_out(&self, command: &Entry, asked: Asked<'_>) -> Result<Wire, Problem> {
+        match command.message_type {
+            SetPassword::TYPE => self.password(asked).await,
+            IssueApiKey::TYPE => self.api_key(asked),
+            _ => {
+                let body = command.check(asked.data)?;
+                Ok(Wire { fingerprint: Fingerprint::of(&body), body, key: None })
+            }
+        }
+    }
+
+    async fn password(&self, asked: Asked<'_>) -> Result<Wire, Problem> {
+        let NewPassword { user_id, password } = decode(asked.data, UnknownFields::Refuse)?;
+        let known_by = [user_id.0.as_bytes(), password.0.as_bytes()].concat();
+        let fingerprint = Fingerprint::keyed(&self.fingerprints, &known_by);
+        let password_hash = self.hash(password, asked.turn).await?;
+        Ok(Wire { body: written(&SetPassword { user_id, password_hash }), fingerprint, key: None })
+    }
+
+    fn api_key(&self, asked: Asked<'_>) -> Result<Wire, Problem> {
+        let new: NewApiKey = decode(asked.data, UnknownFields::Refuse)?;
+        if let Some(scope) = new.scopes.iter().find(|scope| !asked.client.may_grant(scope)) {
+            return Err(Problem::ScopeExceeded { scope: scope.clone() });
+        }
+        let fingerprint = Fingerprint::of(&written(&new));
+        let key = ApiKey::of(match asked.named {
+            Some(job) => *blake3::keyed_hash(&self.api_keys, job.0.as_bytes()).as_bytes(),
+            None => random_bits(),
+        });
+        Ok(Wire { body: written(&new.with(&key)), fingerprint, key: Some(key) })
+    }
+
+    async fn hash(&self, password: Password, deadline: Duration) -> Result<PasswordHash, Problem> {
+        let turn = tokio::time::timeout(deadline, Arc::clone(&self.hashers).acquire_owned());
         let Ok(Ok(turn)) = turn.await else { return Err(Problem::HashersBusy) };
         // The turn goes along: a client that hangs up must not let more hashes run at once.
         let hashing = tokio::task::spawn_blocking(move || {
@@ -85,10 +117,14 @@ impl Secrets {
     }
 }
 
-impl Wire {
-    fn plain(message: &impl Serialize) -> Self {
-        Self { body: serde_json::to_vec(message).expect("messages are plain data"), key: None }
-    }
+fn written(message: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(message).expect("messages are plain data")
+}
+
+fn random_bits() -> [u8; 32] {
+    let mut bits = [0; 32];
+    getrandom::fill(&mut bits).expect("the kernel always gives random bytes once it has booted");
+    bits
 }
 
 /// A command's data as it is posted, for documents: its schema and an example.
@@ -185,7 +221,7 @@ struct NewApiKey {
 }
 
 impl NewApiKey {
-    fn with(self, key: &NewKey) -> IssueApiKey {
+    fn with(self, key: &ApiKey) -> IssueApiKey {
         let Self { key_id, client_id, name, scopes, expires_at } = self;
         IssueApiKey {
             key_id,
@@ -214,42 +250,5 @@ impl Contract for NewApiKey {
     fn example() -> Self {
         let IssueApiKey { key_id, client_id, name, scopes, expires_at, .. } = IssueApiKey::example();
         Self { key_id, client_id, name, scopes, expires_at }
-    }
-}
-
-/// A new API key: `mr_` and 256 random bits. Its text is for the one answer that shows it.
-#[derive(Clone, Serialize)]
-#[serde(transparent)]
-pub(crate) struct NewKey(String);
-
-impl NewKey {
-    fn mint() -> Self {
-        let mut text = String::with_capacity(3 + KEY_CHARS);
-        text.push_str("mr_");
-        let mut random = [0; 64];
-        while text.len() < 3 + KEY_CHARS {
-            getrandom::fill(&mut random).expect("the kernel always gives random bytes once it has booted");
-            // 248 is the largest multiple of 62 in a byte: taking more would make some characters likelier.
-            let fair = random.iter().filter(|byte| **byte < 248).map(|byte| ALPHABET[usize::from(byte % 62)]);
-            let missing = 3 + KEY_CHARS - text.len();
-            text.extend(fair.take(missing).map(char::from));
-        }
-        Self(text)
-    }
-
-    fn prefix(&self) -> KeyPrefix {
-        KeyPrefix::parse(&self.0[..PREFIX_CHARS]).expect("letters, digits and an underscore")
-    }
-
-    fn hash(&self) -> KeyHash {
-        let digest = Sha256::digest(self.0.as_bytes());
-        let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        KeyHash::parse(hex).expect("64 hexadecimal digits")
-    }
-}
-
-impl fmt::Debug for NewKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("NewKey(…)")
     }
 }

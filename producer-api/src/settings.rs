@@ -1,13 +1,17 @@
 //! The door's settings.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
+use axum::http::HeaderValue;
 use clap::Parser;
 use millrace_service::settings::{
     BrokerSettings, DatabaseSettings, DrainSettings, TelemetrySettings, count, millis,
 };
 use millrace_service::{Secret, Settings};
+
+use crate::limits::Allowed;
 
 /// A key to tag job ids with should not be guessable.
 const SECRET_MIN_CHARS: usize = 32;
@@ -58,12 +62,38 @@ pub struct ApiSettings {
     #[arg(long, env = "JOB_ID_SECRET", value_name = "TEXT", hide_env_values = true, value_parser = job_id_secret)]
     pub job_id_secret: Secret,
 
-    /// API key for development, at least 16 characters; whoever presents it is the client `dev`. Not set, it lets
-    /// nobody in
+    /// API key for development, at least 16 characters; whoever presents it is the client `dev`, who may post
+    /// everything. Not set, only keys that were issued let anybody in (ops keys bootstrap issues the first one)
     #[arg(long, env = "DEV_API_KEY", value_name = "TEXT", hide_env_values = true, value_parser = api_key)]
     pub dev_api_key: Option<Secret>,
 
-    /// Largest request body, in bytes (1024 to 1048576)
+    /// How many requests a client may send in a second, or at once after a while without any (1 to 1000000); each door
+    /// counts for itself. The lines of a batch count, too: it is slowed down
+    #[arg(long, env = "API_CLIENT_RATE", value_name = "PER SECOND", default_value = "10000",
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub api_client_rate: u32,
+
+    /// How many requests of one client are served at once (1 to 65536), those that wait or stream included
+    #[arg(long, env = "API_CLIENT_IN_FLIGHT_MAX", value_name = "COUNT", default_value = "512",
+        value_parser = count::<1, 65_536>)]
+    pub api_client_in_flight_max: usize,
+
+    /// How many requests are served at once (1 to 65536); further ones are answered 503
+    #[arg(long, env = "API_IN_FLIGHT_MAX", value_name = "COUNT", default_value = "1024",
+        value_parser = count::<1, 65_536>)]
+    pub api_in_flight_max: usize,
+
+    /// How often it is noted when API keys were last used, in milliseconds (100 to 86400000)
+    #[arg(long = "api-key-use-every-ms", env = "API_KEY_USE_EVERY_MS", value_name = "MILLISECONDS",
+        default_value = "60000", value_parser = millis::<100, 86_400_000>)]
+    pub api_key_use_every: Duration,
+
+    /// Origins whose pages may call the door from a browser, separated by commas, such as https://console.example.com.
+    /// Left out, none may
+    #[arg(long, env = "API_CORS_ORIGINS", value_name = "ORIGIN,…", value_delimiter = ',', value_parser = origin)]
+    pub api_cors_origins: Vec<HeaderValue>,
+
+    /// Largest request body, or line of a batch, in bytes (1024 to 1048576)
     #[arg(long, env = "API_BODY_MAX_BYTES", value_name = "BYTES", default_value = "262144",
         value_parser = count::<1024, 1_048_576>)]
     pub api_body_max_bytes: usize,
@@ -74,7 +104,8 @@ pub struct ApiSettings {
         default_value = "5000", value_parser = millis::<100, 60_000>)]
     pub api_header_deadline: Duration,
 
-    /// How long a request's body may take to arrive, in milliseconds (100 to 60000)
+    /// How long a request's body may take to arrive, in milliseconds (100 to 60000); for a batch, how long nothing of it
+    /// may arrive
     #[arg(long = "api-body-deadline-ms", env = "API_BODY_DEADLINE_MS", value_name = "MILLISECONDS",
         default_value = "10000", value_parser = millis::<100, 60_000>)]
     pub api_body_deadline: Duration,
@@ -114,6 +145,17 @@ pub struct ReadSettings {
     pub database_connections_max: usize,
 }
 
+impl ApiSettings {
+    pub(crate) fn allowed(&self) -> Allowed {
+        Allowed {
+            in_flight: self.api_in_flight_max,
+            client_in_flight: self.api_client_in_flight_max,
+            // Parsed as at least 1.
+            client_per_second: NonZeroU32::new(self.api_client_rate).unwrap_or(NonZeroU32::MIN),
+        }
+    }
+}
+
 impl Settings for DoorSettings {
     fn telemetry(&self) -> &TelemetrySettings {
         &self.telemetry
@@ -136,6 +178,14 @@ fn api_key(text: &str) -> Result<Secret, String> {
     } else {
         Err(format!("expected at least {KEY_MIN_CHARS} characters out of letters, digits and -._~+/="))
     }
+}
+
+fn origin(text: &str) -> Result<HeaderValue, String> {
+    let whole = text.split_once("://").is_some_and(|(scheme, host)| {
+        ["http", "https"].contains(&scheme) && !host.is_empty() && !host.contains(['/', '*', ' ', '@'])
+    });
+    let value = HeaderValue::try_from(text).ok().filter(|_| whole);
+    value.ok_or_else(|| "expected an origin such as https://console.example.com, without a path".to_owned())
 }
 
 impl DoorSettings {

@@ -44,17 +44,20 @@ pub async fn spawn(
     Ok(address)
 }
 
-async fn healthz() -> Json<serde_json::Value> {
+/// The process runs its event loop.
+pub async fn healthz() -> Json<serde_json::Value> {
     Json(json!({"alive": true}))
 }
 
-async fn readyz(State(readiness): State<Readiness>) -> Response {
+/// Whether the process should get work, and if not, why.
+pub async fn readyz(State(readiness): State<Readiness>) -> Response {
     let report = readiness.now();
     let status = if report.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, [(header::CACHE_CONTROL, "no-store")], Json(report)).into_response()
 }
 
-async fn metrics() -> Response {
+/// All metrics, in the text format of Prometheus.
+pub async fn metrics() -> Response {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], prometheus::render())
         .into_response()
 }

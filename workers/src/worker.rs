@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use millrace_broker::{ConsumerSettings, Link, LinkSettings, LinkStatus, Publisher};
+use millrace_broker::{ConsumerSettings, Link, LinkSettings, LinkStatus, Publisher, Replier};
 use millrace_service::settings::{
     BrokerSettings, DatabaseSettings, DrainSettings, ProbeSettings, TelemetrySettings, count,
 };
@@ -114,6 +114,7 @@ pub async fn run<D: Store, E: Effects<D>>(
         },
         batch_max: settings.work.batch_max,
         publisher: Publisher::open(&publishing, settings.work.lanes, CONFIRM_DEADLINE),
+        replier: Replier::open(&publishing),
         effects,
         call_limits,
         trusted: match settings.work.trusted_producers {

@@ -1,4 +1,5 @@
-//! `POST /v1/jobs/{command}`: checks a job, hands it to the broker, and answers 202 once the broker has it.
+//! `POST /v1/jobs/{command}`: takes one job in, and answers 202 once the broker has it, or with its outcome if that is
+//! waited for.
 
 use std::sync::Arc;
 
@@ -6,98 +7,107 @@ use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, LOCATION};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use futures_util::StreamExt;
-use millrace_broker::{Outgoing, PublishError, Publisher};
-use millrace_contracts::catalog::{self, Entry};
-use millrace_contracts::{ClientId, Envelope, Fingerprint, JobId, Kind, Trace};
-use millrace_faults::{Mutant, Point, mutated, reach};
+use millrace_broker::PublishError;
+use millrace_contracts::{ApiKey, JobId, Trace};
+use millrace_faults::{Point, reach};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::http::Correlation;
-use crate::jobs::Intake;
+use crate::idempotency::IdempotencyKey;
+use crate::jobs::Answers;
+use crate::jobs::intake::{Intake, Job, Taken};
+use crate::jobs::view::View;
 use crate::keys::Client;
+use crate::prefer::Wait;
 use crate::problem::Problem;
-use crate::secrets::NewKey;
+use crate::secrets::TURN_DEADLINE;
 
-/// Longer names are no misspelt commands, and comparing them would cost time.
-const NAME_MAX_BYTES: usize = 64;
 /// How much of a body that is too large is still read, so that the client gets to read its answer.
 const LINGER_BYTES: usize = 4 * 1024 * 1024;
 
+const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
 pub(crate) async fn accept(
     State(intake): State<Arc<Intake>>,
+    State(answers): State<Arc<Answers>>,
     Extension(client): Extension<Client>,
     Extension(correlation): Extension<Correlation>,
     path: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let command = command(path.as_ref().map_or("", |path| path.as_str()))?;
+    let command = path.as_ref().map_or("", |path| path.as_str());
     let (head, body) = request.into_parts();
-    must_be_json(&head.headers)?;
-    let body = intake.read(body).await?;
-    let wire = intake.secrets.keep_out(command, &body).await?;
-    reach(Point::JobRead);
-
-    let job_id = intake.ids.mint(&client.id);
-    let envelope = envelope(command, job_id, client.id, &wire.body, trace(&head.headers));
-    let message = Outgoing::new(command.exchange(), &envelope, wire.body);
-    reach(Point::JobSending);
-    match publish(&intake.publisher, message).await {
-        Ok(()) => {
-            reach(Point::JobConfirmed);
-            correlation.is(job_id);
-            metrics::counter!("millrace_jobs_accepted_total", "command" => command.message_type).increment(1);
-            tracing::debug!(job.id = %job_id, command = command.message_type, "Accepted a job");
-            let answer = accepted(job_id, command, wire.key);
-            reach(Point::JobAnswered);
-            Ok(answer)
-        }
-        Err(source) => {
+    must_be(&head.headers, "application/json", Problem::NotDeclaredJson)?;
+    let (key, wait) = (IdempotencyKey::of(&head.headers)?, Wait::of(&head.headers));
+    let data = intake.read(body).await?;
+    let taken = intake
+        .take(Job {
+            client: &client,
+            command,
+            data: &data,
+            key: key.as_ref(),
+            trace: trace(&head.headers),
+            turn: TURN_DEADLINE,
+            awaited: wait.is_some(),
+        })
+        .await
+        .inspect_err(|problem| {
             // A job that was certainly not queued does not exist, so its id must not be given out.
-            if matches!(source, PublishError::Unknown(_)) {
-                correlation.is(job_id);
+            if let Problem::NotPublished { job_id, source: PublishError::Unknown(_) } = problem {
+                correlation.is(*job_id);
             }
-            Err(Problem::NotPublished { job_id, source })
+        })?;
+    correlation.is(taken.job_id);
+    let response = answer(&answers, &client, wait, taken).await;
+    reach(Point::JobAnswered);
+    Ok(response)
+}
+
+/// With the outcome if it is waited for and comes in time. The job is taken in: trouble with looking it up changes nothing
+/// about that.
+async fn answer(answers: &Answers, client: &Client, wait: Option<Wait>, taken: Taken) -> Response {
+    let Taken { job_id, command, api_key, replayed, answer } = taken;
+    let decided = match wait {
+        Some(wait) => answers.decided(job_id, &client.id, wait, answer).await.ok().flatten(),
+        None => None,
+    };
+    let mut response = match (&decided, wait) {
+        (Some(rows), Some(wait)) => {
+            let view = View::of(job_id, rows).showing(api_key.as_ref());
+            ([(PREFERENCE_APPLIED, wait.applied())], Json(view)).into_response()
         }
+        _ => {
+            let accepted = Accepted::of(job_id, command.message_type, api_key);
+            (StatusCode::ACCEPTED, [(LOCATION, accepted.links.job.clone())], Json(accepted)).into_response()
+        }
+    };
+    if replayed {
+        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
     }
+    response
 }
 
-async fn publish(publisher: &Publisher, message: Outgoing) -> Result<(), PublishError> {
-    if mutated(Mutant::AcceptedBeforeConfirm) {
-        let publisher = publisher.clone();
-        tokio::spawn(async move { publisher.publish(vec![message]).await });
-        return Ok(());
-    }
-    publisher.publish(vec![message]).await
+/// The body is declared as this media type, in UTF-8 and not compressed.
+pub(super) fn must_be(headers: &HeaderMap, wanted: &str, otherwise: Problem) -> Result<(), Problem> {
+    if is(headers, wanted) { Ok(()) } else { Err(otherwise) }
 }
 
-/// The command of this name. Events, and what a domain says to itself, are not for upstream systems.
-fn command(name: &str) -> Result<&'static Entry, Problem> {
-    let commands = || catalog::all().iter().filter(|entry| entry.kind == Kind::Command);
-    commands().find(|entry| entry.message_type == name).ok_or_else(|| {
-        let near = commands()
-            .filter(|_| name.len() <= NAME_MAX_BYTES)
-            .map(|entry| (strsim::damerau_levenshtein(entry.message_type, name), entry.message_type))
-            .filter(|(distance, known)| *distance <= known.len() / 3);
-        Problem::UnknownCommand { nearest: near.min().map(|(_, known)| known) }
-    })
-}
-
-fn must_be_json(headers: &HeaderMap) -> Result<(), Problem> {
+fn is(headers: &HeaderMap, wanted: &str) -> bool {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_ascii_lowercase);
-    let kind = text(CONTENT_TYPE).ok_or(Problem::NotDeclaredJson)?;
+    let Some(kind) = text(CONTENT_TYPE) else { return false };
     let mut parts = kind.split(';').map(str::trim);
-    let json = parts.next() == Some("application/json");
+    let named = parts.next() == Some(wanted);
     let utf8 = parts.all(|parameter| match parameter.split_once('=') {
         Some(("charset", charset)) => charset.trim_matches('"') == "utf-8",
         _ => true,
     });
-    let plain = text(CONTENT_ENCODING).is_none_or(|encoding| encoding == "identity");
-    if json && utf8 && plain { Ok(()) } else { Err(Problem::NotDeclaredJson) }
+    named && utf8 && text(CONTENT_ENCODING).is_none_or(|encoding| encoding == "identity")
 }
 
 impl Intake {
@@ -123,20 +133,6 @@ async fn collect(body: Body, max_bytes: usize) -> Result<Vec<u8>, Problem> {
     if arrived <= max_bytes { Ok(bytes) } else { Err(Problem::TooLarge { max_bytes }) }
 }
 
-fn envelope(command: &Entry, job_id: JobId, client_id: ClientId, body: &[u8], trace: Trace) -> Envelope {
-    Envelope {
-        message_id: job_id.first_message(),
-        job_id,
-        causation_id: job_id.first_message(),
-        client_id,
-        message_type: command.message_type.to_owned(),
-        version: command.version,
-        attempt: 1,
-        fingerprint: Fingerprint::of(body),
-        trace,
-    }
-}
-
 /// The caller's trace, or the beginning of a new one.
 pub(super) fn trace(headers: &HeaderMap) -> Trace {
     let mut parents = headers.get_all("traceparent").iter().filter_map(|value| value.to_str().ok());
@@ -159,28 +155,43 @@ fn random_hex<const BYTES: usize>() -> String {
     random.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-#[derive(Serialize, JsonSchema)]
+/// The broker has the job.
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Accepted {
     job_id: JobId,
     command: &'static str,
+    /// Always `accepted`.
     status: &'static str,
     links: Links,
-    /// Shown this once; nobody can look it up later.
+    /// The new API key, for `auth.issue-api-key` alone. Nobody can look it up later.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
-    api_key: Option<NewKey>,
+    api_key: Option<ApiKey>,
 }
 
-#[derive(Serialize, JsonSchema)]
-struct Links {
+/// Where to learn what becomes of the job.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Links {
+    /// How it stands.
     #[serde(rename = "self")]
     job: String,
+    /// Every message of its flow.
     trail: String,
+    /// The same as it happens, as server-sent events.
+    events: String,
+    /// The same for people, in a browser.
+    page: String,
 }
 
-fn accepted(job_id: JobId, command: &'static Entry, api_key: Option<NewKey>) -> Response {
-    let job = format!("/v1/jobs/{job_id}");
-    let links = Links { trail: format!("{job}/trail"), job: job.clone() };
-    let body = Accepted { job_id, command: command.message_type, status: "accepted", links, api_key };
-    (StatusCode::ACCEPTED, [(LOCATION, job)], Json(body)).into_response()
+impl Accepted {
+    pub fn of(job_id: JobId, command: &'static str, api_key: Option<ApiKey>) -> Self {
+        let job = format!("/v1/jobs/{job_id}");
+        let links = Links {
+            trail: format!("{job}/trail"),
+            events: format!("{job}/events"),
+            page: format!("/jobs/{job_id}"),
+            job,
+        };
+        Self { job_id, command, status: "accepted", links, api_key }
+    }
 }

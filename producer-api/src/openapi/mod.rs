@@ -47,7 +47,8 @@ pub(crate) fn document() -> Value {
 
 const INTRODUCTION: &str = "\
 Jobs go in here and come to the domain that they are for. 202 means that the broker has the job safely: it is never \
-lost, and its effect happens once. What became of it is told by `GET /v1/jobs/{id}`.
+lost, and its effect happens once. What became of it is told by `GET /v1/jobs/{job}`. A `traceparent` (W3C Trace Context) \
+is carried on to all that follows.
 
 Whatever is not a good answer is `application/problem+json` (RFC 9457): `type` is for programs, `detail` for people, and \
 `errors` points into the body. Every answer has an `X-Correlation-Id`, which leads to it in the logs.";

@@ -2,7 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::parts::answer;
+use super::parts::open_answer;
+use super::problems;
+
+const JSON: &str = "application/json";
 
 pub(super) fn paths() -> Map<String, Value> {
     let report = json!({
@@ -13,25 +16,27 @@ pub(super) fn paths() -> Map<String, Value> {
         },
         "required": ["ready", "checks"],
     });
-    let json = |schema: Value| ("application/json", json!({"schema": schema}));
-    let text = |kind: &'static str| (kind, json!({"schema": {"type": "string"}}));
     let alive = json!({"type": "object", "properties": {"alive": {"const": true}}, "required": ["alive"]});
-    let good = |told: &str, (kind, content): (&str, Value)| json!({"200": answer(told, kind, content, &[])});
-    let mut ready = good("It should get work.", json(report.clone()));
-    ready["503"] = answer("It should not get work.", "application/json", json!({"schema": report}), &[]);
+    let text = json!({"type": "string"});
+    let good = |told: &str, kind: &str, schema: &Value| json!({"200": open_answer(told, kind, schema, &[])});
+    let mut ready = good("It should get work.", JSON, &report);
+    ready["503"] = open_answer("It should not get work.", JSON, &report, &[]);
     [
-        ("/healthz", "Whether the process runs", good("It does.", json(alive))),
+        ("/healthz", "Whether the process runs", good("It does.", JSON, &alive)),
         ("/readyz", "Whether it should get work", ready),
-        ("/metrics", "Metrics for Prometheus", good("All of them.", text("text/plain"))),
-        ("/openapi.json", "This document", good("OpenAPI 3.1.", json(json!({"type": "object"})))),
-        ("/docs", "This document, for people", good("A page.", text("text/html"))),
+        ("/metrics", "Metrics for Prometheus", good("All of them.", "text/plain", &text)),
+        ("/openapi.json", "This document", good("OpenAPI 3.1.", JSON, &json!({"type": "object"}))),
+        ("/docs", "This document, for people", good("A page.", "text/html", &text)),
     ]
     .into_iter()
-    .map(|(path, summary, responses)| (path.to_owned(), json!({"get": open(path, summary, &responses)})))
+    .map(|(path, summary, responses)| (path.to_owned(), json!({"get": open(path, summary, responses)})))
     .collect()
 }
 
-fn open(path: &str, summary: &str, responses: &Value) -> Value {
+fn open(path: &str, summary: &str, mut responses: Value) -> Value {
+    if let Some(responses) = responses.as_object_mut() {
+        responses.extend(problems::with(&[500]));
+    }
     json!({
         "operationId": path.trim_start_matches('/').replace('.', "-"),
         "tags": ["operation"],

@@ -6,9 +6,11 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use millrace_service::Readiness;
 use serde_json::Value;
 
 use super::document;
+use crate::routes::{self, Access};
 
 /// With `UPDATE_SCHEMAS=1` the file is written anew, to be read before it is committed.
 #[test]
@@ -42,5 +44,21 @@ fn every_reference_leads_somewhere_and_every_operation_has_a_name_of_its_own() {
             Value::Array(items) => places.extend(items),
             _ => {}
         }
+    }
+}
+
+#[test]
+fn every_route_is_told_of_and_whether_it_needs_a_key() {
+    // What pages are made of is nobody's interface.
+    const OF_PAGES: [&str; 1] = ["/docs/{file}"];
+    let document = document();
+    for route in routes::table(&Readiness::of(&[])) {
+        if OF_PAGES.contains(&route.path) {
+            continue;
+        }
+        let operation = &document["paths"][route.path]["get"];
+        assert!(operation.is_object(), "{} is not in the document", route.path);
+        let open = operation["security"].as_array().is_some_and(Vec::is_empty);
+        assert_eq!(open, route.access == Access::Public, "{}", route.path);
     }
 }

@@ -8,7 +8,7 @@ WITH accounts AS (
     FOR UPDATE
 ),
 api_keys AS (
-    SELECT key_id, client_id, name, scopes, key_prefix, key_hash, expires_at, status, version
+    SELECT key_id, client_id, name, scopes, key_prefix, key_hash, expires_at, last_used_at, status, version
     FROM auth.api_keys
     WHERE key_id = ANY ($2::uuid[])
     ORDER BY key_id
@@ -23,9 +23,10 @@ SELECT
     NULL::text        AS key_prefix,
     password_hash     AS hash,
     NULL::timestamptz AS expires_at,
+    NULL::timestamptz AS last_used_at,
     status            AS "status!",
     version           AS "version!"
 FROM accounts
 UNION ALL
-SELECT NULL::uuid, key_id, client_id, name, scopes, key_prefix, key_hash, expires_at, status, version
+SELECT NULL::uuid, key_id, client_id, name, scopes, key_prefix, key_hash, expires_at, last_used_at, status, version
 FROM api_keys

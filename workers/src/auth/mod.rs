@@ -35,6 +35,7 @@ impl domain::Domain for Auth {
                 Message::IssueApiKey { key_id, issue }
             }
             auth::RevokeApiKey::TYPE => Message::RevokeApiKey(read(envelope, body)?),
+            auth::NoteKeyUse::TYPE => Message::NoteKeyUse(read(envelope, body)?),
             users::Registered::TYPE => Message::UserRegistered(read(envelope, body)?),
             users::Deactivated::TYPE => Message::UserDeactivated(read(envelope, body)?),
             other => return Err(Unreadable::UnknownType(other.to_owned())),

@@ -1,7 +1,10 @@
 //! The rules of auth: who may come in, with which password and which API keys, and what each message does about it.
 
+use std::collections::BTreeMap;
+
 use millrace_contracts::auth::{
-    AccessRevoked, ApiKeyIssued, ApiKeyRevoked, IssueApiKey, PasswordSet, RevokeApiKey, SetPassword,
+    AccessRevoked, ApiKeyIssued, ApiKeyRevoked, IssueApiKey, NoteKeyUse, PasswordSet, RevokeApiKey,
+    SetPassword,
 };
 use millrace_contracts::users::{Deactivated, Registered};
 use millrace_contracts::{ClientId, KeyHash, KeyId, KeyPrefix, PasswordHash, PersonName, Scope, UserId};
@@ -16,6 +19,7 @@ pub enum Message {
     SetPassword(SetPassword),
     IssueApiKey { key_id: KeyId, issue: IssueApiKey },
     RevokeApiKey(RevokeApiKey),
+    NoteKeyUse(NoteKeyUse),
     UserRegistered(Registered),
     UserDeactivated(Deactivated),
 }
@@ -39,6 +43,7 @@ pub struct ApiKey {
     pub key_prefix: KeyPrefix,
     pub key_hash: KeyHash,
     pub expires_at: Option<OffsetDateTime>,
+    pub last_used_at: Option<OffsetDateTime>,
     pub status: KeyStatus,
 }
 
@@ -77,6 +82,7 @@ pub(super) fn declare(message: &Message, facts: &mut Facts) {
         Message::SetPassword(command) => facts.accounts.declare(command.user_id),
         Message::IssueApiKey { key_id, .. } => facts.api_keys.declare(*key_id),
         Message::RevokeApiKey(command) => facts.api_keys.declare(command.key_id),
+        Message::NoteKeyUse(note) => note.uses.iter().for_each(|one| facts.api_keys.declare(one.key_id)),
         Message::UserRegistered(user) => facts.accounts.declare(user.user_id),
         Message::UserDeactivated(user) => facts.accounts.declare(user.user_id),
     }
@@ -87,6 +93,7 @@ pub(super) fn decide(facts: &Facts, message: &Message, now: OffsetDateTime) -> R
         Message::SetPassword(command) => set_password(facts, command),
         Message::IssueApiKey { key_id, issue: key } => issue(facts, *key_id, key, now),
         Message::RevokeApiKey(command) => revoke_key(facts, command.key_id),
+        Message::NoteKeyUse(note) => Ok(note_use(facts, note)),
         Message::UserRegistered(user) => Ok(admit(facts, user.user_id)),
         Message::UserDeactivated(user) => Ok(revoke_access(facts, user.user_id)),
     }
@@ -134,8 +141,8 @@ fn issue(
         key_prefix: key_prefix.clone(),
         scopes: scopes.clone(),
     };
-    let status = KeyStatus::Active;
-    let key = ApiKey { client_id, name, scopes, key_prefix, key_hash, expires_at, status };
+    let (last_used_at, status) = (None, KeyStatus::Active);
+    let key = ApiKey { client_id, name, scopes, key_prefix, key_hash, expires_at, last_used_at, status };
     Ok(Decision::new(json!(issued)).change(Change::ApiKey(key_id, key)).publish(&issued))
 }
 
@@ -155,6 +162,25 @@ fn revoke_key(facts: &Facts, key_id: KeyId) -> Result<Decision<Change>, No> {
     Ok(Decision::new(json!({"key_id": key_id}))
         .change(Change::ApiKey(key_id, revoked))
         .publish(&ApiKeyRevoked { key_id }))
+}
+
+/// The latest use counts, in whatever order one hears of them. Keys that nobody knows (of another database, say) are passed
+/// over: waiting for them would keep the others' news back.
+fn note_use(facts: &Facts, note: &NoteKeyUse) -> Decision<Change> {
+    let mut latest = BTreeMap::new();
+    for one in &note.uses {
+        let known = latest.entry(one.key_id).or_insert(one.used_at);
+        *known = one.used_at.max(*known);
+    }
+    latest.into_iter().fold(Decision::new(json!({})), |decision, (key_id, used_at)| {
+        match facts.api_keys.get(&key_id) {
+            Some(key) if key.last_used_at < Some(used_at) => {
+                let used = ApiKey { last_used_at: Some(used_at), ..key.clone() };
+                decision.change(Change::ApiKey(key_id, used))
+            }
+            Some(_) | None => decision,
+        }
+    })
 }
 
 fn admit(facts: &Facts, user_id: UserId) -> Decision<Change> {

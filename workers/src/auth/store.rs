@@ -26,6 +26,7 @@ impl Store for Auth {
                         key_prefix: KeyPrefix::parse(row.key_prefix?).ok()?,
                         key_hash: KeyHash::parse(row.hash?).ok()?,
                         expires_at: row.expires_at,
+                        last_used_at: row.last_used_at,
                         status,
                     })
                 };
@@ -88,6 +89,7 @@ async fn save_api_keys(connection: &mut PgConnection, facts: &Facts) -> Result<(
         &rows.iter().map(|(key, _)| key.key_prefix.to_string()).collect::<Vec<_>>(),
         &rows.iter().map(|(key, _)| key.key_hash.as_str().to_owned()).collect::<Vec<_>>(),
         &rows.iter().map(|(key, _)| key.expires_at).collect::<Vec<_>>() as _,
+        &rows.iter().map(|(key, _)| key.last_used_at).collect::<Vec<_>>() as _,
         &rows.iter().map(|(key, _)| STATUS.text(key.status).to_owned()).collect::<Vec<_>>(),
         &rows.iter().map(|(_, row)| row.version).collect::<Vec<_>>(),
     )

@@ -1,12 +1,13 @@
 //! Auth, given / when / then: single rules, the matrix of every state and message, and "a batch equals one by one".
 
 use millrace_contracts::auth::{
-    AccessRevoked, ApiKeyIssued, ApiKeyRevoked, IssueApiKey, PasswordSet, RevokeApiKey, SetPassword,
+    AccessRevoked, ApiKeyIssued, ApiKeyRevoked, IssueApiKey, KeyUse, NoteKeyUse, PasswordSet, RevokeApiKey,
+    SetPassword,
 };
 use millrace_contracts::users::{Deactivated, Registered};
 use millrace_contracts::{Contract, KeyHash, KeyId, PasswordHash, UserId};
 use proptest::prelude::*;
-use time::Duration;
+use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use super::Auth;
@@ -49,6 +50,15 @@ fn issue(key_id: KeyId) -> Message {
 
 fn revoke(key_id: KeyId) -> Message {
     arrives::<Auth, _>(1, &RevokeApiKey { key_id })
+}
+
+fn note_use(uses: &[(KeyId, OffsetDateTime)]) -> Message {
+    let uses = uses.iter().map(|(key_id, used_at)| KeyUse { key_id: *key_id, used_at: *used_at }).collect();
+    arrives::<Auth, _>(1, &NoteKeyUse { uses })
+}
+
+fn last_used_at(world: &World<Auth>, key_id: KeyId) -> Option<OffsetDateTime> {
+    row(&world.facts.api_keys, &key_id).unwrap().last_used_at
 }
 
 fn registered(user_id: UserId) -> Message {
@@ -134,6 +144,24 @@ fn a_key_that_would_never_work_is_not_issued() {
     }
 }
 
+#[test]
+fn the_latest_use_of_a_key_counts_in_whatever_order_it_is_heard_of() {
+    let mut world = after(&[issue(key(1)), issue(key(2)), issue(key(3))]);
+    assert_eq!(last_used_at(&world, key(1)), None);
+    let (earlier, later) = (NOW - Duration::HOUR, NOW + Duration::MINUTE);
+    let news = [(key(1), NOW), (key(2), NOW), (key(1), later), (key(9), NOW), (key(1), earlier)];
+    let (result, drafts) = world.when(note_use(&news)).unwrap();
+    assert_eq!((result, drafts.len()), (serde_json::json!({}), 0));
+    assert_eq!(last_used_at(&world, key(1)), Some(later));
+    assert_eq!(last_used_at(&world, key(2)), Some(NOW));
+    assert_eq!(last_used_at(&world, key(3)), None);
+    assert_eq!(row(&world.facts.api_keys, &key(9)), None);
+    world.when(note_use(&[(key(1), earlier)])).unwrap();
+    assert_eq!(last_used_at(&world, key(1)), Some(later));
+    world.when(revoke(key(1))).unwrap();
+    assert_eq!(last_used_at(&world, key(1)), Some(later));
+}
+
 /// The specification: every state, every message, what becomes of it.
 #[test]
 fn matrix() {
@@ -147,6 +175,7 @@ fn matrix() {
     let keys = [
         ("no key", after(&[])),
         ("active key", after(&[issue(key(1))])),
+        ("active key, used", after(&[issue(key(1)), note_use(&[(key(1), NOW)])])),
         ("revoked key", after(&[issue(key(1)), revoke(key(1))])),
     ];
     let about_accounts = [
@@ -162,9 +191,11 @@ fn matrix() {
             arrives::<Auth, _>(1, &IssueApiKey { key_id: Some(key(1)), ..expired }),
         ),
         (RevokeApiKey::TYPE, revoke(key(1))),
+        (NoteKeyUse::TYPE, note_use(&[(key(1), NOW + Duration::MINUTE)])),
+        ("auth.note-key-use (earlier)", note_use(&[(key(1), NOW - Duration::MINUTE)])),
     ];
     let mut matrix = Matrix::default();
-    for (worlds, messages) in [(&accounts[..], &about_accounts), (&keys[..], &about_keys)] {
+    for (worlds, messages) in [(&accounts[..], &about_accounts[..]), (&keys[..], &about_keys[..])] {
         for (name, message) in messages {
             for (before, world) in worlds {
                 let world = World::<Auth> { facts: world.facts.clone() };
@@ -182,9 +213,13 @@ fn describe(facts: &Facts) -> String {
         Account::Active { .. } => "active, new password",
         Account::Revoked => "revoked",
     });
-    let api_key = row(&facts.api_keys, &key(1)).map(|key: &ApiKey| match key.status {
-        KeyStatus::Active => "active key",
-        KeyStatus::Revoked => "revoked key",
+    let later = Some(NOW + Duration::MINUTE);
+    let api_key = row(&facts.api_keys, &key(1)).map(|key: &ApiKey| match (key.status, key.last_used_at) {
+        (KeyStatus::Active, None) => "active key",
+        (KeyStatus::Active, used) if used == later => "active key, used later",
+        (KeyStatus::Active, Some(_)) => "active key, used",
+        (KeyStatus::Revoked, None) => "revoked key",
+        (KeyStatus::Revoked, Some(_)) => "revoked key, used",
     });
     account.into_iter().chain(api_key).collect::<Vec<_>>().join(" and ")
 }
@@ -193,7 +228,7 @@ proptest! {
     /// Loading, deciding and saving a batch at once is the same as message by message, wherever it is cut.
     #[test]
     fn a_batch_equals_one_by_one(
-        picks in proptest::collection::vec((0..5usize, 1..4u128), 1..40),
+        picks in proptest::collection::vec((0..6usize, 1..4u128), 1..40),
         cuts in given::any_cuts(),
     ) {
         let pick = |(position, (kind, number)): (usize, &(usize, u128))| {
@@ -202,6 +237,11 @@ proptest! {
                 1 => issue(key(*number)),
                 2 => revoke(key(*number)),
                 3 => registered(user(*number)),
+                4 => {
+                    // Neither in the order of time, nor one key at a time.
+                    let used_at = NOW + Duration::seconds((position * 7 % 11) as i64);
+                    note_use(&[(key(*number), used_at), (key(2), NOW), (key(*number), used_at - Duration::SECOND)])
+                }
                 _ => deactivated(user(*number)),
             }, None)
         };

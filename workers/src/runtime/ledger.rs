@@ -39,7 +39,7 @@ pub enum Status {
 }
 
 impl Status {
-    const fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Succeeded => "succeeded",
             Self::Refused => "refused",

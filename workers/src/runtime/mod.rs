@@ -3,6 +3,7 @@
 //! A lane is one channel, one database connection and one loop; `Lane::work` is the life of a batch. Each step has a
 //! file of its own, and messages go through them in one direction.
 
+pub mod answer;
 pub mod calls;
 pub mod clock;
 pub mod commit;
@@ -21,7 +22,9 @@ mod tests;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use millrace_broker::{ConsumeError, Consumer, ConsumerSettings, Incoming, Link, PublishError, Publisher};
+use millrace_broker::{
+    ConsumeError, Consumer, ConsumerSettings, Incoming, Link, PublishError, Publisher, Replier,
+};
 use millrace_faults::{Mutant, Point, mutated, reach};
 use millrace_service::{AlertSink, Check, Readiness};
 use tokio_util::sync::CancellationToken;
@@ -68,6 +71,8 @@ pub struct Plant<E> {
     pub batch_max: usize,
     /// For follow-ups, retries and dead letters.
     pub publisher: Publisher,
+    /// For answers to doors that wait.
+    pub replier: Replier,
     /// Makes the outside calls.
     pub effects: E,
     /// How outside calls are bounded.
@@ -231,6 +236,7 @@ impl<E> Lane<E> {
         }
         let mut settlements = commit::commit(database, pause, &plant.place, &mut members, now).await;
         reach(Point::Committed);
+        answer::answer(&plant.replier, &members, &settlements);
         let messages = settlements.iter_mut().flat_map(|settlement| settlement.publish.drain(..)).collect();
         emit::publish(&plant.publisher, consumer, messages).await.map_err(Abandoned::NotPublished)?;
         reach(Point::Confirmed);

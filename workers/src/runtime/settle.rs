@@ -169,6 +169,11 @@ impl Settling<'_> {
         let failure = self.failure(class, reason);
         let next = self.envelope.attempt + u32::from(!mutated(Mutant::AttemptsForgotten));
         let again = Outgoing::again(self.incoming, rung.exchange(), self.place.domain.name(), next, &failure);
+        let again = match &self.incoming.reply_to {
+            // Whoever waits for the job waits for a later attempt, too.
+            Some(address) => again.awaited_at(address),
+            None => again,
+        };
         tracing::info!(
             handler = %self.place.domain, message.id = %self.envelope.message_id, job.id = %self.envelope.job_id,
             message.r#type = self.envelope.message_type, attempt = self.envelope.attempt, failure.class = %class,

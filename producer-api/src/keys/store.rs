@@ -1,0 +1,60 @@
+//! Reads API keys where the auth domain keeps them, over connections of their own: who tries keys at random must not take
+//! the connections away from those who ask for their jobs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use millrace_contracts::{ClientId, KeyHash, KeyId, Scope};
+use sqlx::{PgPool, query_file};
+use tokio::sync::Semaphore;
+
+use super::{Client, KnownKey};
+use crate::ledger::ReadError;
+use crate::reading::{Reading, driven_to_its_end};
+
+/// So many keys are read at once.
+pub(crate) const CONNECTIONS: usize = 2;
+/// A request whose key is not read by then is answered that keys can't be read.
+const DEADLINE: Duration = Duration::from_millis(500);
+
+/// The keys of the auth domain. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct KeyStore {
+    pool: PgPool,
+    places: Arc<Semaphore>,
+    reading: Reading,
+}
+
+impl KeyStore {
+    pub fn over(pool: PgPool, reading: Reading) -> Self {
+        Self { pool, places: Arc::new(Semaphore::new(CONNECTIONS)), reading }
+    }
+
+    /// The key with this hash. `None` where there is none, be it that it never was.
+    pub async fn read(&self, hash: &KeyHash) -> Result<Option<KnownKey>, ReadError> {
+        self.reading.must_be_possible()?;
+        let turn = tokio::time::timeout(DEADLINE, Arc::clone(&self.places).acquire_owned()).await;
+        let Ok(Ok(turn)) = turn else { return Err(ReadError::Silent) };
+        let (pool, hash) = (self.pool.clone(), hash.as_str().to_owned());
+        let outcome = driven_to_its_end(DEADLINE, async move {
+            let _turn = turn;
+            let row = query_file!("src/keys/key.sql", hash).fetch_optional(&pool).await?;
+            Ok(row.and_then(|row| {
+                let scopes = row.scopes.into_iter().map(Scope::parse).collect::<Result<Vec<_>, _>>().ok()?;
+                Some(KnownKey {
+                    key_id: KeyId(row.key_id),
+                    client: Client { id: ClientId::parse(row.client_id).ok()?, scopes: scopes.into() },
+                    expires_at: row.expires_at,
+                    revoked: row.status != "active",
+                })
+            }))
+        })
+        .await;
+        self.reading.went(&outcome);
+        outcome
+    }
+
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}

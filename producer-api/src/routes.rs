@@ -1,0 +1,84 @@
+//! Every route of the door, and who may take it: a table, from which the router is built and nothing else is.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::FromRef;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{MethodRouter, get};
+use millrace_service::{Readiness, probes};
+
+use crate::admission::{self, Admission};
+use crate::documents;
+use crate::jobs::intake::Intake;
+use crate::jobs::{self, Answers};
+
+/// Who may take a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Whoever comes: there is nothing of anybody's behind it.
+    Public,
+    /// A client with a valid key, within its limits. It sees its own jobs alone, and each command that it posts must be in
+    /// its key's scopes.
+    Client,
+}
+
+/// One route.
+pub(crate) struct Route {
+    pub path: &'static str,
+    pub access: Access,
+    answer: MethodRouter<Desk>,
+}
+
+/// What handlers take their state from.
+#[derive(Clone)]
+pub(crate) struct Desk {
+    pub intake: Arc<Intake>,
+    pub answers: Arc<Answers>,
+}
+
+impl FromRef<Desk> for Arc<Intake> {
+    fn from_ref(desk: &Desk) -> Self {
+        Arc::clone(&desk.intake)
+    }
+}
+
+impl FromRef<Desk> for Arc<Answers> {
+    fn from_ref(desk: &Desk) -> Self {
+        Arc::clone(&desk.answers)
+    }
+}
+
+/// The table.
+pub(crate) fn table(readiness: &Readiness) -> Vec<Route> {
+    let client = |path, answer| Route { path, access: Access::Client, answer };
+    let public = |path, answer| Route { path, access: Access::Public, answer };
+    vec![
+        client("/v1/jobs", get(jobs::list::show).post(jobs::batch::accept)),
+        // {job} is a command for POST and a job id for GET; the router wants one name for both.
+        client("/v1/jobs/{job}", get(jobs::view::show).post(jobs::post::accept)),
+        client("/v1/jobs/{job}/trail", get(jobs::trail::show)),
+        client("/v1/jobs/{job}/events", get(jobs::events::show)),
+        public("/healthz", get(probes::healthz)),
+        public("/readyz", get(probes::readyz).with_state(readiness.clone())),
+        public("/metrics", get(probes::metrics)),
+        public("/openapi.json", get(documents::openapi)),
+        public("/docs", get(documents::page)),
+        public("/docs/{file}", get(documents::file)),
+    ]
+}
+
+/// The router of this table.
+pub(crate) fn router(table: Vec<Route>, desk: Desk, admission: Arc<Admission>) -> Router {
+    let admitted = from_fn_with_state(admission, admission::admit);
+    let routed = table.into_iter().fold(Router::new(), |router, Route { path, access, answer }| {
+        router.route(
+            path,
+            match access {
+                Access::Public => answer,
+                Access::Client => answer.layer(admitted.clone()),
+            },
+        )
+    });
+    routed.with_state(desk)
+}
