@@ -6,14 +6,15 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
-use millrace_broker::{Link, LinkSettings, Publisher};
+use millrace_broker::{Link, LinkSettings};
 use millrace_contracts::{Kind, catalog};
 use millrace_service::{Alert, AlertSink, Readiness};
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::door::routes;
-use crate::ledger::Ledger;
+use crate::door::{self, Parts};
+use crate::routes::{self, Access};
 use crate::settings::DoorSettings;
 
 const KEY: &str = "a-development-key";
@@ -38,10 +39,10 @@ fn router(alerts: Heard) -> Router {
 }
 
 fn router_of(settings: &DoorSettings, alerts: Heard) -> Router {
-    let link = Link::open(LinkSettings::new(settings.broker.amqp_url.url().clone(), "test"));
-    let publisher = Publisher::open(&link, 1, Duration::from_secs(1));
-    let ledger = Ledger::open(&settings.database.database_url, "test", 1).expect("a valid URL");
-    routes(settings, publisher, ledger, &Readiness::of(&["broker"]), Arc::new(alerts))
+    let link = || Link::open(LinkSettings::new(settings.broker.amqp_url.url().clone(), "test"));
+    let parts = Parts::over(&[link(), link()], settings, "test").expect("a valid URL");
+    let stop = CancellationToken::new();
+    door::router(settings, parts, &Readiness::of(&["broker"]), Arc::new(alerts), &stop)
 }
 
 struct Answer {
@@ -266,32 +267,62 @@ async fn only_commands_of_upstream_systems_are_known_and_the_nearest_is_named() 
     }
 }
 
+/// The router is built from the table alone, so no route is without a policy; this is what the policies are.
+#[test]
+fn every_route_has_a_policy() {
+    let table = routes::table(&Readiness::of(&[]));
+    let policies: Vec<_> = table.iter().map(|route| format!("{:?} {}", route.access, route.path)).collect();
+    assert_eq!(
+        policies,
+        [
+            "Client /v1/jobs",
+            "Client /v1/jobs/{job}",
+            "Client /v1/jobs/{job}/trail",
+            "Client /v1/jobs/{job}/events",
+            "Public /healthz",
+            "Public /readyz",
+            "Public /metrics",
+        ]
+    );
+}
+
 #[tokio::test]
-async fn every_job_path_needs_a_key() {
+async fn every_route_that_is_not_public_needs_a_key() {
     let job = "01980000-0000-7000-8000-000000000001";
-    for (method, path) in [
-        (Method::POST, "/v1/jobs/orders.place".to_owned()),
-        (Method::GET, format!("/v1/jobs/{job}")),
-        (Method::HEAD, format!("/v1/jobs/{job}")),
-        (Method::GET, format!("/v1/jobs/{job}/trail")),
-    ] {
-        for (authorization, error) in [
-            (None, false),
-            (Some("Bearer".to_owned()), false),
-            (Some(format!("Basic {KEY}")), false),
-            (Some("Bearer another-key-altogether".to_owned()), true),
-            (Some(format!("Bearer {KEY}x")), true),
-            (Some(format!("Bearer {}", KEY.to_uppercase())), true),
-        ] {
-            let mut request = Request::builder().method(method.clone()).uri(&path);
-            if let Some(value) = &authorization {
-                request = request.header(header::AUTHORIZATION, value);
+    for route in routes::table(&Readiness::of(&[])) {
+        let path = route.path.replace("{job}", job);
+        for method in [Method::GET, Method::HEAD, Method::POST] {
+            for (authorization, error) in
+                [(None, false), (Some("Bearer".to_owned()), false), (Some(format!("Basic {KEY}")), false)]
+            {
+                let mut request = Request::builder().method(method.clone()).uri(&path);
+                if let Some(value) = &authorization {
+                    request = request.header(header::AUTHORIZATION, value);
+                }
+                let answer = ask(request.body(Body::empty()).expect("a request")).await;
+                if route.access == Access::Public {
+                    assert_ne!(answer.status, StatusCode::UNAUTHORIZED, "{method} {path}");
+                } else if answer.status != StatusCode::METHOD_NOT_ALLOWED {
+                    assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{method} {path} {authorization:?}");
+                    let challenge = answer.headers[header::WWW_AUTHENTICATE].to_str().expect("text");
+                    assert_eq!(challenge.contains("invalid_token"), error, "{authorization:?}: {challenge}");
+                }
             }
-            let answer = ask(request.body(Body::empty()).expect("a request")).await;
-            assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{method} {path} {authorization:?}");
-            let challenge = answer.headers[header::WWW_AUTHENTICATE].to_str().expect("text");
-            assert_eq!(challenge.contains("invalid_token"), error, "{authorization:?}: {challenge}");
         }
+    }
+}
+
+/// Whether a key is known can't be told without the database; it must not be taken for a wrong one, nor for a right one.
+#[tokio::test]
+async fn while_keys_can_not_be_looked_up_an_unknown_one_is_neither_let_in_nor_called_wrong() {
+    for key in ["another-key-altogether".to_owned(), format!("{KEY}x"), KEY.to_uppercase()] {
+        let started = Instant::now();
+        let request = Request::get("/v1/jobs").header(header::AUTHORIZATION, format!("Bearer {key}"));
+        let answer = ask(request.body(Body::empty()).expect("a request")).await;
+        assert_eq!((answer.status.as_u16(), answer.slug()), (503, "keys-unavailable"), "{}", answer.body);
+        assert!(
+            answer.headers.contains_key(header::RETRY_AFTER) && started.elapsed() < Duration::from_secs(2)
+        );
     }
 }
 

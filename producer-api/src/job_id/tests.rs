@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use uuid::{Uuid, Variant};
 
 use super::{JobIds, Sequence, minted_at};
+use crate::idempotency::IdempotencyKey;
 
 const SECRET: &str = "a secret of at least thirty-two characters";
 
@@ -27,7 +28,26 @@ fn an_id_is_ours_for_its_client_only() {
 #[test]
 fn an_id_tells_its_time() {
     let job = JobIds::new(SECRET).stamp(1_750_000_000_123, 7, &client("shop"));
-    assert_eq!(minted_at(job).unix_timestamp_nanos(), 1_750_000_000_123_000_000);
+    let minted_at = minted_at(job).expect("it was not named by a client");
+    assert_eq!(minted_at.unix_timestamp_nanos(), 1_750_000_000_123_000_000);
+}
+
+/// Retries after an upgrade must find their jobs: another way to derive these ids would make second ones.
+#[test]
+fn a_named_job_has_the_same_id_at_every_door_and_in_every_release() {
+    let key = |text| IdempotencyKey::parse(text).expect("a valid key");
+    let named = |secret, name, text| JobIds::new(secret).named(&client(name), &key(text));
+    let job = named(SECRET, "shop", "order-7");
+    assert_eq!(job.to_string(), "ff5d3871-b38c-7ab1-8b9e-fbb45f2ca030");
+    assert_eq!((job.0.get_version_num(), job.0.get_variant()), (7, Variant::RFC4122));
+    assert!(JobIds::new(SECRET).is_ours(job, &client("shop")) && minted_at(job).is_none());
+    let others = [
+        named(SECRET, "shop", "order-8"),
+        named(SECRET, "shop2", "order-7"),
+        named("another secret of thirty-two characters", "shop", "order-7"),
+        named(SECRET, "sho", "porder-7"),
+    ];
+    assert!(!others.contains(&job), "{others:?}");
 }
 
 #[test]

@@ -70,6 +70,7 @@ fn a_trail_lists_what_was_handled_and_what_is_on_its_way() {
         trail,
         json!({
             "job_id": JOB,
+            "flow": {"state": "running", "handled": 1, "pending": 1, "dead": 0},
             "messages": [
                 {
                     "message_id": JOB, "type": "orders.place", "handler": "orders", "status": "succeeded",
@@ -82,7 +83,48 @@ fn a_trail_lists_what_was_handled_and_what_is_on_its_way() {
                     "result": null, "problem": null,
                 },
             ],
+            "tree": [{
+                "message_id": JOB, "type": "orders.place",
+                "follow_ups": [{"message_id": placed(), "type": "orders.placed", "follow_ups": []}],
+            }],
         })
+    );
+}
+
+#[test]
+fn a_tree_hangs_each_message_below_its_cause() {
+    let row = |handler: &str,
+               id: MessageId,
+               cause: MessageId,
+               message_type: &str,
+               emitted: &[(u32, &str)]| Row {
+        handler: handler.to_owned(),
+        message_id: id,
+        causation_id: cause,
+        message_type: message_type.to_owned(),
+        emitted: emitted
+            .iter()
+            .map(|(position, name)| Emitted { id: id.derive(*position), message_type: (*name).to_owned() })
+            .collect(),
+        ..place(Status::Succeeded)
+    };
+    let root = JOB.first_message();
+    let (registered, forgotten) = (root.derive(0), MessageId(Uuid::from_u128(7)));
+    let rows = [
+        row("users", root, root, "users.register", &[(0, "users.registered"), (1, "users.email-changed")]),
+        row("auth", registered, root, "users.registered", &[]),
+        row("orders", registered, root, "users.registered", &[(0, "orders.confirmed")]),
+        row("orders", forgotten.derive(0), forgotten, "orders.cancel", &[]),
+    ];
+    fn shape(branch: &serde_json::Value) -> String {
+        let below: Vec<_> = branch["follow_ups"].as_array().expect("a list").iter().map(shape).collect();
+        format!("{}({})", branch["type"].as_str().expect("a type"), below.join(" "))
+    }
+    let trail = serde_json::to_value(Trail::of(JOB, &rows)).expect("plain data");
+    let shapes: Vec<_> = trail["tree"].as_array().expect("a list").iter().map(shape).collect();
+    assert_eq!(
+        shapes,
+        ["users.register(users.registered(orders.confirmed()) users.email-changed())", "orders.cancel()"]
     );
 }
 

@@ -40,6 +40,12 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    #[cfg(test)]
+    pub fn with_scopes(name: &str, scopes: &[&str]) -> Self {
+        let scopes = scopes.iter().map(|scope| Scope::parse(*scope).expect("a valid scope"));
+        Self { id: ClientId::parse(name).expect("a valid client"), scopes: scopes.collect() }
+    }
+
     /// Whether it may post this command.
     pub fn may(&self, command: &str) -> bool {
         self.scopes.iter().any(|scope| scope.allows(command))

@@ -6,18 +6,42 @@ use argon2::Argon2;
 use argon2::password_hash::PasswordVerifier;
 use argon2::password_hash::phc::PasswordHash as Phc;
 use millrace_contracts::auth::{IssueApiKey, SetPassword};
-use millrace_contracts::{Contract, UnknownFields, catalog, decode};
-use sha2::{Digest, Sha256};
+use millrace_contracts::catalog::Entry;
+use millrace_contracts::{ApiKey, Contract, JobId, UnknownFields, catalog, decode};
+use uuid::Uuid;
 
-use super::{NewApiKey, NewKey, NewPassword, Secrets};
+use super::{Asked, NewApiKey, NewPassword, Secrets, TURN_DEADLINE, Wire};
+use crate::keys::Client;
+use crate::problem::Problem;
 
 const PASSWORD: &str = "correct horse battery staple";
+
+const SECRET: &str = "a secret of at least thirty-two characters";
+const NEW_KEY: &str = r#"{"client_id":"shop","name":"shop, production","scopes":["jobs:orders.*"]}"#;
+
+/// What a door with this secret makes of data that a client with this scope has posted.
+async fn kept_out(
+    secret: &str,
+    scope: &str,
+    named: Option<JobId>,
+    command: &Entry,
+    data: &str,
+) -> Result<Wire, Problem> {
+    let client = Client::with_scopes("admin", &[scope]);
+    let asked = Asked { client: &client, data: data.as_bytes(), named, turn: TURN_DEADLINE };
+    Secrets::new(1, secret).keep_out(command, asked).await
+}
+
+async fn key_issued(secret: &str, named: Option<JobId>, data: &str) -> Wire {
+    let command = catalog::find(IssueApiKey::TYPE).expect("a command");
+    kept_out(secret, "jobs:*", named, command, data).await.expect("valid data")
+}
 
 #[tokio::test]
 async fn a_password_leaves_as_an_argon2id_hash_that_verifies() {
     let command = catalog::find(SetPassword::TYPE).expect("a command");
     let body = format!(r#"{{"user_id":"01980000-0000-7000-8000-00000000c0de","password":"{PASSWORD}"}}"#);
-    let wire = Secrets::new(1).keep_out(command, body.as_bytes()).await.expect("valid data");
+    let wire = kept_out(SECRET, "jobs:*", None, command, &body).await.expect("valid data");
     assert!(!String::from_utf8_lossy(&wire.body).contains(PASSWORD));
     let sent: SetPassword = decode(&wire.body, UnknownFields::Refuse).expect("a message of the contract");
     let hash = Phc::new(sent.password_hash.as_str()).expect("a PHC string");
@@ -27,35 +51,81 @@ async fn a_password_leaves_as_an_argon2id_hash_that_verifies() {
 }
 
 #[tokio::test]
-async fn a_new_key_leaves_as_its_hash_and_is_shown_in_the_answer_only() {
-    let command = catalog::find(IssueApiKey::TYPE).expect("a command");
-    let body = br#"{"client_id":"shop","name":"shop, production","scopes":["jobs:orders.*"]}"#;
-    let wire = Secrets::new(1).keep_out(command, body).await.expect("valid data");
-    let key = wire.key.expect("a new key").0;
-    assert!(
-        key.starts_with("mr_")
-            && key.len() == 46
-            && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-    );
-    assert!(!String::from_utf8_lossy(&wire.body).contains(&key));
-    let sent: IssueApiKey = decode(&wire.body, UnknownFields::Refuse).expect("a message of the contract");
-    let hex: String = Sha256::digest(key.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!(sent.key_hash.as_str(), hex);
-    assert!(key.starts_with(sent.key_prefix.as_str()));
+async fn a_body_with_a_secret_is_known_again_and_tells_nothing_to_who_tries_passwords() {
+    let command = catalog::find(SetPassword::TYPE).expect("a command");
+    let body = |password: &str| {
+        format!(r#"{{"user_id":"01980000-0000-7000-8000-00000000c0de", "password":"{password}"}}"#)
+    };
+    let fingerprint = async |secret, password| {
+        let wire = kept_out(secret, "jobs:*", None, command, &body(password)).await.expect("valid data");
+        wire.fingerprint
+    };
+    let first = fingerprint(SECRET, PASSWORD).await;
+    assert_eq!(first, fingerprint(SECRET, PASSWORD).await);
+    assert_ne!(first, fingerprint(SECRET, "another password").await);
+    assert_ne!(first, fingerprint("another secret of thirty-two characters", PASSWORD).await);
 }
 
-#[test]
-fn keys_differ_and_use_the_whole_alphabet() {
-    let keys: HashSet<String> = (0..200).map(|_| NewKey::mint().0).collect();
-    assert_eq!(keys.len(), 200);
-    let used: HashSet<char> = keys.iter().flat_map(|key| key[3..].chars()).collect();
-    assert_eq!(used.len(), 62);
+#[tokio::test]
+async fn a_new_key_leaves_as_its_hash_and_is_shown_in_the_answer_only() {
+    let wire = key_issued(SECRET, None, NEW_KEY).await;
+    let key = wire.key.expect("a new key");
+    assert!(!String::from_utf8_lossy(&wire.body).contains(key.reveal()));
+    let sent: IssueApiKey = decode(&wire.body, UnknownFields::Refuse).expect("a message of the contract");
+    assert_eq!(sent.key_hash.as_str(), ApiKey::hash_of(key.reveal()).as_str());
+    assert!(key.reveal().starts_with(sent.key_prefix.as_str()));
+}
+
+#[tokio::test]
+async fn a_job_that_a_client_has_named_is_shown_the_same_key_each_time() {
+    let (job, other) = (JobId(Uuid::from_u128(1)), JobId(Uuid::from_u128(2)));
+    let shown = async |secret, named| {
+        let wire = key_issued(secret, named, NEW_KEY).await;
+        wire.key.expect("a new key").reveal().to_owned()
+    };
+    let first = shown(SECRET, Some(job)).await;
+    assert_eq!(first, shown(SECRET, Some(job)).await);
+    let others = [
+        shown(SECRET, Some(other)).await,
+        shown("another secret of thirty-two characters", Some(job)).await,
+        shown(SECRET, None).await,
+        shown(SECRET, None).await,
+    ];
+    let all: HashSet<_> = others.iter().chain([&first]).collect();
+    assert_eq!(all.len(), 5, "all others are new");
+    let body = |scopes: &str| format!(r#"{{"client_id":"shop","name":"shop","scopes":[{scopes}]}}"#);
+    let fingerprint = async |scopes| key_issued(SECRET, Some(job), &body(scopes)).await.fingerprint;
+    let one = fingerprint(r#""jobs:orders.*""#).await;
+    assert_eq!(one, fingerprint(r#" "jobs:orders.*" "#).await, "the key is no part of it, nor are spaces");
+    assert_ne!(one, fingerprint(r#""jobs:users.*""#).await);
+}
+
+#[tokio::test]
+async fn nobody_hands_out_more_than_they_may_do_themselves() {
+    let command = catalog::find(IssueApiKey::TYPE).expect("a command");
+    for (own, asked, allowed) in [
+        ("jobs:*", "jobs:*", true),
+        ("jobs:*", "jobs:orders.place", true),
+        ("jobs:auth.*", "jobs:auth.*", true),
+        ("jobs:auth.*", "jobs:auth.issue-api-key", true),
+        ("jobs:auth.*", "jobs:*", false),
+        ("jobs:auth.*", "jobs:orders.place", false),
+        ("jobs:auth.issue-api-key", "jobs:auth.*", false),
+    ] {
+        let data = NEW_KEY.replace("jobs:orders.*", asked);
+        let outcome = kept_out(SECRET, own, None, command, &data).await;
+        match outcome {
+            Ok(_) => assert!(allowed, "{own} must not grant {asked}"),
+            Err(Problem::ScopeExceeded { .. }) => assert!(!allowed, "{own} may grant {asked}"),
+            Err(other) => panic!("{other}"),
+        }
+    }
 }
 
 #[test]
 fn secrets_do_not_show_themselves() {
-    let shown = format!("{:?} {:?}", NewPassword::example(), NewKey::mint());
-    assert!(!shown.contains("horse") && !shown.contains("mr_"), "{shown}");
+    let shown = format!("{:?}", NewPassword::example());
+    assert!(!shown.contains("horse"), "{shown}");
     let written = serde_json::to_string(&NewPassword::example()).expect("plain data");
     assert!(!written.contains("horse"), "{written}");
 }
