@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::messages::FAILED;
+use super::messages::{FAILED, REPLY};
 use super::{BINDING, named};
 use crate::catalog::{self, Entry};
-use crate::topology::{self, COMMANDS, DEAD, EVENTS, Exchange, REDRIVE, Topology, dead_queue};
+use crate::topology::{self, COMMANDS, DEAD, EVENTS, Exchange, REDRIVE, REPLIES, Topology, dead_queue};
 use crate::{Domain, Rung};
 
 pub(super) fn all(topology: &Topology) -> Map<String, Value> {
@@ -47,13 +47,24 @@ fn of_exchange(exchange: &Exchange) -> Option<Value> {
             domains(),
             catalog::all().iter().map(message_type).collect(),
         ),
+        REPLIES => (
+            "Answers to doors that wait; the routing key is the door's own queue, as `reply_to` of the command said. One \
+             that nobody waits for any more goes nowhere."
+                .to_owned(),
+            Vec::new(),
+            vec![REPLY],
+        ),
         _ => (rung(name)?, domains(), vec![FAILED]),
     };
+    let mut key = json!({"description": "The routing key."});
+    if !keys.is_empty() {
+        key["enum"] = keys.into();
+    }
     Some(json!({
         "address": "{key}",
         "title": format!("exchange {name}"),
         "description": told,
-        "parameters": {"key": {"description": "The routing key.", "enum": keys}},
+        "parameters": {"key": key},
         "messages": named("components/messages", messages),
         "bindings": {
             "amqp": {

@@ -5,16 +5,20 @@ use serde_json::{Map, Value, json};
 
 use super::{BINDING, reference};
 use crate::catalog::{self, Entry};
+use crate::reply::Reply;
 use crate::users::EXAMPLE_USER;
 use crate::{Fingerprint, Kind};
 
 /// The name under which any message appears where it went because it failed.
 pub(super) const FAILED: &str = "failed";
+/// What a worker answers a door that waits.
+pub(super) const REPLY: &str = "reply";
 
 pub(super) fn all() -> Map<String, Value> {
     let mut messages: Map<_, _> =
         catalog::all().iter().map(|entry| (entry.message_type.to_owned(), message(entry))).collect();
     messages.insert(FAILED.to_owned(), failed());
+    messages.insert(REPLY.to_owned(), reply());
     messages
 }
 
@@ -74,6 +78,18 @@ fn failed() -> Value {
     })
 }
 
+fn reply() -> Value {
+    json!({
+        "name": REPLY,
+        "title": "how a job came out",
+        "summary": "Said by the worker that handled a job's own command, to the door that waits for it. Nothing but \
+            time is lost with it. `null` says that the job was handled before.",
+        "contentType": "application/json",
+        "correlationId": reference("components/correlationIds/job"),
+        "payload": {"oneOf": [reference("components/schemas/Reply"), {"type": "null"}]},
+    })
+}
+
 /// Bodies and all that they refer to, headers, properties; in JSON Schema draft 07, as AsyncAPI's own dialect is.
 pub(super) fn schemas() -> Map<String, Value> {
     let mut settings = SchemaSettings::draft07();
@@ -84,6 +100,7 @@ pub(super) fn schemas() -> Map<String, Value> {
         .iter()
         .map(|entry| (entry.message_type.to_owned(), entry.component(&mut generator).into()))
         .collect();
+    generator.subschema_for::<Reply>();
     schemas.extend(generator.take_definitions(true));
     schemas.insert("properties".to_owned(), properties());
     schemas.insert("headers".to_owned(), headers());
@@ -101,6 +118,7 @@ fn properties() -> Value {
             "type": {"type": "string", "description": "The message's type, such as orders.place."},
             "content_type": {"const": "application/json"},
             "delivery_mode": {"const": 2, "description": "Persistent."},
+            "reply_to": {"type": "string", "description": "The queue of a door that waits for the outcome."},
             "timestamp": {"type": "integer", "description": "When it was sent, in seconds since 1970."},
         },
         "required": ["message_id", "correlation_id", "type"],

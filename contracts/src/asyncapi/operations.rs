@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::messages::FAILED;
+use super::messages::{FAILED, REPLY};
 use super::{BINDING, reference, references};
 use crate::catalog::{self, Entry};
-use crate::topology::{COMMANDS, DEAD, EVENTS, REDRIVE, dead_queue};
+use crate::topology::{COMMANDS, DEAD, EVENTS, REDRIVE, REPLIES, dead_queue};
 use crate::{Domain, Kind, Rung};
 
 pub(super) fn all() -> Map<String, Value> {
@@ -31,6 +31,10 @@ pub(super) fn all() -> Map<String, Value> {
         let looked_at = "`ops dead list` shows what was given up, and `ops dead redrive` takes it out.";
         add(format!("ops.take-from-{domain}"), receive(&dead_queue(domain), &[FAILED], looked_at));
     }
+    let answered = "Says how a job came out, where a door waits for it.";
+    let binding = json!({"deliveryMode": 1, "mandatory": false, "bindingVersion": BINDING});
+    add("workers.reply".to_owned(), operation("send", REPLIES, &[REPLY], answered, &binding));
+    add("door.receive".to_owned(), receive(REPLIES, &[REPLY], "Waits for the outcome, if its client does."));
     for rung in Rung::LADDER {
         let told = "What can't be done yet waits here before it is tried again.";
         let name = rung.exchange();

@@ -20,7 +20,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
-use millrace_contracts::{JobId, Trace, Violation};
+use millrace_contracts::{ApiKey, JobId, Trace, Violation};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -28,7 +28,7 @@ use uuid::Uuid;
 
 use crate::idempotency::IdempotencyKey;
 use crate::jobs::intake::{Intake, Job, Taken};
-use crate::jobs::post::{Accepted, must_be, trace};
+use crate::jobs::post::{Accepted, Links, must_be, trace};
 use crate::keys::Client;
 use crate::limits::Share;
 use crate::problem::{Details, Problem};
@@ -73,8 +73,13 @@ pub(crate) struct Outcome<'a> {
 enum Told<'a> {
     /// The broker has the job.
     Accepted {
-        #[serde(flatten)]
-        accepted: Accepted,
+        job_id: JobId,
+        command: &'static str,
+        links: Links,
+        /// The new API key, for `auth.issue-api-key` alone. Nobody can look it up later.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schemars(with = "Option<String>")]
+        api_key: Option<ApiKey>,
         /// A worker had it already.
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         replayed: bool,
@@ -171,8 +176,10 @@ fn not_a_job(error: &serde_json::Error) -> Problem {
 }
 
 fn accepted(line: u64, taken: &Taken) -> Vec<u8> {
-    let accepted = Accepted::of(taken.job_id, taken.command.message_type, taken.api_key.clone());
-    written(&Outcome { line, status: 202, told: Told::Accepted { accepted, replayed: taken.replayed } })
+    let Accepted { job_id, command, links, api_key, .. } =
+        Accepted::of(taken.job_id, taken.command.message_type, taken.api_key.clone());
+    let told = Told::Accepted { job_id, command, links, api_key, replayed: taken.replayed };
+    written(&Outcome { line, status: 202, told })
 }
 
 fn refused(line: u64, problem: &Problem) -> Vec<u8> {
