@@ -66,9 +66,9 @@ pub(super) fn parameters() -> Value {
         "idempotency-key": header(
             "Idempotency-Key",
             "The client's name for the job, so that posting it twice makes one job: a string in double quotes of 1 to \
-             255 visible ASCII characters. With the same data the answer names the same job; with other data, or for \
+             255 visible ASCII characters, best without quotes and backslashes among them. With the same data the answer names the same job; with other data, or for \
              another command, it is 422.",
-            json!({"type": "string", "pattern": r#"^"(?:[!#-\[\]-~]|\\["\\]){1,255}"$"#}),
+            json!({"type": "string", "pattern": r#"^"[!#-\[\]-~]{1,255}"$"#}),
             r#""8e03978e-40d5-43dd-bc93-6894a57f9324""#,
         ),
         "prefer": header(
