@@ -6,16 +6,19 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::num::NonZeroU32;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 use governor::clock::{Clock, DefaultClock};
 use governor::middleware::StateInformationMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
-use http_body_util::BodyExt;
+use http_body::{Body as HttpBody, Frame, SizeHint};
 use millrace_contracts::ClientId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -114,12 +117,33 @@ impl Admitted {
     /// until the answer's last byte is on its way.
     pub fn through(self, mut response: Response) -> Response {
         tell(response.headers_mut(), &self.policy, self.remaining);
-        response.map(|body| {
-            axum::body::Body::new(body.map_frame(move |frame| {
-                let _until_the_end = &self;
-                frame
-            }))
-        })
+        response.map(|body| Body::new(Held { body, _place: self }))
+    }
+}
+
+/// An answer's body, and the place that it keeps.
+struct Held {
+    body: Body,
+    _place: Admitted,
+}
+
+impl HttpBody for Held {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

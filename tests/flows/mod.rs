@@ -1,6 +1,7 @@
 //! Whole flows: jobs posted over HTTP, worked by all four domains, looked at as their owner would.
 
 mod bad_input;
+mod door;
 mod duplicates;
 mod faults;
 mod orders;

@@ -51,7 +51,8 @@ pub struct World {
     pub channel: lapin::Channel,
     /// The management API, in this world's vhost.
     pub management: Management,
-    http: reqwest::Client,
+    /// Speaks HTTP as any client may.
+    pub http: reqwest::Client,
     door: Option<Door>,
     workers: Vec<Worker>,
     claimed: BTreeMap<String, u32>,
@@ -152,11 +153,21 @@ impl World {
         }
     }
 
+    /// The settings of this world's door. Another door with the same is a second one of the same system.
+    pub fn door_settings(&self) -> DoorSettings {
+        DoorSettings::local(&self.amqp_url, &self.database_url, JOB_ID_SECRET, API_KEY)
+            .expect("good settings")
+    }
+
     /// Opens the door.
     pub async fn open_door(&mut self) -> &mut Self {
-        let settings = DoorSettings::local(&self.amqp_url, &self.database_url, JOB_ID_SECRET, API_KEY);
-        let door = Door::open(settings.expect("good settings"), Arc::new(LogAlerts)).await;
-        self.door = Some(door.expect("a free port"));
+        let settings = self.door_settings();
+        self.open_door_with(settings).await
+    }
+
+    /// Opens the door with settings of the test's own.
+    pub async fn open_door_with(&mut self, settings: DoorSettings) -> &mut Self {
+        self.door = Some(Door::open(settings, Arc::new(LogAlerts)).await.expect("a free port"));
         self.until("the door to be ready", async |world| world.get("/readyz").await.status == 200).await;
         self
     }
@@ -207,7 +218,8 @@ impl World {
         answer(request.send().await.expect("the door answers")).await
     }
 
-    fn url(&self, path: &str) -> String {
+    /// Where the door answers this path.
+    pub fn url(&self, path: &str) -> String {
         let address = self.door.as_ref().expect("the door is open").address();
         format!("http://{address}{path}")
     }
@@ -384,7 +396,8 @@ fn http_client() -> reqwest::Client {
     reqwest::Client::builder().timeout(PATIENCE).build().expect("a client without any settings of note")
 }
 
-async fn answer(response: reqwest::Response) -> Answer {
+/// Reads an HTTP answer to its end.
+pub async fn answer(response: reqwest::Response) -> Answer {
     let status = response.status().as_u16();
     let text = |value: &reqwest::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let headers =

@@ -1,0 +1,140 @@
+//! `Idempotency-Key`: one job for one key, whatever happens in between.
+
+use futures_util::future::join_all;
+use millrace_harness::world::World;
+use millrace_workers::auth::Auth;
+use millrace_workers::effects::NoEffects;
+use millrace_workers::users::Users;
+use serde_json::json;
+
+use super::{Caller, another_door, issued, job_id, slug, without_database};
+use crate::flows::user;
+
+const KEY: (&str, &str) = ("idempotency-key", "\"ada\"");
+
+/// A world with a door, in which somebody works for users and nobody hears of it.
+async fn door() -> World {
+    let mut world = World::empty().await;
+    world.open_door().await;
+    world
+}
+
+async fn finish(mut world: World, registered: u32) {
+    world.until("the user to be told of", async |world| world.depth("auth").await >= registered).await;
+    for queue in ["auth", "orders"] {
+        world.claim(queue, registered);
+    }
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_hundred_posts_at_two_doors_with_one_key_are_one_job() {
+    let mut world = door().await;
+    let (second, body) = (another_door(world.door_settings()).await, user(None));
+    let doors = [Caller::of(&world), Caller::of(&world).at(&second)];
+    let posts = (0..100).map(|number: usize| doors[number % 2].post("users.register", &[KEY], &body));
+    let answers = join_all(posts).await;
+    assert!(answers.iter().all(|answer| answer.status == 202), "{answers:#?}");
+    let job = job_id(&answers[0]);
+    assert!(answers.iter().all(|answer| job_id(answer) == job), "{answers:#?}");
+    assert!(job.as_bytes()[0] == 0xff, "it carries no time: {job}");
+    world.employ::<Users, _>(NoEffects, &[]);
+    world
+        .until("the job to be handled", async |world| {
+            world.count("SELECT count(*) FROM ledger.entries").await == 1
+        })
+        .await;
+    world.until("all its copies to be worked off", async |world| world.depth("users").await == 0).await;
+    assert_eq!(world.count("SELECT count(*) FROM users.users").await, 1);
+    let again = doors[0].post("users.register", &[KEY], &body).await;
+    assert_eq!((again.status, job_id(&again)), (202, job));
+    assert_eq!(again.headers.get("idempotency-replayed").map(String::as_str), Some("true"));
+    assert!(!answers.iter().any(|answer| answer.headers.contains_key("idempotency-replayed")));
+    second.close().await;
+    finish(world, 1).await;
+}
+
+#[tokio::test]
+async fn a_key_that_was_used_for_something_else_is_refused() {
+    let mut world = door().await;
+    let second = another_door(world.door_settings()).await;
+    let (here, there) = (Caller::of(&world), Caller::of(&world).at(&second));
+    let (body, other) = (user(None), user(None));
+    assert_eq!(here.post("users.register", &[KEY], &body).await.status, 202);
+    // Nobody has touched it yet, but this door remembers.
+    for (command, body) in
+        [("users.register", &other), ("orders.cancel", &json!({"order_id": uuid::Uuid::nil()}))]
+    {
+        let refused = here.post(command, &[KEY], body).await;
+        assert_eq!((refused.status, slug(&refused)), (422, "idempotency-key-reused"), "{:#}", refused.json);
+    }
+    world.employ::<Users, _>(NoEffects, &[]);
+    world
+        .until("the job to be handled", async |world| {
+            world.count("SELECT count(*) FROM ledger.entries").await == 1
+        })
+        .await;
+    let refused = there.post("users.register", &[KEY], &other).await;
+    assert_eq!(
+        (refused.status, slug(&refused)),
+        (422, "idempotency-key-reused"),
+        "the ledger knows: {:#}",
+        refused.json
+    );
+    let replayed = there.post("users.register", &[KEY], &body).await;
+    assert_eq!((replayed.status, replayed.headers.contains_key("idempotency-replayed")), (202, true));
+    assert_eq!(world.count("SELECT count(*) FROM users.users").await, 1);
+    second.close().await;
+    finish(world, 1).await;
+}
+
+#[tokio::test]
+async fn a_key_means_the_same_while_postgres_is_down() {
+    let mut world = door().await;
+    let (second, body) = (another_door(without_database(&world)).await, user(None));
+    let there = Caller::of(&world).at(&second);
+    world
+        .until("that door to reach the broker", async |_| {
+            there.post("users.register", &[KEY], &body).await.status == 202
+        })
+        .await;
+    let (first, again) = (
+        Caller::of(&world).post("users.register", &[KEY], &body).await,
+        there.post("users.register", &[KEY], &body).await,
+    );
+    assert_eq!((first.status, again.status, job_id(&first)), (202, 202, job_id(&again)));
+    let refused = there.post("users.register", &[KEY], &user(None)).await;
+    assert_eq!((refused.status, slug(&refused)), (422, "idempotency-key-reused"));
+    world.employ::<Users, _>(NoEffects, &[]);
+    world.until("all copies to be worked off", async |world| world.depth("users").await == 0).await;
+    second.close().await;
+    finish(world, 1).await;
+}
+
+#[tokio::test]
+async fn a_key_belongs_to_its_client_and_a_new_api_key_is_shown_again() {
+    let mut world = door().await;
+    world.employ::<Auth, _>(NoEffects, &[]);
+    let second = another_door(world.door_settings()).await;
+    let dev = Caller::of(&world);
+    let asked = json!({"client_id": "shop", "name": "shop", "scopes": ["jobs:*"]});
+    let first = dev.post("auth.issue-api-key", &[KEY, ("prefer", "wait=10")], &asked).await;
+    let again = dev.at(&second).post("auth.issue-api-key", &[KEY], &asked).await;
+    assert_eq!((first.status, again.status), (200, 202), "{:#}", again.json);
+    assert_eq!(
+        (&first.json["api_key"], &first.json["job_id"]),
+        (&again.json["api_key"], &again.json["job_id"])
+    );
+    let shop = dev.with(first.json["api_key"].as_str().expect("shown"));
+    let body = user(None);
+    let own = shop.post("users.register", &[("idempotency-key", "\"same\"")], &body).await;
+    let others = dev.post("users.register", &[("idempotency-key", "\"same\"")], &user(None)).await;
+    assert_eq!((own.status, others.status), (202, 202));
+    assert_ne!(job_id(&own), job_id(&others));
+    assert_eq!(dev.get(&format!("/v1/jobs/{}", job_id(&own))).await.status, 404);
+    let (_, mall) = issued(&dev, "mall", &json!({})).await;
+    assert_eq!(dev.with(&mall).get(&format!("/v1/jobs/{}", job_id(&own))).await.status, 404);
+    second.close().await;
+    world.claim("users", 2);
+    world.finish().await;
+}

@@ -1,0 +1,97 @@
+//! What the door promises those who post jobs: one job for one key, outcomes that are waited for, batches, events, lists,
+//! keys and limits.
+
+mod admission;
+mod batches;
+mod events;
+mod idempotency;
+mod listing;
+mod waiting;
+
+use std::sync::Arc;
+
+use millrace_harness::world::{API_KEY, Answer, World, answer};
+use millrace_service::LogAlerts;
+use producer_api::{Door, DoorSettings};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// Somebody who calls a door.
+#[derive(Clone)]
+struct Caller {
+    http: reqwest::Client,
+    base: String,
+    key: String,
+}
+
+impl Caller {
+    /// Calls the world's own door with the development key.
+    fn of(world: &World) -> Self {
+        Self { http: world.http.clone(), base: world.url(""), key: API_KEY.to_owned() }
+    }
+
+    /// Calls another door.
+    fn at(&self, door: &Door) -> Self {
+        Self { base: format!("http://{}", door.address()), ..self.clone() }
+    }
+
+    /// Calls with another key.
+    fn with(&self, key: &str) -> Self {
+        Self { key: key.to_owned(), ..self.clone() }
+    }
+
+    async fn post(&self, command: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
+        let request =
+            self.http.post(format!("{}/v1/jobs/{command}", self.base)).bearer_auth(&self.key).json(body);
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        answer(request.send().await.expect("the door answers")).await
+    }
+
+    fn getting(&self, path: &str) -> reqwest::RequestBuilder {
+        self.http.get(format!("{}{path}", self.base)).bearer_auth(&self.key)
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        answer(self.getting(path).send().await.expect("the door answers")).await
+    }
+}
+
+/// One more door of the same system.
+async fn another_door(settings: DoorSettings) -> Door {
+    Door::open(settings, Arc::new(LogAlerts)).await.expect("a free port")
+}
+
+/// The settings of a door to whose database there is no way.
+fn without_database(world: &World) -> DoorSettings {
+    let nowhere = "postgres://nobody@127.0.0.1:1/nothing";
+    let mut settings = world.door_settings();
+    settings.database.database_url = millrace_service::settings::database_url(nowhere).expect("a good URL");
+    settings
+}
+
+/// The kind of an answer's problem.
+fn slug(answer: &Answer) -> &str {
+    let kind = answer.json["type"].as_str().unwrap_or_default();
+    kind.strip_prefix("urn:millrace:problem:").unwrap_or(kind)
+}
+
+fn job_id(answer: &Answer) -> Uuid {
+    answer.json["job_id"]
+        .as_str()
+        .and_then(|id| id.parse().ok())
+        .unwrap_or_else(|| panic!("no job: {:#}", answer.json))
+}
+
+/// Issues a key and gives back its id and itself.
+async fn issued(caller: &Caller, client: &str, more: &Value) -> (Uuid, String) {
+    let mut asked = json!({"client_id": client, "name": client, "scopes": ["jobs:*"]});
+    asked.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
+    let answer = caller.post("auth.issue-api-key", &[("prefer", "wait=10")], &asked).await;
+    assert_eq!(
+        (answer.status, answer.json["status"].as_str()),
+        (200, Some("succeeded")),
+        "{:#}",
+        answer.json
+    );
+    (job_id(&answer), answer.json["api_key"].as_str().expect("the key is shown").to_owned())
+}
