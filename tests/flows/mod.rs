@@ -1,8 +1,8 @@
 //! Whole flows: jobs posted over HTTP, worked by all four domains, looked at as their owner would.
 
 mod bad_input;
-mod door;
 mod contracts_check;
+mod door;
 mod duplicates;
 mod faults;
 mod keys;

@@ -1,11 +1,11 @@
-//! The verbs: `demo`, `up`, `test`, `lint`, `sqlx`, and one for each proof.
+//! The verbs: `demo`, `up`, `test`, `lint`, `sqlx`, `documents`, and one for each proof.
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use crate::trouble::Trouble;
-use crate::{browser, chaos, cluster, crash, demo, hostile, lint, matrix, sqlx_data, test, up};
+use crate::{browser, chaos, cluster, crash, demo, documents, hostile, lint, matrix, sqlx_data, test, up};
 
 /// Runs, tests and checks Millrace. RabbitMQ and PostgreSQL are found or started: as AMQP_URL, AMQP_MANAGEMENT_URL and
 /// DATABASE_URL say; in containers of RABBITMQ_IMAGE and POSTGRES_IMAGE; as private instances; or installed first
@@ -25,6 +25,7 @@ pub enum Verb {
     CrashPoints(crash::Options),
     Hostile(hostile::Options),
     Browser(browser::Options),
+    Documents(documents::Options),
 }
 
 impl Verb {
@@ -42,6 +43,7 @@ impl Verb {
             Self::CrashPoints(options) => crash::run(options).await,
             Self::Hostile(options) => hostile::run(options).await,
             Self::Browser(options) => browser::run(options).await,
+            Self::Documents(options) => documents::run(options).await,
         }
     }
 }

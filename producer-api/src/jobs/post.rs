@@ -158,15 +158,15 @@ fn random_hex<const BYTES: usize>() -> String {
 /// The broker has the job.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Accepted {
-    job_id: JobId,
-    command: &'static str,
+    pub job_id: JobId,
+    pub command: &'static str,
     /// Always `accepted`.
     status: &'static str,
-    links: Links,
+    pub links: Links,
     /// The new API key, for `auth.issue-api-key` alone. Nobody can look it up later.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
-    api_key: Option<ApiKey>,
+    pub api_key: Option<ApiKey>,
 }
 
 /// Where to learn what becomes of the job.
