@@ -2,6 +2,7 @@
 
 mod envelope;
 mod passing_on;
+mod replies;
 
 use std::collections::BTreeMap;
 

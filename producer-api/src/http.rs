@@ -11,7 +11,7 @@ use std::time::Instant;
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderName, HeaderValue};
@@ -48,10 +48,11 @@ async fn surround(State(alerts): State<Arc<dyn AlertSink>>, mut request: Request
     let _in_span = correlation.span().enter();
     let id = correlation.id();
     if let Some(problem) = response.extensions_mut().remove::<Arc<Problem>>() {
-        let allow = response.headers_mut().remove(ALLOW);
+        let noted = std::mem::take(response.headers_mut());
         response = problem.answer(id, alerts.as_ref());
-        if let Some(allow) = allow {
-            response.headers_mut().insert(ALLOW, allow);
+        // What was noted on the way, such as allowed methods or what is left of a rate.
+        for (name, value) in &noted {
+            response.headers_mut().entry(name).or_insert_with(|| value.clone());
         }
     }
     let status = response.status().as_u16();

@@ -19,7 +19,7 @@ use row::{ListedRecord, Record};
 /// A connection can go silent without an error, which no server-side limit catches.
 const READ_DEADLINE: Duration = Duration::from_secs(9);
 /// What is of use only at once: a job is taken in without it.
-const GLANCE_DEADLINE: Duration = Duration::from_millis(300);
+const GLANCE_DEADLINE: Duration = Duration::from_secs(1);
 /// A page of jobs is looked for among so many.
 const EXAMINED_MAX: i64 = 5_000;
 

@@ -28,7 +28,7 @@ use uuid::Uuid;
 
 use crate::idempotency::IdempotencyKey;
 use crate::jobs::intake::{Intake, Job, Taken};
-use crate::jobs::post::{Accepted, Links, must_be, trace};
+use crate::jobs::post::{Links, must_be, trace};
 use crate::keys::Client;
 use crate::limits::Share;
 use crate::problem::{Details, Problem};
@@ -76,13 +76,14 @@ enum Told<'a> {
         job_id: JobId,
         command: &'static str,
         links: Links,
+        /// A worker had it already.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        #[schemars(default)]
+        replayed: bool,
         /// The new API key, for `auth.issue-api-key` alone. Nobody can look it up later.
         #[serde(skip_serializing_if = "Option::is_none")]
         #[schemars(with = "Option<String>")]
-        api_key: Option<ApiKey>,
-        /// A worker had it already.
-        #[serde(skip_serializing_if = "std::ops::Not::not")]
-        replayed: bool,
+        api_key: Option<&'a ApiKey>,
     },
     /// It was not taken in.
     Refused {
@@ -176,9 +177,13 @@ fn not_a_job(error: &serde_json::Error) -> Problem {
 }
 
 fn accepted(line: u64, taken: &Taken) -> Vec<u8> {
-    let Accepted { job_id, command, links, api_key, .. } =
-        Accepted::of(taken.job_id, taken.command.message_type, taken.api_key.clone());
-    let told = Told::Accepted { job_id, command, links, api_key, replayed: taken.replayed };
+    let told = Told::Accepted {
+        job_id: taken.job_id,
+        command: taken.command.message_type,
+        links: Links::of(taken.job_id),
+        replayed: taken.replayed,
+        api_key: taken.api_key.as_ref(),
+    };
     written(&Outcome { line, status: 202, told })
 }
 

@@ -158,15 +158,15 @@ fn random_hex<const BYTES: usize>() -> String {
 /// The broker has the job.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Accepted {
-    pub job_id: JobId,
-    pub command: &'static str,
+    job_id: JobId,
+    command: &'static str,
     /// Always `accepted`.
     status: &'static str,
-    pub links: Links,
+    links: Links,
     /// The new API key, for `auth.issue-api-key` alone. Nobody can look it up later.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
-    pub api_key: Option<ApiKey>,
+    api_key: Option<ApiKey>,
 }
 
 /// Where to learn what becomes of the job.
@@ -185,13 +185,18 @@ pub(crate) struct Links {
 
 impl Accepted {
     pub fn of(job_id: JobId, command: &'static str, api_key: Option<ApiKey>) -> Self {
+        Self { job_id, command, status: "accepted", links: Links::of(job_id), api_key }
+    }
+}
+
+impl Links {
+    pub fn of(job_id: JobId) -> Self {
         let job = format!("/v1/jobs/{job_id}");
-        let links = Links {
+        Self {
             trail: format!("{job}/trail"),
             events: format!("{job}/events"),
             page: format!("/jobs/{job_id}"),
             job,
-        };
-        Self { job_id, command, status: "accepted", links, api_key }
+        }
     }
 }
