@@ -158,15 +158,15 @@ fn random_hex<const BYTES: usize>() -> String {
 /// The broker has the job.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Accepted {
-    pub job_id: JobId,
-    pub command: &'static str,
+    job_id: JobId,
+    command: &'static str,
     /// Always `accepted`.
     status: &'static str,
-    pub links: Links,
+    links: Links,
     /// The new API key, for `auth.issue-api-key` alone. Nobody can look it up later.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
-    pub api_key: Option<ApiKey>,
+    api_key: Option<ApiKey>,
 }
 
 /// Where to learn what becomes of the job.

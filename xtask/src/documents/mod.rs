@@ -27,8 +27,8 @@ pub struct Options {
     /// What they are drawn from
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u64,
-    /// How many requests are under way at once
-    #[arg(long, value_name = "COUNT", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=64))]
+    /// How many requests are under way at once; with more than one, CPython 3.11 may stumble over itself
+    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     workers: u8,
 }
 
