@@ -49,8 +49,8 @@ fn every_reference_leads_somewhere_and_every_operation_has_a_name_of_its_own() {
 
 #[test]
 fn every_route_is_told_of_and_whether_it_needs_a_key() {
-    // What pages are made of is nobody's interface.
-    const OF_PAGES: [&str; 1] = ["/docs/{file}"];
+    // A page and what it is made of are for people, and no interface.
+    const OF_PAGES: [&str; 4] = ["/jobs/{job}", "/assets/job.css", "/assets/{script}", "/docs/{file}"];
     let document = document();
     for route in routes::table(&Readiness::of(&[])) {
         if OF_PAGES.contains(&route.path) {
