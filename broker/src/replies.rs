@@ -16,7 +16,7 @@ use millrace_contracts::{JobId, topology};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
-use crate::link::{Link, refusal};
+use crate::link::{Link, LinkStatus, refusal};
 
 /// What every door's queue is called, up to its own part; a door's broker user must be allowed to configure, write and
 /// read queues of this name.
@@ -99,12 +99,13 @@ impl Mailbox {
     }
 
     async fn keep_open(self, link: Link) {
-        let mut connections = link.connection();
+        let (mut connections, mut status) = (link.connection(), link.status());
         loop {
-            let Ok(connection) = connections.wait_for(Option::is_some).await.map(|it| it.clone()) else {
-                return;
+            let connection = tokio::select! {
+                connection = connections.wait_for(Option::is_some) => connection.ok().and_then(|it| it.clone()),
+                _ = status.wait_for(|status| *status == LinkStatus::Closed) => None,
             };
-            let Some(connection) = connection else { continue };
+            let Some(connection) = connection else { return };
             let pause = match link.ask(&connection, subscribe(&connection, &self.address)).await {
                 Some(Ok((_channel, deliveries))) => {
                     self.lock().open = true;

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use schemars::{Schema, schema_for};
+use schemars::{Schema, SchemaGenerator, schema_for};
 use serde_json::Value;
 
 use crate::contract::{Contract, Invalid, Kind, UnknownFields, decode};
@@ -21,6 +21,7 @@ pub struct Entry {
     /// How it is tried again.
     pub retry: RetryPolicy,
     schema: fn() -> Schema,
+    component: fn(&mut SchemaGenerator) -> Schema,
     example: fn() -> Value,
     check: fn(&[u8]) -> Result<Vec<u8>, Invalid>,
     reads: fn(u16, &[u8]) -> Result<(), Unreadable>,
@@ -34,6 +35,7 @@ impl Entry {
             kind: T::KIND,
             retry: T::RETRY,
             schema: || schema_for!(T),
+            component: component::<T>,
             example: || serde_json::to_value(T::example()).expect("examples are plain data"),
             check: |body| {
                 let message: T = decode(body, UnknownFields::Refuse)?;
@@ -47,6 +49,12 @@ impl Entry {
     #[must_use]
     pub fn schema(&self) -> Schema {
         (self.schema)()
+    }
+
+    /// JSON Schema of the body as part of a larger document: what it refers to is left in the generator.
+    #[must_use]
+    pub fn component(&self, generator: &mut SchemaGenerator) -> Schema {
+        (self.component)(generator)
     }
 
     /// One body as it may stand in documents.
@@ -81,6 +89,16 @@ impl Entry {
             Kind::Event => crate::topology::EVENTS,
         }
     }
+}
+
+/// The schema of a type, not a reference to it, as the generator's dialect wants it; its title is the message's type.
+pub fn component<T: Contract>(generator: &mut SchemaGenerator) -> Schema {
+    let mut schema = T::json_schema(generator);
+    for transform in generator.transforms_mut() {
+        transform.transform(&mut schema);
+    }
+    schema.insert("title".to_owned(), T::TYPE.into());
+    schema
 }
 
 static CATALOG: LazyLock<Vec<Entry>> = LazyLock::new(|| {

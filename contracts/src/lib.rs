@@ -17,7 +17,9 @@ pub mod orders;
 pub mod payments;
 pub mod users;
 
+pub mod asyncapi;
 pub mod catalog;
+pub mod compatibility;
 pub mod domain;
 pub mod envelope;
 pub mod reply;

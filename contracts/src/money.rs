@@ -183,7 +183,8 @@ impl JsonSchema for Currency {
         "Currency".into()
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "pattern": "^[A-Z]{3}$", "description": "ISO 4217 code, such as EUR"})
+        let codes: Vec<_> = CODES.split(' ').collect();
+        json_schema!({"type": "string", "enum": codes, "description": "ISO 4217 code, such as EUR"})
     }
 }
 

@@ -95,7 +95,7 @@ macro_rules! masked {
 text!(
     /// An e-mail address: one `@`, something on both sides, at most 254 bytes (RFC 5321 §4.5.3.1.3 less the brackets),
     /// no spaces or control characters. Whether it receives mail can only be found out by sending some.
-    Email, 254, r"^[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+$",
+    Email, 254, r"^[^@\s\x00-\x1f\x7f-\x9f]+@[^@\s\x00-\x1f\x7f-\x9f]+$",
     |text| {
         let well_formed = text.split_once('@').is_some_and(|(local, host)| {
             !local.is_empty() && !host.is_empty() && !host.contains('@')
@@ -119,7 +119,7 @@ impl Email {
 
 text!(
     /// A person's name as they write it.
-    PersonName, 200, r"^[^\x00-\x1f\x7f]+$",
+    PersonName, 200, r"^[^\x00-\x1f\x7f-\x9f]+$",
     |text| plain(&text, 200, "expected 1 to 200 characters without control characters").map(|()| text)
 );
 

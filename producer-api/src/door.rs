@@ -8,7 +8,6 @@ use millrace_service::server::{Limits as ServerLimits, Server};
 use millrace_service::{AlertSink, Fatal, Readiness, process};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::admission::Admission;
 use crate::idempotency::Uses;
@@ -20,7 +19,7 @@ use crate::keys::{ApiKeys, KEY_CONNECTIONS, KeyStore, KeyUses};
 use crate::ledger::Ledger;
 use crate::limits::Limits;
 use crate::readiness::{self, BROKER, DATABASE};
-use crate::reading::{self, Reading};
+use crate::reading;
 use crate::routes::{self, Desk};
 use crate::secrets::Secrets;
 use crate::settings::DoorSettings;
@@ -52,8 +51,8 @@ pub struct Door {
     readiness: Readiness,
     stop: CancellationToken,
     server: JoinHandle<()>,
-    /// What goes on beside answering, and has to come to its end.
-    beside: TaskTracker,
+    /// Tells when keys were used, a last time when the door closes.
+    uses: JoinHandle<()>,
     parts: Parts,
     links: [Link; 2],
 }
@@ -79,16 +78,16 @@ impl Door {
         let links = [link("publishes"), link("hears answers")];
         let parts = Parts::over(&links, &settings, &name)?;
         let (readiness, stop) = (Readiness::of(&[BROKER, DATABASE]), CancellationToken::new());
-        let beside = TaskTracker::new();
-        beside.spawn(readiness::follow_broker(links[0].status(), readiness.clone(), stop.clone()));
-        beside.spawn(readiness::ask_database(parts.ledger.clone(), readiness.clone(), stop.clone()));
-        beside.spawn(parts.watch.clone().run(stop.clone()));
+        tokio::spawn(readiness::follow_broker(links[0].status(), readiness.clone(), stop.clone()));
+        tokio::spawn(readiness::ask_database(parts.ledger.clone(), readiness.clone(), stop.clone()));
+        tokio::spawn(parts.watch.clone().run(stop.clone()));
         let (ids, publisher) = (Arc::clone(&parts.ids), parts.publisher.clone());
-        beside.spawn(parts.uses.clone().tell(api.api_key_use_every, ids, publisher, stop.clone()));
+        let uses = parts.uses.clone().tell(api.api_key_use_every, ids, publisher, stop.clone());
+        let uses = tokio::spawn(uses);
         let router = router(&settings, parts.clone(), &readiness, alerts, &stop);
         let server = tokio::spawn(server.run(router, stop.clone()));
         tracing::info!(http.address = %address, "Jobs are taken at http://{address}/v1/jobs/{{command}}");
-        Ok(Self { address, readiness, stop, server, beside, parts, links })
+        Ok(Self { address, readiness, stop, server, uses, parts, links })
     }
 
     /// Where it listens.
@@ -101,16 +100,13 @@ impl Door {
     pub async fn close(self) {
         self.readiness.stopping();
         self.stop.cancel();
-        if self.server.await.is_err() {
-            tracing::error!("The HTTP server had ended because of a bug");
+        if self.server.await.is_err() || self.uses.await.is_err() {
+            tracing::error!("A part of the door had ended because of a bug");
         }
-        self.beside.close();
-        self.beside.wait().await;
         for link in self.links {
             link.close().await;
         }
-        self.parts.ledger.close().await;
-        self.parts.keys.close().await;
+        tokio::join!(self.parts.ledger.close(), self.parts.keys.close());
     }
 }
 
@@ -118,15 +114,14 @@ impl Parts {
     pub(crate) fn over(links: &[Link; 2], settings: &DoorSettings, name: &str) -> Result<Self, Fatal> {
         let [publishing, hearing] = links;
         let pool = |connections| reading::pool(&settings.database.database_url, name, connections);
-        let reading = Reading::default();
-        let ledger = Ledger::over(pool(settings.reads.database_connections_max)?, reading.clone());
+        let ledger = Ledger::over(pool(settings.reads.database_connections_max)?);
         let publish = &settings.publish;
         Ok(Self {
             publisher: Publisher::open(publishing, publish.publish_channels, publish.publish_deadline),
             mailbox: Mailbox::open(hearing),
             watch: Watch::over(ledger.clone()),
             ledger,
-            keys: KeyStore::over(pool(KEY_CONNECTIONS)?, reading),
+            keys: KeyStore::over(pool(KEY_CONNECTIONS)?),
             uses: KeyUses::default(),
             ids: Arc::new(JobIds::new(settings.api.job_id_secret.expose())),
         })

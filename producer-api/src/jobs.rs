@@ -72,7 +72,8 @@ impl Answers {
         wait: Wait,
         answer: Option<Expected>,
     ) -> Result<Option<Vec<Row>>, Problem> {
-        let grace = if answer.is_some() { ANSWER_GRACE } else { Duration::ZERO };
+        let promised = answer.is_some();
+        let grace = if promised { ANSWER_GRACE } else { Duration::ZERO };
         let told = async {
             let Some(answer) = answer else { return std::future::pending().await };
             match answer.body().await.and_then(|body| Row::answered(job, &body)) {
@@ -83,7 +84,11 @@ impl Answers {
         };
         let noted = async {
             tokio::time::sleep(grace).await;
-            self.watch.until(job, client, is_decided).await
+            match self.watch.until(job, client, is_decided).await {
+                // A worker may answer all the same.
+                Err(_) if promised => std::future::pending().await,
+                rows => rows,
+            }
         };
         tokio::select! {
             rows = told => rows,

@@ -13,11 +13,9 @@ use time::OffsetDateTime;
 
 use crate::flow::{Emitted, Row};
 use crate::jobs::list::{Filter, Listed, Page, Position};
-use crate::reading::{Reading, driven_to_its_end};
+use crate::reading::{self, READ_DEADLINE, Silence, driven_to_its_end};
 use row::{ListedRecord, Record};
 
-/// A connection can go silent without an error, which no server-side limit catches.
-const READ_DEADLINE: Duration = Duration::from_secs(9);
 /// What is of use only at once: a job is taken in without it.
 const GLANCE_DEADLINE: Duration = Duration::from_secs(1);
 /// A page of jobs is looked for among so many.
@@ -27,7 +25,7 @@ const EXAMINED_MAX: i64 = 5_000;
 #[derive(Debug, Clone)]
 pub(crate) struct Ledger {
     pool: PgPool,
-    reading: Reading,
+    silence: Silence,
 }
 
 /// Why the ledger could not be read.
@@ -66,14 +64,14 @@ pub(crate) struct Stamp {
 }
 
 impl Ledger {
-    pub fn over(pool: PgPool, reading: Reading) -> Self {
-        Self { pool, reading }
+    pub fn over(pool: PgPool) -> Self {
+        Self { pool, silence: Silence::default() }
     }
 
     /// What has been noted of this job for this client, by when it was received.
     pub async fn rows(&self, job: JobId, client: &ClientId) -> Result<Vec<Row>, ReadError> {
         let (pool, client) = (self.pool.clone(), client.as_str().to_owned());
-        self.read(READ_DEADLINE, async move {
+        driven_to_its_end(READ_DEADLINE, async move {
             let (low, high) = job.first_message().flow_range();
             let records = query_file_as!(Record, "src/ledger/job.sql", &handlers(), low, high, job.0, client)
                 .fetch_all(&pool)
@@ -86,19 +84,21 @@ impl Ledger {
     /// How a job that a client has named was posted, where a worker has it already. Not asked of a database that did not
     /// answer a moment ago.
     pub async fn posted(&self, job: JobId, client: &ClientId) -> Result<Option<Posted>, ReadError> {
-        self.reading.must_be_possible()?;
+        self.silence.is_over()?;
         let (pool, client) = (self.pool.clone(), client.as_str().to_owned());
-        self.read(GLANCE_DEADLINE, async move {
+        let outcome = driven_to_its_end(GLANCE_DEADLINE, async move {
             let found = query_file_as!(Posted, "src/ledger/posted.sql", &handlers(), job.0, client);
             Ok(found.fetch_optional(&pool).await?)
         })
-        .await
+        .await;
+        self.silence.note(&outcome);
+        outcome
     }
 
     /// How far the flows of these jobs are. Those that no worker has touched are not among them.
     pub async fn stamps(&self, jobs: Vec<(JobId, ClientId)>) -> Result<HashMap<JobId, Stamp>, ReadError> {
         let pool = self.pool.clone();
-        self.read(READ_DEADLINE, async move {
+        driven_to_its_end(READ_DEADLINE, async move {
             let ids: Vec<_> = jobs.iter().map(|(job, _)| job.0).collect();
             let (lows, highs): (Vec<_>, Vec<_>) =
                 jobs.iter().map(|(job, _)| job.first_message().flow_range()).unzip();
@@ -118,7 +118,7 @@ impl Ledger {
     /// A client's own jobs, those that came last first, as far as workers have touched them.
     pub async fn list(&self, client: &ClientId, filter: Filter) -> Result<Page, ReadError> {
         let (pool, client) = (self.pool.clone(), client.as_str().to_owned());
-        self.read(READ_DEADLINE, async move {
+        driven_to_its_end(READ_DEADLINE, async move {
             let (before, below) = filter
                 .after
                 .map_or((None, None), |Position { received_at, job }| (Some(received_at), Some(job.0)));
@@ -144,7 +144,7 @@ impl Ledger {
     /// Whether the database answers, and has a ledger.
     pub async fn is_migrated(&self) -> Result<bool, ReadError> {
         let pool = self.pool.clone();
-        self.read(READ_DEADLINE, async move {
+        driven_to_its_end(READ_DEADLINE, async move {
             Ok(query_file!("src/ledger/seen.sql").fetch_one(&pool).await?.migrated)
         })
         .await
@@ -152,20 +152,7 @@ impl Ledger {
 
     /// Closes every connection, once its read is done.
     pub async fn close(self) {
-        let closing = tokio::spawn(async move { self.pool.close().await });
-        if tokio::time::timeout(READ_DEADLINE, closing).await.is_err() {
-            tracing::warn!("A connection to the database is silent and is left to itself");
-        }
-    }
-
-    async fn read<T: Send + 'static>(
-        &self,
-        deadline: Duration,
-        read: impl Future<Output = Result<T, ReadError>> + Send + 'static,
-    ) -> Result<T, ReadError> {
-        let outcome = driven_to_its_end(deadline, read).await;
-        self.reading.went(&outcome);
-        outcome
+        reading::close(self.pool).await;
     }
 }
 

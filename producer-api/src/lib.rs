@@ -2,7 +2,7 @@
 //!
 //! It decides nothing and writes nothing to Postgres. In reading order: [`door`] puts the parts together, `routes` is the
 //! table of what can be asked and by whom, `http` surrounds every request, `admission` lets it in, `jobs` answers it,
-//! `problem` is every answer that is not a good one.
+//! `problem` is every answer that is not a good one; `openapi` says all of that in a document, which `documents` shows.
 #![warn(missing_docs)]
 
 pub mod door;
@@ -15,6 +15,9 @@ mod admission;
 mod cors;
 mod keys;
 mod limits;
+
+mod documents;
+mod openapi;
 
 mod flow;
 mod idempotency;

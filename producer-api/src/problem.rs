@@ -233,7 +233,7 @@ impl Problem {
     pub fn answer(&self, correlation_id: Uuid, alerts: &dyn AlertSink) -> Response {
         let kind = self.kind();
         self.log(&kind, correlation_id, alerts);
-        let details = self.details(&kind, correlation_id);
+        let details = self.details(correlation_id);
         let body = serde_json::to_vec(&details).expect("problem details are plain data");
         let mut response = (kind.status, [(CONTENT_TYPE, "application/problem+json")], body).into_response();
         if let Some(seconds) = kind.retry_after {
@@ -256,13 +256,15 @@ impl Problem {
 
     /// What is told of a part of a request, such as a line of a batch, whose other parts are answered otherwise.
     pub fn noted(&self, correlation_id: Uuid) -> Details<'_> {
-        let kind = self.kind();
-        metrics::counter!("millrace_http_problems_total", "problem" => kind.slug).increment(1);
-        tracing::debug!(%correlation_id, problem = kind.slug, cause = self.cause(), "Refused a line: {self}");
-        self.details(&kind, correlation_id)
+        let slug = self.kind().slug;
+        metrics::counter!("millrace_http_problems_total", "problem" => slug).increment(1);
+        tracing::debug!(%correlation_id, problem = slug, cause = self.cause(), "Refused a line: {self}");
+        self.details(correlation_id)
     }
 
-    fn details(&self, kind: &Kind, correlation_id: Uuid) -> Details<'_> {
+    /// What the client reads.
+    pub fn details(&self, correlation_id: Uuid) -> Details<'_> {
+        let kind = self.kind();
         Details {
             r#type: format!("urn:millrace:problem:{}", kind.slug),
             title: kind.title,
@@ -321,9 +323,9 @@ impl Problem {
 #[schemars(rename = "Problem")]
 pub(crate) struct Details<'a> {
     /// Which kind of problem, for programs.
-    r#type: String,
+    pub r#type: String,
     /// Which kind of problem, for people.
-    title: &'static str,
+    pub title: &'static str,
     /// The HTTP status.
     pub status: u16,
     /// What happened, what it means, what to do.

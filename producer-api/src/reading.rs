@@ -16,6 +16,8 @@ use crate::ledger::ReadError;
 const ACQUIRE_DEADLINE: Duration = Duration::from_secs(3);
 /// After this, Postgres itself cuts a statement.
 const STATEMENT_TIMEOUT: &str = "5s";
+/// A connection can go silent without an error, which no server-side limit catches.
+pub(crate) const READ_DEADLINE: Duration = Duration::from_secs(9);
 /// While Postgres does not answer, those who can do without it are not made to wait for it.
 const AVOIDED_FOR: Duration = Duration::from_secs(1);
 
@@ -37,24 +39,33 @@ pub(crate) fn pool(url: &SecretUrl, name: &str, connections: usize) -> Result<Pg
         .connect_lazy_with(options))
 }
 
-/// Whether reads get answers, as the last of them tell. Clones share it.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Reading {
-    avoided_until: Arc<Mutex<Option<Instant>>>,
+/// Closes every connection, once its read is done.
+pub(crate) async fn close(pool: PgPool) {
+    let closing = tokio::spawn(async move { pool.close().await });
+    if tokio::time::timeout(READ_DEADLINE, closing).await.is_err() {
+        tracing::warn!("A connection to the database is silent and is left to itself");
+    }
 }
 
-impl Reading {
+/// For reads of one kind that can be done without: whether the last of them was left without an answer just now. Clones
+/// share it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Silence {
+    until: Arc<Mutex<Option<Instant>>>,
+}
+
+impl Silence {
     /// An error at once where the last read was not answered a moment ago.
-    pub fn must_be_possible(&self) -> Result<(), ReadError> {
-        let until = *self.avoided_until.lock().unwrap_or_else(PoisonError::into_inner);
+    pub fn is_over(&self) -> Result<(), ReadError> {
+        let until = *self.until.lock().unwrap_or_else(PoisonError::into_inner);
         if until.is_some_and(|until| Instant::now() < until) { Err(ReadError::Avoided) } else { Ok(()) }
     }
 
     /// Notes how a read went.
-    pub fn went<T>(&self, outcome: &Result<T, ReadError>) {
+    pub fn note<T>(&self, outcome: &Result<T, ReadError>) {
         let silent = matches!(outcome, Err(ReadError::Unreachable(_) | ReadError::Silent));
         let until = silent.then(|| Instant::now() + AVOIDED_FOR);
-        *self.avoided_until.lock().unwrap_or_else(PoisonError::into_inner) = until;
+        *self.until.lock().unwrap_or_else(PoisonError::into_inner) = until;
     }
 }
 

@@ -9,6 +9,7 @@ use axum::routing::{MethodRouter, get};
 use millrace_service::{Readiness, probes};
 
 use crate::admission::{self, Admission};
+use crate::documents;
 use crate::jobs::intake::Intake;
 use crate::jobs::{self, Answers};
 use crate::page;
@@ -65,6 +66,9 @@ pub(crate) fn table(readiness: &Readiness) -> Vec<Route> {
         public("/healthz", get(probes::healthz)),
         public("/readyz", get(probes::readyz).with_state(readiness.clone())),
         public("/metrics", get(probes::metrics)),
+        public("/openapi.json", get(documents::openapi)),
+        public("/docs", get(documents::page)),
+        public("/docs/{file}", get(documents::file)),
     ]
 }
 

@@ -8,13 +8,14 @@ use argon2::password_hash::PasswordHasher;
 use argon2::password_hash::phc::PasswordHash as Phc;
 use argon2::{Algorithm, Argon2, Params, Version};
 use millrace_contracts::auth::{IssueApiKey, MAX_SCOPES, SetPassword};
-use millrace_contracts::catalog::Entry;
+use millrace_contracts::catalog::{self, Entry};
 use millrace_contracts::{
     ApiKey, ClientId, Contract, Fingerprint, InvalidText, JobId, KeyId, Kind, PasswordHash, PersonName,
     Scope, UnknownFields, UserId, Violation, decode,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize, Serializer};
+use serde_json::{Value, json};
 use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 
@@ -126,6 +127,21 @@ fn random_bits() -> [u8; 32] {
     bits
 }
 
+/// A command's data as it is posted, for documents: its schema and an example.
+pub(crate) fn posted(command: &Entry, generator: &mut SchemaGenerator) -> (Schema, Value) {
+    match command.message_type {
+        SetPassword::TYPE => {
+            let example = json!({"user_id": SetPassword::example().user_id, "password": "correct horse battery staple"});
+            (catalog::component::<NewPassword>(generator), example)
+        }
+        IssueApiKey::TYPE => {
+            let example = serde_json::to_value(NewApiKey::example()).expect("examples are plain data");
+            (catalog::component::<NewApiKey>(generator), example)
+        }
+        _ => (command.component(generator), command.example()),
+    }
+}
+
 /// A password of 8 to 128 characters, any characters (NIST SP 800-63B §5.1.1.2). Never shown, never written.
 #[derive(Clone, Deserialize)]
 #[serde(try_from = "String")]
@@ -197,6 +213,7 @@ struct NewApiKey {
     key_id: Option<KeyId>,
     client_id: ClientId,
     name: PersonName,
+    #[schemars(length(min = 1, max = 32))]
     scopes: Vec<Scope>,
     #[serde(default, with = "time::serde::rfc3339::option")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]

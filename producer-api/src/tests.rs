@@ -285,6 +285,9 @@ fn every_route_has_a_policy() {
             "Public /healthz",
             "Public /readyz",
             "Public /metrics",
+            "Public /openapi.json",
+            "Public /docs",
+            "Public /docs/{file}",
         ]
     );
 }

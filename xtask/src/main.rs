@@ -6,6 +6,7 @@ mod chaos;
 mod cluster;
 mod crash;
 mod demo;
+mod documents;
 mod hostile;
 mod http;
 mod lint;

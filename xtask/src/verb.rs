@@ -1,11 +1,13 @@
-//! The verbs: `demo`, `up`, `test`, `lint`, `sqlx`, and one for each proof.
+//! The verbs: `demo`, `up`, `test`, `lint`, `sqlx`, `documents`, and one for each proof.
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use crate::trouble::Trouble;
-use crate::{browser, chaos, cluster, crash, demo, hostile, lint, matrix, siege, sqlx_data, test, up};
+use crate::{
+    browser, chaos, cluster, crash, demo, documents, hostile, lint, matrix, siege, sqlx_data, test, up,
+};
 
 /// Runs, tests and checks Millrace. RabbitMQ and PostgreSQL are found or started: as AMQP_URL, AMQP_MANAGEMENT_URL and
 /// DATABASE_URL say; in containers of RABBITMQ_IMAGE and POSTGRES_IMAGE; as private instances; or installed first
@@ -26,6 +28,7 @@ pub enum Verb {
     Hostile(hostile::Options),
     Siege(siege::Options),
     Browser(browser::Options),
+    Documents(documents::Options),
 }
 
 impl Verb {
@@ -44,6 +47,7 @@ impl Verb {
             Self::Hostile(options) => hostile::run(options).await,
             Self::Siege(options) => siege::run(options).await,
             Self::Browser(options) => browser::run(options).await,
+            Self::Documents(options) => documents::run(options).await,
         }
     }
 }

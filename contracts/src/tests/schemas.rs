@@ -12,11 +12,11 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas")
 }
 
-fn file_name(entry: &Entry) -> String {
+pub(super) fn file_name(entry: &Entry) -> String {
     format!("{}.v{}.json", entry.message_type, entry.version)
 }
 
-fn text(entry: &Entry) -> String {
+pub(super) fn text(entry: &Entry) -> String {
     let mut text = serde_json::to_string_pretty(&entry.schema()).unwrap();
     text.push('\n');
     text

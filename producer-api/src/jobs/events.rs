@@ -121,7 +121,7 @@ struct Told {
 impl Told {
     /// What an event's id says has been told. Any other text says nothing.
     fn of_id(id: &str) -> Self {
-        let whole = id.len() % 8 == 0 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let whole = id.len().is_multiple_of(8) && id.bytes().all(|byte| byte.is_ascii_hexdigit());
         let digests = id.as_bytes().chunks(8).filter(|_| whole);
         let read = |digest| u32::from_str_radix(std::str::from_utf8(digest).ok()?, 16).ok();
         Self { before: digests.filter_map(read).collect(), ..Self::default() }

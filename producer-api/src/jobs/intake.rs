@@ -89,25 +89,23 @@ impl Intake {
         fingerprint: &Fingerprint,
     ) -> Result<bool, Problem> {
         let asked = Use { command: command.message_type, fingerprint: fingerprint.clone() };
-        if self.uses.claim(job_id, &asked) == Claim::Other {
-            return Err(Problem::KeyReused);
-        }
         match self.ledger.posted(job_id, client).await {
-            Ok(None) => Ok(false),
             Ok(Some(posted))
                 if posted.message_type == asked.command && posted.fingerprint == fingerprint.as_str() =>
             {
-                Ok(true)
+                return Ok(true);
             }
-            Ok(Some(_)) => {
-                self.uses.release(job_id);
-                Err(Problem::KeyReused)
-            }
+            Ok(Some(_)) => return Err(Problem::KeyReused),
+            Ok(None) => {}
             // Sent once more it does no harm: a worker finds it in the ledger.
             Err(error) => {
                 tracing::debug!(job.id = %job_id, "Whether the job is known can't be looked up: {error}");
-                Ok(false)
             }
+        }
+        // No worker has it, as far as is known.
+        match self.uses.claim(job_id, &asked) {
+            Claim::Other => Err(Problem::KeyReused),
+            Claim::First | Claim::Again => Ok(false),
         }
     }
 

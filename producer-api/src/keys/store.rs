@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 
 use super::{Client, KnownKey};
 use crate::ledger::ReadError;
-use crate::reading::{Reading, driven_to_its_end};
+use crate::reading::{self, Silence, driven_to_its_end};
 
 /// So many keys are read at once.
 pub(crate) const CONNECTIONS: usize = 2;
@@ -22,17 +22,17 @@ const DEADLINE: Duration = Duration::from_millis(500);
 pub(crate) struct KeyStore {
     pool: PgPool,
     places: Arc<Semaphore>,
-    reading: Reading,
+    silence: Silence,
 }
 
 impl KeyStore {
-    pub fn over(pool: PgPool, reading: Reading) -> Self {
-        Self { pool, places: Arc::new(Semaphore::new(CONNECTIONS)), reading }
+    pub fn over(pool: PgPool) -> Self {
+        Self { pool, places: Arc::new(Semaphore::new(CONNECTIONS)), silence: Silence::default() }
     }
 
     /// The key with this hash. `None` where there is none, be it that it never was.
     pub async fn read(&self, hash: &KeyHash) -> Result<Option<KnownKey>, ReadError> {
-        self.reading.must_be_possible()?;
+        self.silence.is_over()?;
         let turn = tokio::time::timeout(DEADLINE, Arc::clone(&self.places).acquire_owned()).await;
         let Ok(Ok(turn)) = turn else { return Err(ReadError::Silent) };
         let (pool, hash) = (self.pool.clone(), hash.as_str().to_owned());
@@ -50,11 +50,11 @@ impl KeyStore {
             }))
         })
         .await;
-        self.reading.went(&outcome);
+        self.silence.note(&outcome);
         outcome
     }
 
-    pub async fn close(&self) {
-        self.pool.close().await;
+    pub async fn close(self) {
+        reading::close(self.pool).await;
     }
 }

@@ -1,18 +1,16 @@
 //! Who comes in: keys as they are issued, rotated, revoked and expire, and how much of it.
 
-use std::net::ToSocketAddrs;
 use std::time::Duration;
 
-use millrace_harness::rig::proxy::{Proxy, Rule};
+use millrace_harness::rig::proxy::Rule;
 use millrace_harness::world::World;
 use millrace_workers::auth::Auth;
 use millrace_workers::effects::NoEffects;
 use serde_json::json;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use url::Url;
 
-use super::{Caller, another_door, issued, slug};
+use super::{Caller, another_door, issued, slug, through_a_proxy};
 use crate::flows::user;
 
 /// A world with a door and the auth domain at work.
@@ -77,17 +75,7 @@ async fn a_key_may_do_what_its_scopes_say() {
 #[tokio::test]
 async fn a_client_that_is_known_comes_in_while_postgres_is_down_and_its_use_is_noted_later() {
     let world = with_auth().await;
-    let direct = Url::parse(&world.database_url).expect("a URL");
-    let address = (direct.host_str().expect("a host"), direct.port().unwrap_or(5432));
-    let proxy = Proxy::start(address.to_socket_addrs().expect("an address").next().expect("one"))
-        .await
-        .expect("a proxy");
-    let mut settings = world.door_settings();
-    let mut through = direct.clone();
-    through.set_host(Some("127.0.0.1")).expect("a host");
-    through.set_port(Some(proxy.address().port())).expect("a port");
-    settings.database.database_url =
-        millrace_service::settings::database_url(through.as_str()).expect("a good URL");
+    let (mut settings, proxy) = through_a_proxy(&world).await;
     settings.api.api_key_use_every = Duration::from_millis(100);
     let door = another_door(settings).await;
     let dev = Caller::of(&world).at(&door);

@@ -1,6 +1,7 @@
 //! `Idempotency-Key`: one job for one key, whatever happens in between.
 
 use futures_util::future::join_all;
+use millrace_harness::rig::proxy::Rule;
 use millrace_harness::world::{Answer, World};
 use millrace_workers::auth::Auth;
 use millrace_workers::effects::NoEffects;
@@ -8,7 +9,7 @@ use millrace_workers::orders::Orders;
 use millrace_workers::users::Users;
 use serde_json::{Value, json};
 
-use super::{Caller, another_door, issued, job_id, slug, without_database};
+use super::{Caller, another_door, issued, job_id, slug, through_a_proxy, without_database};
 use crate::flows::user;
 
 const KEY: (&str, &str) = ("idempotency-key", "\"ada\"");
@@ -116,6 +117,30 @@ async fn a_key_means_the_same_while_postgres_is_down() {
     assert_eq!((refused.status, slug(&refused)), (422, "idempotency-key-reused"));
     world.employ::<Users, _>(NoEffects, &[]);
     world.until("all copies to be worked off", async |world| world.depth("users").await == 0).await;
+    second.close().await;
+    finish(world).await;
+}
+
+/// What a door was told first, while it could not look, is not what counts.
+#[tokio::test]
+async fn the_ledger_knows_better_than_a_door() {
+    let mut world = door().await;
+    world.employ::<Users, _>(NoEffects, &[]);
+    let (settings, proxy) = through_a_proxy(&world).await;
+    let second = another_door(settings).await;
+    let (here, there) = (Caller::of(&world), Caller::of(&world).at(&second));
+    world.until("the other door to be ready", async |_| there.get("/readyz").await.status == 200).await;
+    let (body, other) = (user(None), user(None));
+    assert_eq!(here.post("users.register", &[KEY], &body).await.status, 202);
+    replayed(&world, &here, &body).await;
+    proxy.set(Rule::Reset);
+    let unnoticed = there.post("users.register", &[KEY], &other).await;
+    assert_eq!(unnoticed.status, 202, "it can't know: {:#}", unnoticed.json);
+    proxy.set(Rule::Pass);
+    replayed(&world, &there, &body).await;
+    let refused = there.post("users.register", &[KEY], &other).await;
+    assert_eq!((refused.status, slug(&refused)), (422, "idempotency-key-reused"));
+    assert_eq!(world.count("SELECT count(*) FROM users.users").await, 1);
     second.close().await;
     finish(world).await;
 }

@@ -8,12 +8,16 @@ mod idempotency;
 mod listing;
 mod waiting;
 
+use std::net::ToSocketAddrs;
 use std::sync::Arc;
 
+use millrace_harness::rig::proxy::Proxy;
 use millrace_harness::world::{API_KEY, Answer, World, answer};
 use millrace_service::LogAlerts;
+use millrace_service::settings::database_url;
 use producer_api::{Door, DoorSettings};
 use serde_json::{Value, json};
+use url::Url;
 use uuid::Uuid;
 
 /// Somebody who calls a door.
@@ -65,8 +69,21 @@ async fn another_door(settings: DoorSettings) -> Door {
 fn without_database(world: &World) -> DoorSettings {
     let nowhere = "postgres://nobody@127.0.0.1:1/nothing";
     let mut settings = world.door_settings();
-    settings.database.database_url = millrace_service::settings::database_url(nowhere).expect("a good URL");
+    settings.database.database_url = database_url(nowhere).expect("a good URL");
     settings
+}
+
+/// The settings of a door whose way to the database can be cut.
+async fn through_a_proxy(world: &World) -> (DoorSettings, Proxy) {
+    let mut url = Url::parse(&world.database_url).expect("the world's own URL");
+    let address = (url.host_str().expect("a host"), url.port().unwrap_or(5432));
+    let target = address.to_socket_addrs().expect("an address").next().expect("at least one");
+    let proxy = Proxy::start(target).await.expect("a free port");
+    url.set_host(Some("127.0.0.1")).expect("a host");
+    url.set_port(Some(proxy.address().port())).expect("a port");
+    let mut settings = world.door_settings();
+    settings.database.database_url = database_url(url.as_str()).expect("a good URL");
+    (settings, proxy)
 }
 
 /// The kind of an answer's problem.

@@ -1,0 +1,43 @@
+//! `GET /openapi.json`, and `GET /docs`, which shows it to people with Swagger UI, whose files are in this program.
+
+use std::sync::{Arc, LazyLock};
+
+use axum::body::Bytes;
+use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
+use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::response::{Html, IntoResponse, Response};
+use utoipa_swagger_ui::Config;
+
+use crate::openapi;
+use crate::problem::Problem;
+
+/// Nothing comes from elsewhere, and nothing goes there. Swagger UI sets styles by attribute and has images in its CSS.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+    connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// What the page needs of Swagger UI.
+const FILES: [&str; 3] = ["swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"];
+
+static OPENAPI: LazyLock<Bytes> =
+    LazyLock::new(|| serde_json::to_vec(&openapi::document()).expect("documents are plain data").into());
+
+pub(crate) async fn openapi() -> Response {
+    ([(CONTENT_TYPE, "application/json")], OPENAPI.clone()).into_response()
+}
+
+pub(crate) async fn page() -> Response {
+    ([(CONTENT_SECURITY_POLICY, POLICY)], Html(include_str!("documents/page.html"))).into_response()
+}
+
+pub(crate) async fn file(path: Result<Path<String>, PathRejection>) -> Result<Response, Problem> {
+    let Path(name) = path.map_err(|_| Problem::UnknownPath)?;
+    if name == "start.js" {
+        return Ok(([(CONTENT_TYPE, "text/javascript")], include_str!("documents/start.js")).into_response());
+    }
+    if !FILES.contains(&name.as_str()) {
+        return Err(Problem::UnknownPath);
+    }
+    let file = utoipa_swagger_ui::serve(&name, Arc::new(Config::from("openapi.json")));
+    let file = file.ok().flatten().ok_or(Problem::Bug)?;
+    Ok(([(CONTENT_TYPE, file.content_type)], file.bytes.into_owned()).into_response())
+}

@@ -1,0 +1,29 @@
+//! The AsyncAPI document, read by the official parser.
+
+use std::process::Command;
+
+use super::{copy, installed, is_current};
+use crate::cargo::{self, run, run_quietly};
+use crate::trouble::Trouble;
+
+pub(super) fn check() -> Result<(), Trouble> {
+    let folder = installed()?;
+    if !is_current("package-lock.json", &folder) {
+        copy("package.json", &folder)?;
+        copy(".npmrc", &folder)?;
+        copy("package-lock.json", &folder)?;
+        println!("documents: installing the AsyncAPI parser");
+        let mut install = Command::new("npm");
+        install.args(["ci", "--silent"]).current_dir(&folder);
+        if let Err(trouble) = run_quietly(install) {
+            // The copy would say that all is there.
+            let _ = std::fs::remove_file(folder.join("package-lock.json"));
+            return Err(trouble);
+        }
+    }
+    // The script lies beside what it imports.
+    copy("asyncapi.mjs", &folder)?;
+    let mut parse = Command::new("node");
+    parse.arg(folder.join("asyncapi.mjs")).arg("contracts/asyncapi.json").current_dir(cargo::root());
+    run(parse)
+}

@@ -1,0 +1,74 @@
+//! The door against its OpenAPI document: requests made up from the document by schemathesis, answers judged by it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use millrace_harness::rig::program::Log;
+use millrace_harness::services::Services;
+
+use super::{Options, copy, installed, is_current, sources};
+use crate::cargo::{self, run_quietly};
+use crate::place::Place;
+use crate::proof;
+use crate::signals::asked_to_stop;
+use crate::stack::{DoorSettings, Stack};
+use crate::trouble::Trouble;
+
+pub(super) async fn check(options: &Options) -> Result<ExitCode, Trouble> {
+    let schemathesis = install()?;
+    println!("documents: building the programs");
+    let programs = cargo::build_programs(false)?;
+    let services = Services::find_or_start()?;
+    let place = Place::own(&services, "documents").await?;
+    let outcome = tokio::select! {
+        outcome = against_a_door(options, &schemathesis, &programs, &place) => outcome,
+        () = asked_to_stop() => Err(Trouble::Interrupted),
+    };
+    place.remove().await?;
+    outcome
+}
+
+/// Returns the program.
+fn install() -> Result<PathBuf, Trouble> {
+    let folder = installed()?;
+    let environment = folder.join("venv");
+    if !is_current("requirements.txt", &folder) {
+        println!("documents: installing schemathesis");
+        let mut make = Command::new("python3");
+        make.args(["-m", "venv", "--clear"]).arg(&environment);
+        run_quietly(make)?;
+        let mut install = Command::new(environment.join("bin/pip"));
+        install.args(["install", "--quiet", "--disable-pip-version-check", "--requirement"]);
+        install.arg(sources().join("requirements.txt"));
+        run_quietly(install)?;
+        // Last: its copy says that all is there.
+        copy("requirements.txt", &folder)?;
+    }
+    Ok(environment.join("bin/schemathesis"))
+}
+
+async fn against_a_door(
+    options: &Options,
+    schemathesis: &Path,
+    programs: &Path,
+    place: &Place,
+) -> Result<ExitCode, Trouble> {
+    let logs = cargo::folder_of_runs()?.join("documents/logs");
+    fs::create_dir_all(&logs).map_err(Trouble::file(&logs))?;
+    println!("documents: starting the door and four workers (logs in {})", logs.display());
+    let stack = Stack::start(programs, place, DoorSettings::new()?, Log::Files(logs.clone())).await?;
+    let mut run = Command::new(schemathesis);
+    run.arg("--config-file").arg(sources().join("schemathesis.toml"));
+    run.arg("run").arg(format!("{}/openapi.json", stack.door.url));
+    run.args(["--max-examples", &options.examples.to_string(), "--seed", &options.seed.to_string()]);
+    run.args(["--workers", &options.workers.to_string(), "--report", "junit", "--report-dir"]).arg(&logs);
+    run.env("API_KEY", &stack.door.api_key).env("SCHEMATHESIS_HOOKS", sources().join("hooks.py"));
+    // What it finds it would keep beside where it runs.
+    run.current_dir(&logs);
+    let outcome = proof::outcome(run).await;
+    for name in tokio::task::block_in_place(|| stack.stop()) {
+        println!("documents: {name} did not stop in time and was killed");
+    }
+    outcome
+}
