@@ -1,34 +1,28 @@
 //! Secrets never enter a queue: a password leaves here as its argon2id hash, a new API key as its SHA-256.
 
+mod hashers;
+
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
-use argon2::password_hash::PasswordHasher;
-use argon2::password_hash::phc::PasswordHash as Phc;
-use argon2::{Algorithm, Argon2, Params, Version};
 use millrace_contracts::auth::{IssueApiKey, MAX_SCOPES, SetPassword};
 use millrace_contracts::catalog::{self, Entry};
 use millrace_contracts::{
-    ApiKey, ClientId, Contract, Fingerprint, InvalidText, JobId, KeyId, Kind, PasswordHash, PersonName,
-    Scope, UnknownFields, UserId, Violation, decode,
+    ApiKey, ClientId, Contract, Fingerprint, InvalidText, JobId, KeyId, Kind, PersonName, Scope,
+    UnknownFields, UserId, Violation, decode,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
-use tokio::sync::Semaphore;
 
 use crate::keys::Client;
 use crate::problem::Problem;
+use hashers::Hashers;
 
 #[cfg(test)]
 mod tests;
 
-/// The least that OWASP's Password Storage Cheat Sheet recommends for argon2id: 19 MiB, 2 passes, 1 lane.
-const MEMORY_KIB: u32 = 19 * 1024;
-const PASSES: u32 = 2;
-const LANES: u32 = 1;
 /// How long a request waits for its turn to hash.
 pub(crate) const TURN_DEADLINE: Duration = Duration::from_secs(2);
 /// Name the uses, so that the same secret used for something else gives unrelated keys (BLAKE3's key derivation).
@@ -57,7 +51,7 @@ pub(crate) struct Wire {
 /// Takes the secrets out of commands; hashing is bounded, since each hash takes its memory and a processor.
 #[derive(Debug)]
 pub(crate) struct Secrets {
-    hashers: Arc<Semaphore>,
+    hashers: Hashers,
     fingerprints: [u8; 32],
     api_keys: [u8; 32],
 }
@@ -66,7 +60,7 @@ impl Secrets {
     /// At most this many passwords are hashed at once. What must be the same at every door follows from `secret`.
     pub fn new(hashers: usize, secret: &str) -> Self {
         Self {
-            hashers: Arc::new(Semaphore::new(hashers)),
+            hashers: Hashers::new(hashers),
             fingerprints: blake3::derive_key(FINGERPRINTS, secret.as_bytes()),
             api_keys: blake3::derive_key(API_KEYS, secret.as_bytes()),
         }
@@ -88,7 +82,7 @@ impl Secrets {
         let NewPassword { user_id, password } = decode(asked.data, UnknownFields::Refuse)?;
         let known_by = [user_id.0.as_bytes(), password.0.as_bytes()].concat();
         let fingerprint = Fingerprint::keyed(&self.fingerprints, &known_by);
-        let password_hash = self.hash(password, asked.turn).await?;
+        let password_hash = self.hashers.hash(password.0, asked.turn).await?;
         Ok(Wire { body: written(&SetPassword { user_id, password_hash }), fingerprint, key: None })
     }
 
@@ -103,17 +97,6 @@ impl Secrets {
             None => random_bits(),
         });
         Ok(Wire { body: written(&new.with(&key)), fingerprint, key: Some(key) })
-    }
-
-    async fn hash(&self, password: Password, deadline: Duration) -> Result<PasswordHash, Problem> {
-        let turn = tokio::time::timeout(deadline, Arc::clone(&self.hashers).acquire_owned());
-        let Ok(Ok(turn)) = turn.await else { return Err(Problem::HashersBusy) };
-        // The turn goes along: a client that hangs up must not let more hashes run at once.
-        let hashing = tokio::task::spawn_blocking(move || {
-            let _turn = turn;
-            password.hash()
-        });
-        hashing.await.unwrap_or(Err(Problem::Bug))
     }
 }
 
@@ -146,15 +129,6 @@ pub(crate) fn posted(command: &Entry, generator: &mut SchemaGenerator) -> (Schem
 #[derive(Clone, Deserialize)]
 #[serde(try_from = "String")]
 struct Password(String);
-
-impl Password {
-    fn hash(&self) -> Result<PasswordHash, Problem> {
-        let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|_| Problem::Bug)?;
-        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        let hash: Phc = argon2.hash_password(self.0.as_bytes()).map_err(|_| Problem::Bug)?;
-        PasswordHash::parse(hash.to_string()).map_err(|_| Problem::Bug)
-    }
-}
 
 impl TryFrom<String> for Password {
     type Error = InvalidText;

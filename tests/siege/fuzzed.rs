@@ -30,6 +30,8 @@ const RSS_GROWTH_MAX_KIB: u64 = 96 * 1024;
 struct Tally {
     /// By status.
     answers: BTreeMap<u16, usize>,
+    /// Answers 503, by what they tell of.
+    busy: BTreeMap<String, usize>,
     bare: usize,
     /// Connections that the door closed without an answer to a whole request.
     closed: usize,
@@ -65,14 +67,15 @@ pub async fn run(stage: &Stage, requests: usize, seed: u64) -> Result<Verdict, B
     stage.ready().await?;
     trial.must(stage.panics() == panics, || "a door's log tells of a panic".to_owned());
     let (after, busy) = (stage.rss(0).await, whole.answers.get(&503).copied().unwrap_or(0));
-    trial.must(busy * 1_000 <= requests * BUSY_PER_MILLE, || format!("{busy} answers 503"));
+    trial.must(busy * 1_000 <= requests * BUSY_PER_MILLE, || format!("{busy} answers 503: {:?}", whole.busy));
     let growth = after.saturating_sub(before);
     trial.must(growth <= RSS_GROWTH_MAX_KIB, || format!("a door grew by {:.1} MiB", mib(growth)));
     let statuses =
         whole.answers.iter().map(|(status, count)| format!(" {status}:{count}")).collect::<String>();
     Ok(trial.end(format!(
-        "{requests} of seed {seed}:{statuses}; {} bare answers to what is no HTTP, {} closed without an answer, {} clients \
+        "{requests} of seed {seed}:{statuses} {:?}; {} bare answers to what is no HTTP, {} closed without an answer, {} clients \
          left; a door's memory {:.1} MiB before, {:.1} MiB after; {:.0}/s",
+        whole.busy,
         whole.bare,
         whole.closed,
         whole.left,
@@ -174,6 +177,9 @@ impl Besieger {
         if answer.status() >= 500 && answer.status() != 503 {
             tally.findings.push(format!("answered {}: {}", answer.status(), short(&answer.body)));
         }
+        if answer.status() == 503 {
+            *tally.busy.entry(answer.problem().unwrap_or_default()).or_default() += 1;
+        }
         tally.findings.extend(self.judge.findings(answer));
         let job = answer.text("/job_id").and_then(|job| job.parse().ok());
         if jobs.len() < JOBS_MAX {
@@ -186,6 +192,9 @@ impl Tally {
     fn add(&mut self, other: Self) {
         for (status, count) in other.answers {
             *self.answers.entry(status).or_default() += count;
+        }
+        for (problem, count) in other.busy {
+            *self.busy.entry(problem).or_default() += count;
         }
         self.bare += other.bare;
         self.closed += other.closed;
