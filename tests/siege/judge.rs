@@ -119,7 +119,7 @@ fn malformed(answer: &Answer) -> Option<String> {
     let whole = ["type", "title", "detail", "instance"].iter().all(|field| problem[field].is_string());
     match () {
         () if told != Some(id) => Some(format!("correlation_id is {told:?}, X-Correlation-Id {id}")),
-        () if problem["status"] != Value::from(answer.status()) => {
+        () if problem["status"] != answer.status() => {
             Some(format!("status is {}, answered {}", problem["status"], answer.status()))
         }
         () if !whole => Some(format!("no whole problem details: {}", short(&answer.body))),
