@@ -27,7 +27,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::idempotency::IdempotencyKey;
-use crate::jobs::intake::{Intake, Job, Taken};
+use crate::jobs::intake::{Intake, Job, Permitted, Taken};
 use crate::jobs::post::{Links, must_be, trace};
 use crate::keys::Client;
 use crate::limits::Share;
@@ -155,7 +155,7 @@ impl Batch {
         let key = posted.idempotency_key.as_deref().map(IdempotencyKey::parse).transpose()?;
         let job = Job {
             client: &self.client,
-            command: &posted.command,
+            command: Permitted::of(&self.client, &posted.command)?,
             data: posted.data.get().as_bytes(),
             key: key.as_ref(),
             trace: self.trace.clone(),

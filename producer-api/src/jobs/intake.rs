@@ -31,11 +31,27 @@ pub(crate) struct Intake {
     pub body_deadline: Duration,
 }
 
+/// A command that a client may post.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Permitted(&'static Entry);
+
+impl Permitted {
+    /// The command of this name, if there is one and it is in the client's scopes.
+    pub fn of(client: &Client, name: &str) -> Result<Self, Problem> {
+        let command = command(name)?;
+        if client.may(command.message_type) {
+            Ok(Self(command))
+        } else {
+            Err(Problem::ScopeMissing { command: command.message_type })
+        }
+    }
+}
+
 /// A job as it was posted.
 #[derive(Debug)]
 pub(crate) struct Job<'a> {
     pub client: &'a Client,
-    pub command: &'a str,
+    pub command: Permitted,
     pub data: &'a [u8],
     pub key: Option<&'a IdempotencyKey>,
     pub trace: Trace,
@@ -61,10 +77,7 @@ pub(crate) struct Taken {
 impl Intake {
     /// Takes a job in.
     pub async fn take(&self, job: Job<'_>) -> Result<Taken, Problem> {
-        let command = command(job.command)?;
-        if !job.client.may(command.message_type) {
-            return Err(Problem::ScopeMissing { command: command.message_type });
-        }
+        let Permitted(command) = job.command;
         let client_id = &job.client.id;
         let named = job.key.map(|key| self.ids.named(client_id, key));
         let asked = Asked { client: job.client, data: job.data, named, turn: job.turn };

@@ -20,7 +20,7 @@ use serde::Serialize;
 use crate::http::Correlation;
 use crate::idempotency::IdempotencyKey;
 use crate::jobs::Answers;
-use crate::jobs::intake::{Intake, Job, Taken};
+use crate::jobs::intake::{Intake, Job, Permitted, Taken};
 use crate::jobs::view::View;
 use crate::keys::Client;
 use crate::prefer::Wait;
@@ -41,7 +41,7 @@ pub(crate) async fn accept(
     path: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let command = path.as_ref().map_or("", |path| path.as_str());
+    let command = Permitted::of(&client, path.as_ref().map_or("", |path| path.as_str()))?;
     let (head, body) = request.into_parts();
     must_be(&head.headers, "application/json", Problem::NotDeclaredJson)?;
     let (key, wait) = (IdempotencyKey::of(&head.headers)?, Wait::of(&head.headers));

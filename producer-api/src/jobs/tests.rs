@@ -12,13 +12,13 @@ use super::view::View;
 use crate::flow::{Emitted, Row, Status};
 
 /// Minted on 2025-07-13 at 23:37:55.360 UTC, as its first 48 bits say.
-const JOB: JobId = JobId(Uuid::from_u128(0x0198_0626_fda0_7000_8000_0000_0000_0001));
+pub(super) const JOB: JobId = JobId(Uuid::from_u128(0x0198_0626_fda0_7000_8000_0000_0000_0001));
 
 fn placed() -> MessageId {
     JOB.first_message().derive(0)
 }
 
-fn place(status: Status) -> Row {
+pub(super) fn place(status: Status) -> Row {
     Row {
         handler: "orders".to_owned(),
         message_id: JOB.first_message(),

@@ -1,36 +1,18 @@
 //! Tests of events: what is news, and that an id resumes exactly where it was given out.
 
-use millrace_contracts::JobId;
-use serde_json::json;
-use time::macros::datetime;
-use uuid::Uuid;
-
 use super::{Telling, Told};
 use crate::flow::{Emitted, Row, Status};
-
-const JOB: JobId = JobId(Uuid::from_u128(0x0198_0626_fda0_7000_8000_0000_0000_0001));
+use crate::jobs::tests::{JOB, place as placed};
 
 fn telling(last_id: &str) -> Telling {
     Telling { job: JOB, told: Told::of_id(last_id), ended: false }
 }
 
+/// An order whose placing was tried so often, and from which something follows that nobody hears.
 fn place(status: Status, attempts: u32) -> Row {
-    Row {
-        handler: "orders".to_owned(),
-        message_id: JOB.first_message(),
-        causation_id: JOB.first_message(),
-        message_type: "orders.place".to_owned(),
-        status,
-        attempts,
-        result: Some(json!({"order_id": JOB})),
-        problem: None,
-        emitted: vec![Emitted {
-            id: JOB.first_message().derive(0),
-            message_type: "orders.confirmed".to_owned(),
-        }],
-        received_at: datetime!(2025-07-13 23:38:01 UTC),
-        handled_at: datetime!(2025-07-13 23:38:02 UTC),
-    }
+    let confirmed =
+        Emitted { id: JOB.first_message().derive(0), message_type: "orders.confirmed".to_owned() };
+    Row { attempts, emitted: vec![confirmed], ..placed(status) }
 }
 
 #[test]
