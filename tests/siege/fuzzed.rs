@@ -22,8 +22,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 const JOBS_MAX: usize = 200;
 /// A machine that does other things may make the broker miss its deadline, which is then told: so many of a thousand.
 const BUSY_PER_MILLE: usize = 5;
-/// Two passwords under way take 38 MiB, and the uses of keys up to 10.
-const RSS_GROWTH_MAX_KIB: u64 = 96 * 1024;
+/// The memory of two hashers takes 38 MiB, and the uses of keys up to 10.
+const RSS_GROWTH_MAX_KIB: u64 = 64 * 1024;
 
 /// What became of a client's requests.
 #[derive(Debug, Default)]
