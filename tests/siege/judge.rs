@@ -6,6 +6,9 @@ use url::Url;
 
 use crate::wire::Answer;
 
+#[cfg(test)]
+mod tests;
+
 /// Words of what is inside: database, libraries, sources. They count as words of their own only.
 const INNER_WORDS: [&str; 10] = [
     "sqlstate",
