@@ -29,6 +29,9 @@ pub(crate) use uses::KeyUses;
 const FRESH_FOR: Duration = Duration::from_secs(5);
 /// A key that can't be looked up, because Postgres is down, is trusted for so long after it last was.
 const TRUSTED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+/// For so long a request waits for its key to be read: a client that is trusted anyway is not held up for long.
+const PATIENCE_FOR_TRUSTED: Duration = Duration::from_millis(500);
+const PATIENCE_FOR_UNKNOWN: Duration = Duration::from_secs(1);
 /// Whoever tries keys at random must not fill the memory: beyond this, what was found unknown is forgotten.
 const REMEMBERED_MAX: usize = 10_000;
 
@@ -79,6 +82,12 @@ struct Remembered {
     read_at: Instant,
 }
 
+impl Remembered {
+    fn is_trusted(&self) -> bool {
+        self.key.is_some() && self.read_at.elapsed() < TRUSTED_FOR
+    }
+}
+
 /// The keys that are let in.
 pub(crate) struct ApiKeys {
     development: Option<(KeyHash, Client)>,
@@ -123,15 +132,15 @@ impl ApiKeys {
         {
             return Ok(before.key.clone());
         }
-        match self.store.read(hash).await {
+        let trusted = before.as_ref().is_some_and(Remembered::is_trusted);
+        let patience = if trusted { PATIENCE_FOR_TRUSTED } else { PATIENCE_FOR_UNKNOWN };
+        match self.store.read(hash, patience).await {
             Ok(key) => {
                 self.remember(hash, key.clone());
                 Ok(key)
             }
             Err(error) => match before {
-                Some(Remembered { key: Some(key), read_at }) if read_at.elapsed() < TRUSTED_FOR => {
-                    Ok(Some(key))
-                }
+                Some(Remembered { key: Some(key), .. }) if trusted => Ok(Some(key)),
                 _ => Err(Problem::KeysUnreadable(error)),
             },
         }

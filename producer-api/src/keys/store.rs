@@ -13,10 +13,7 @@ use crate::ledger::ReadError;
 use crate::reading::{self, Silence, driven_to_its_end};
 
 /// So many keys are read at once.
-pub(crate) const CONNECTIONS: usize = 2;
-/// A request whose key is not read by then is answered that keys can't be read.
-const DEADLINE: Duration = Duration::from_millis(500);
-
+pub(crate) const CONNECTIONS: usize = 4;
 /// The keys of the auth domain. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct KeyStore {
@@ -30,13 +27,13 @@ impl KeyStore {
         Self { pool, places: Arc::new(Semaphore::new(CONNECTIONS)), silence: Silence::default() }
     }
 
-    /// The key with this hash. `None` where there is none, be it that it never was.
-    pub async fn read(&self, hash: &KeyHash) -> Result<Option<KnownKey>, ReadError> {
+    /// The key with this hash, if it can be read within this time. `None` where there is none, be it that it never was.
+    pub async fn read(&self, hash: &KeyHash, patience: Duration) -> Result<Option<KnownKey>, ReadError> {
         self.silence.is_over()?;
-        let turn = tokio::time::timeout(DEADLINE, Arc::clone(&self.places).acquire_owned()).await;
+        let turn = tokio::time::timeout(patience, Arc::clone(&self.places).acquire_owned()).await;
         let Ok(Ok(turn)) = turn else { return Err(ReadError::Silent) };
         let (pool, hash) = (self.pool.clone(), hash.as_str().to_owned());
-        let outcome = driven_to_its_end(DEADLINE, async move {
+        let outcome = driven_to_its_end(patience, async move {
             let _turn = turn;
             let row = query_file!("src/keys/key.sql", hash).fetch_optional(&pool).await?;
             Ok(row.and_then(|row| {
