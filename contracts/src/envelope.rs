@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ClientId, JobId, MessageId};
+use crate::{ClientId, Contract, JobId, MessageId};
 
 /// The metadata of one message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +27,36 @@ pub struct Envelope {
     pub fingerprint: Fingerprint,
     /// W3C trace context, carried on unchanged.
     pub trace: Trace,
+}
+
+impl Envelope {
+    /// The envelope of a job's own command, as it is first sent, in no trace yet.
+    #[must_use]
+    pub fn first<T: Contract>(job_id: JobId, client_id: ClientId, fingerprint: Fingerprint) -> Self {
+        Self::of_job(job_id, client_id, T::TYPE, T::VERSION, fingerprint)
+    }
+
+    /// The same for a command that is known by its name and version only.
+    #[must_use]
+    pub fn of_job(
+        job_id: JobId,
+        client_id: ClientId,
+        message_type: &str,
+        version: u16,
+        fingerprint: Fingerprint,
+    ) -> Self {
+        Self {
+            message_id: job_id.first_message(),
+            job_id,
+            causation_id: job_id.first_message(),
+            client_id,
+            message_type: message_type.to_owned(),
+            version,
+            attempt: 1,
+            fingerprint,
+            trace: Trace::default(),
+        }
+    }
 }
 
 /// The first 128 bits of BLAKE3 over a body, in hexadecimal.

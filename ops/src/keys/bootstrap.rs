@@ -7,7 +7,7 @@ use clap::Args;
 use millrace_broker::{Link, LinkSettings, LinkStatus, Outgoing, PublishError, Publisher};
 use millrace_contracts::auth::IssueApiKey;
 use millrace_contracts::{
-    ApiKey, ClientId, Contract, Envelope, Fingerprint, JobId, PersonName, Scope, Trace, topology,
+    ApiKey, ClientId, Contract, Envelope, Fingerprint, JobId, PersonName, Scope, topology,
 };
 use millrace_service::Fatal;
 use millrace_service::settings::{BrokerSettings, DatabaseSettings, count, millis};
@@ -182,17 +182,8 @@ fn minted() -> ApiKey {
 
 /// A job of ours, as the door would begin one.
 fn envelope(job_id: JobId, body: &[u8]) -> Envelope {
-    Envelope {
-        message_id: job_id.first_message(),
-        job_id,
-        causation_id: job_id.first_message(),
-        client_id: ClientId::parse("ops").expect("a client's name"),
-        message_type: IssueApiKey::TYPE.to_owned(),
-        version: IssueApiKey::VERSION,
-        attempt: 1,
-        fingerprint: Fingerprint::of(body),
-        trace: Trace::default(),
-    }
+    let client = ClientId::parse("ops").expect("a client's name");
+    Envelope::first::<IssueApiKey>(job_id, client, Fingerprint::of(body))
 }
 
 fn unreachable(status: &LinkStatus) -> Fatal {

@@ -130,11 +130,9 @@ impl Intake {
         job_id: JobId,
         wire: &Wire,
     ) -> Result<Option<Expected>, Problem> {
-        let envelope = Envelope {
-            fingerprint: wire.fingerprint.clone(),
-            trace: job.trace.clone(),
-            ..first_envelope(command.message_type, command.version, job_id, job.client.id.clone(), &wire.body)
-        };
+        let (client, fingerprint) = (job.client.id.clone(), wire.fingerprint.clone());
+        let first = Envelope::of_job(job_id, client, command.message_type, command.version, fingerprint);
+        let envelope = Envelope { trace: job.trace.clone(), ..first };
         let mut message = Outgoing::new(command.exchange(), &envelope, wire.body.clone());
         let answer = if job.awaited { self.mailbox.expect(job_id) } else { None };
         if let Some(answer) = &answer {
@@ -178,25 +176,4 @@ fn command(name: &str) -> Result<&'static Entry, Problem> {
             .filter(|(distance, known)| *distance <= known.len() / 3);
         Problem::UnknownCommand { nearest: near.min().map(|(_, known)| known) }
     })
-}
-
-/// The envelope of a job's own command.
-pub(crate) fn first_envelope(
-    message_type: &str,
-    version: u16,
-    job_id: JobId,
-    client_id: ClientId,
-    body: &[u8],
-) -> Envelope {
-    Envelope {
-        message_id: job_id.first_message(),
-        job_id,
-        causation_id: job_id.first_message(),
-        client_id,
-        message_type: message_type.to_owned(),
-        version,
-        attempt: 1,
-        fingerprint: Fingerprint::of(body),
-        trace: Trace::default(),
-    }
 }

@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use millrace_broker::{Outgoing, Publisher};
 use millrace_contracts::auth::{KeyUse, MAX_USES, NoteKeyUse};
-use millrace_contracts::{ClientId, Contract, KeyId, topology};
+use millrace_contracts::{ClientId, Envelope, Fingerprint, KeyId, topology};
 use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 
 use crate::job_id::JobIds;
-use crate::jobs::intake::first_envelope;
 
 /// In whose name the door tells of uses.
 const DOOR: &str = "millrace";
@@ -70,6 +69,6 @@ fn message(ids: &JobIds, uses: &[KeyUse]) -> Outgoing {
     let client = ClientId::parse(DOOR).expect("a valid client id");
     let body = serde_json::to_vec(&NoteKeyUse { uses: uses.to_vec() }).expect("plain data");
     let job = ids.mint(&client);
-    let envelope = first_envelope(NoteKeyUse::TYPE, NoteKeyUse::VERSION, job, client, &body);
+    let envelope = Envelope::first::<NoteKeyUse>(job, client, Fingerprint::of(&body));
     Outgoing::new(topology::COMMANDS, &envelope, body)
 }
