@@ -14,6 +14,7 @@ use crate::reading::{self, Silence, driven_to_its_end};
 
 /// So many keys are read at once.
 pub(crate) const CONNECTIONS: usize = 4;
+
 /// The keys of the auth domain. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct KeyStore {
