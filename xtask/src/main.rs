@@ -9,6 +9,7 @@ mod demo;
 mod documents;
 mod hostile;
 mod http;
+mod instructions;
 mod lint;
 mod matrix;
 mod place;

@@ -27,6 +27,15 @@ pub enum Trouble {
     Amqp { what: &'static str, source: lapin::Error },
     #[error("{variable} cannot be used: {reason}")]
     BadUrl { variable: &'static str, reason: String },
+    #[error(
+        "valgrind is not on this machine, and only as root on Debian it is installed by itself; install it, and try again"
+    )]
+    NoValgrind,
+    #[error(
+        "callgrind counted nothing for {case}: it never met the function {function}, which counts from its call to its \
+         return; was it renamed, or inlined?"
+    )]
+    NothingCounted { case: String, function: &'static str },
     #[error("stopped before the end")]
     Interrupted,
 }

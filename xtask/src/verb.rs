@@ -1,4 +1,4 @@
-//! The verbs: `demo`, `up`, `test`, `lint`, `sqlx`, `documents`, and one for each proof.
+//! The verbs: `demo`, `up`, `test`, `lint`, `sqlx`, `documents`, `instructions`, and one for each proof.
 
 use std::process::ExitCode;
 
@@ -6,7 +6,8 @@ use clap::Parser;
 
 use crate::trouble::Trouble;
 use crate::{
-    browser, chaos, cluster, crash, demo, documents, hostile, lint, matrix, siege, sqlx_data, test, up,
+    browser, chaos, cluster, crash, demo, documents, hostile, instructions, lint, matrix, siege, sqlx_data,
+    test, up,
 };
 
 /// Runs, tests and checks Millrace. RabbitMQ and PostgreSQL are found or started: as AMQP_URL, AMQP_MANAGEMENT_URL and
@@ -29,6 +30,7 @@ pub enum Verb {
     Siege(siege::Options),
     Browser(browser::Options),
     Documents(documents::Options),
+    Instructions(instructions::Options),
 }
 
 impl Verb {
@@ -48,6 +50,7 @@ impl Verb {
             Self::Siege(options) => siege::run(options).await,
             Self::Browser(options) => browser::run(options).await,
             Self::Documents(options) => documents::run(options).await,
+            Self::Instructions(options) => instructions::run(options).await,
         }
     }
 }

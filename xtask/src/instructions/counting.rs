@@ -1,0 +1,85 @@
+//! Counting: the program `instructions`, case by case, under callgrind.
+
+use std::ffi::OsString;
+use std::fs;
+use std::num::NonZeroU64;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use millrace_harness::services::install;
+
+use super::record::Counts;
+use crate::cargo::{self, cargo, folder_of_runs, run_quietly};
+use crate::trouble::Trouble;
+
+/// Counted is what happens between the call of this function and its return; its name may end with a hash.
+const COUNTED: &str = "instructions::case::counted*";
+
+/// Which valgrind this is.
+pub fn valgrind() -> Result<String, Trouble> {
+    let version = || {
+        let mut valgrind = Command::new("valgrind");
+        valgrind.arg("--version");
+        run_quietly(valgrind)
+    };
+    if let Err(Trouble::NotStarted { .. }) = version() {
+        if !install::possible() {
+            return Err(Trouble::NoValgrind);
+        }
+        install::install(&["valgrind"])?;
+    }
+    Ok(version()?.trim().to_owned())
+}
+
+/// What counts depend on, besides our code: the compiler, and the C library, whose allocator and copying are counted.
+pub fn tools(valgrind: &str) -> Result<String, Trouble> {
+    let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| OsString::from("rustc")));
+    rustc.arg("--version");
+    let mut getconf = Command::new("getconf");
+    getconf.arg("GNU_LIBC_VERSION");
+    let rustc = run_quietly(rustc)?;
+    let libc = run_quietly(getconf).unwrap_or_default();
+    Ok([rustc.trim(), std::env::consts::ARCH, libc.trim(), valgrind].join(", "))
+}
+
+/// As optimized as what is released.
+pub fn build() -> Result<PathBuf, Trouble> {
+    cargo::run(cargo(&["build", "--quiet", "--locked", "--release", "--package", "millrace-instructions"]))?;
+    Ok(cargo::target().join("release/instructions"))
+}
+
+/// What each message costs in each case.
+pub fn all(program: &Path) -> Result<Counts, Trouble> {
+    let profiles = folder_of_runs()?.join("instructions");
+    fs::create_dir_all(&profiles).map_err(Trouble::file(&profiles))?;
+    let cases = run_quietly(Command::new(program))?;
+    let mut counts = Counts::new();
+    for line in cases.lines() {
+        let Some((case, messages)) = line.split_once(' ') else { continue };
+        let profile = profiles.join(format!("{}.callgrind", case.replace('/', ".")));
+        let all_messages = count(program, case, &profile)?;
+        let messages = messages.parse::<NonZeroU64>().map_or(1, NonZeroU64::get);
+        counts.insert(case.to_owned(), all_messages / messages);
+    }
+    Ok(counts)
+}
+
+fn count(program: &Path, case: &str, profile: &Path) -> Result<u64, Trouble> {
+    let mut callgrind = Command::new("valgrind");
+    callgrind.arg("--tool=callgrind").arg(format!("--toggle-collect={COUNTED}"));
+    let mut file = OsString::from("--callgrind-out-file=");
+    file.push(profile);
+    callgrind.arg(file);
+    // By a name that is as long everywhere: where arguments lie in memory decides what can grow in its place.
+    let (folder, name) = (program.parent().unwrap_or(program), program.file_name().unwrap_or_default());
+    callgrind.current_dir(folder).arg(Path::new(".").join(name)).arg(case);
+    run_quietly(callgrind)?;
+    let text = fs::read_to_string(profile).map_err(Trouble::file(profile))?;
+    total(&text).ok_or_else(|| Trouble::NothingCounted { case: case.to_owned(), function: COUNTED })
+}
+
+/// The sum over a profile, which is 0 when callgrind did not meet the function.
+pub fn total(profile: &str) -> Option<u64> {
+    let total = profile.lines().rev().find_map(|line| line.strip_prefix("totals: "))?;
+    total.trim().parse().ok().filter(|total| *total > 0)
+}
