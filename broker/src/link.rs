@@ -24,6 +24,9 @@ const HEARTBEAT_SECONDS: &str = "10";
 /// How long whoever needs a connection once waits for one.
 const UP_DEADLINE: Duration = Duration::from_secs(10);
 const CONNECT_TIMEOUT_MS: &str = "5000";
+/// RabbitMQ's default. Asked for all the same: lapin then makes its buffers of 32 frames at once, and memory is used as far
+/// as they are filled. Made larger when the broker has said its limit, they are filled with zeros, 8 MiB for each connection.
+const FRAME_MAX: &str = "131072";
 /// A configuration error is not mended by asking more often.
 const MISCONFIGURED_PAUSE: Duration = Duration::from_secs(10);
 /// What the broker answers at once if it answers at all.
@@ -42,7 +45,12 @@ impl LinkSettings {
     /// A connection to this broker, shown in the console under `name`, such as `orders-worker@host`.
     #[must_use]
     pub fn new(mut url: Url, name: impl Into<String>) -> Self {
-        for (key, value) in [("heartbeat", HEARTBEAT_SECONDS), ("connection_timeout", CONNECT_TIMEOUT_MS)] {
+        let defaults = [
+            ("heartbeat", HEARTBEAT_SECONDS),
+            ("connection_timeout", CONNECT_TIMEOUT_MS),
+            ("frame_max", FRAME_MAX),
+        ];
+        for (key, value) in defaults {
             if !url.query_pairs().any(|(given, _)| given == key) {
                 url.query_pairs_mut().append_pair(key, value);
             }

@@ -56,7 +56,7 @@ pub struct Publisher {
 
 #[derive(Debug)]
 struct Request {
-    messages: Vec<Outgoing>,
+    messages: Arc<[Outgoing]>,
     answer: oneshot::Sender<Result<(), PublishError>>,
 }
 
@@ -75,7 +75,7 @@ impl Publisher {
     /// Publishes all messages and returns once the broker has confirmed every one of them.
     ///
     /// After an error some of them may be there; publishing all of them again is safe, as they keep their ids.
-    pub async fn publish(&self, messages: Vec<Outgoing>) -> Result<(), PublishError> {
+    pub async fn publish(&self, messages: Arc<[Outgoing]>) -> Result<(), PublishError> {
         if messages.is_empty() {
             return Ok(());
         }
@@ -267,7 +267,7 @@ async fn publish_window(channel: &Channel, link: &Link, window: &[Request]) -> R
     };
     let mut confirms = Vec::new();
     for (position, request) in window.iter().enumerate() {
-        for message in &request.messages {
+        for message in request.messages.iter() {
             confirms.push((position, publish(channel, link, message).await.map_err(unknown)?));
             reach(Point::PublishedOne);
         }

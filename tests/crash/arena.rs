@@ -1,5 +1,6 @@
 //! Where cases are played: a world in which first retries wait until they are let go, and a lane can be held up.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lapin::ExchangeKind;
@@ -93,8 +94,8 @@ impl Arena {
 
     /// Publishes and waits for the broker's confirm.
     pub async fn publish(&self, messages: Vec<Outgoing>) {
-        let until = Instant::now() + PATIENCE;
-        while let Err(error) = self.publisher.publish(messages.clone()).await {
+        let (until, messages) = (Instant::now() + PATIENCE, Arc::<[Outgoing]>::from(messages));
+        while let Err(error) = self.publisher.publish(Arc::clone(&messages)).await {
             assert!(Instant::now() < until, "the broker does not take the case's messages: {error}");
             tokio::time::sleep(LOOK_PAUSE).await;
         }

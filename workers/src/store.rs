@@ -7,7 +7,8 @@ use crate::domain::Domain;
 
 /// The database side of a domain.
 pub trait Store: Domain {
-    /// Fills in every declared row that exists, and locks it in key order until the transaction ends.
+    /// Fills in every declared row that exists. Rows that a batch will most likely change are locked in key order until the
+    /// transaction ends; others need not be, as saving checks what version they had.
     fn load(
         connection: &mut PgConnection,
         facts: &mut Self::Facts,

@@ -115,7 +115,7 @@ impl Bootstrap {
         let published = match link.until_up().await {
             Ok(()) => {
                 let publisher = Publisher::open(&link, 1, CONFIRM_DEADLINE);
-                publisher.publish(vec![message]).await.map_err(|error| unpublished(&error, issue))
+                publisher.publish([message].into()).await.map_err(|error| unpublished(&error, issue))
             }
             Err(status) => Err(unreachable(&status)),
         };

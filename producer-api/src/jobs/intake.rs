@@ -160,10 +160,10 @@ impl Intake {
 async fn publish(publisher: &Publisher, message: Outgoing) -> Result<(), PublishError> {
     if mutated(Mutant::AcceptedBeforeConfirm) {
         let publisher = publisher.clone();
-        tokio::spawn(async move { publisher.publish(vec![message]).await });
+        tokio::spawn(async move { publisher.publish([message].into()).await });
         return Ok(());
     }
-    publisher.publish(vec![message]).await
+    publisher.publish([message].into()).await
 }
 
 /// The command of this name. Events, and what a domain says to itself, are not for upstream systems.

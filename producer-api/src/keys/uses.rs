@@ -48,7 +48,7 @@ impl KeyUses {
         let untold = std::mem::take(&mut *self.lock());
         let uses: Vec<_> = untold.into_iter().map(|(key_id, used_at)| KeyUse { key_id, used_at }).collect();
         for uses in uses.chunks(MAX_USES) {
-            let told = publisher.publish(vec![message(ids, uses)]).await;
+            let told = publisher.publish([message(ids, uses)].into()).await;
             if let Err(error) = told {
                 tracing::debug!("When keys were last used could not be told and is told later: {error}");
                 let mut untold = self.lock();

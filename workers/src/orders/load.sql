@@ -1,11 +1,10 @@
--- Every row the batch declared, locked in key order: customers first, then orders, as in every transaction of this domain,
--- so that two workers can't wait for each other.
+-- Every row the batch declared. Orders are locked in key order, so that two workers can't wait for each other. Customers are
+-- not: most batches only look at them, and one that has many orders would have its batches worked one after the other. What a
+-- batch changes of them is checked by its version when it is saved.
 WITH customers AS (
     SELECT user_id, status, version
     FROM orders.customers
     WHERE user_id = ANY ($1::uuid[])
-    ORDER BY user_id
-    FOR UPDATE
 ),
 orders AS (
     SELECT order_id, user_id, currency, total_minor, lines, status, payment, version

@@ -15,6 +15,9 @@ const TRANSACTION_DEADLINE: Duration = Duration::from_secs(30);
 const STATEMENT_TIMEOUT: &str = "10s";
 const LOCK_TIMEOUT: &str = "5s";
 const IDLE_IN_TRANSACTION_TIMEOUT: &str = "15s";
+/// Whatever a lane reads, it reads by key. A statement that is planned while its table is as good as empty would be planned
+/// to read all of it, and keep that plan for as long as nobody analyzes the table, however large it grows meanwhile.
+const SEQUENTIAL_SCANS: &str = "off";
 
 /// What an error says about the batch that met it.
 #[derive(Debug)]
@@ -100,6 +103,7 @@ impl Database {
                 ("statement_timeout", STATEMENT_TIMEOUT),
                 ("lock_timeout", LOCK_TIMEOUT),
                 ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_TIMEOUT),
+                ("enable_seqscan", SEQUENTIAL_SCANS),
             ])
             .disable_statement_logging();
         Self { options, durability, connection: None }

@@ -1,5 +1,6 @@
 //! Follow-ups: ids for what a decision sends out, how the ledger keeps them, and publishing until the broker has them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use backoff::ExponentialBackoffBuilder;
@@ -86,8 +87,9 @@ pub async fn publish(
         .with_max_interval(Duration::from_secs(5))
         .with_max_elapsed_time(None)
         .build();
+    let messages: Arc<[Outgoing]> = messages.into();
     loop {
-        let Err(error) = publisher.publish(messages.clone()).await else { return Ok(()) };
+        let Err(error) = publisher.publish(Arc::clone(&messages)).await else { return Ok(()) };
         if mutated(Mutant::UnknownAsDone) {
             return Ok(());
         }

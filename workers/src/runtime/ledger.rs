@@ -85,30 +85,32 @@ pub async fn record(
     if entries.is_empty() {
         return Ok(());
     }
-    let column =
-        |of: fn(&Entry) -> &String| entries.iter().map(|entry| of(entry).clone()).collect::<Vec<_>>();
-    let optional =
-        |of: fn(&Entry) -> &Option<String>| entries.iter().map(|entry| of(entry).clone()).collect::<Vec<_>>();
-    let ids = |of: fn(&Entry) -> Uuid| entries.iter().map(|entry| of(entry)).collect::<Vec<_>>();
+    let ids = |of: fn(&Entry) -> Uuid| column(entries, of);
+    let text = |of: fn(&Entry) -> &str| column(entries, of);
+    let optional = |of: fn(&Entry) -> Option<&str>| column(entries, of);
     let written = query_file!(
         "src/runtime/record.sql",
         handler,
         &ids(|entry| entry.message_id),
         &ids(|entry| entry.job_id),
         &ids(|entry| entry.causation_id),
-        &column(|entry| &entry.client_id),
-        &column(|entry| &entry.message_type),
-        &entries.iter().map(|entry| entry.status.name().to_owned()).collect::<Vec<_>>(),
-        &entries.iter().map(|entry| entry.attempts).collect::<Vec<_>>(),
-        &column(|entry| &entry.fingerprint),
-        &optional(|entry| &entry.result) as &[Option<String>],
-        &optional(|entry| &entry.problem) as &[Option<String>],
-        &optional(|entry| &entry.emitted) as &[Option<String>],
-        &entries.iter().map(|entry| entry.received_at).collect::<Vec<_>>(),
-        &entries.iter().map(|entry| entry.handled_at).collect::<Vec<_>>(),
+        &text(|entry| &entry.client_id) as &[&str],
+        &text(|entry| &entry.message_type) as &[&str],
+        &text(|entry| entry.status.name()) as &[&str],
+        &column(entries, |entry| entry.attempts),
+        &text(|entry| &entry.fingerprint) as &[&str],
+        &optional(|entry| entry.result.as_deref()) as &[Option<&str>],
+        &optional(|entry| entry.problem.as_deref()) as &[Option<&str>],
+        &optional(|entry| entry.emitted.as_deref()) as &[Option<&str>],
+        &column(entries, |entry| entry.received_at),
+        &column(entries, |entry| entry.handled_at),
     )
     .fetch_all(connection)
     .await?;
     let written = u64::try_from(written.len()).unwrap_or(u64::MAX);
     all_written("ledger.entries", entries.len(), written)
+}
+
+fn column<'a, T>(entries: &[&'a Entry], of: impl Fn(&'a Entry) -> T) -> Vec<T> {
+    entries.iter().map(|entry| of(entry)).collect()
 }
