@@ -14,11 +14,11 @@ use uuid::Uuid;
 
 use crate::amqp::Amqp;
 use crate::commands;
-use crate::figures::{mib, real};
 use crate::judge::short;
 use crate::stage::{Broken, Stage};
 use crate::verdict::{Trial, Verdict};
 use crate::wire::{Hearing, Wire};
+use millrace_harness::figures::{mib, real};
 
 const SPOILT_EVERY: usize = 1_000;
 const CHUNK_LINES: usize = 64;

@@ -9,11 +9,11 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::commands;
-use crate::figures::{Durations, mib, real};
 use crate::judge::Judge;
 use crate::stage::{Broken, PATIENCE, Stage};
 use crate::verdict::{Trial, Verdict};
 use crate::wire::{Answer, Client, Request};
+use millrace_harness::figures::{Durations, mib, real};
 
 const CLIENTS: usize = 40;
 /// Each client's; all of them together post some hundreds a second.

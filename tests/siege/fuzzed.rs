@@ -9,11 +9,11 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::draw::{Draw, Drawn, Manner};
-use crate::figures::{mib, real};
 use crate::judge::{Judge, is_bare, short};
 use crate::stage::{Broken, Stage};
 use crate::verdict::{Trial, Verdict};
 use crate::wire::{Answer, Heard, Wire};
+use millrace_harness::figures::{mib, real};
 
 /// Some wait for seconds, while the others go on.
 const CLIENTS: usize = 48;

@@ -6,7 +6,6 @@ mod blocked;
 mod canaries;
 mod commands;
 mod draw;
-mod figures;
 mod fuzzed;
 mod judge;
 mod keys;

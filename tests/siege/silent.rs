@@ -7,10 +7,10 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::commands;
-use crate::figures::{Durations, real};
 use crate::stage::{BODY_DEADLINE, Broken, HEADER_DEADLINE, PATIENCE, Stage};
 use crate::verdict::{Trial, Verdict};
 use crate::wire::{Client, Request, Wire};
+use millrace_harness::figures::{Durations, real};
 
 const ROUNDS: usize = 5;
 const SILENT: usize = 1_000;

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use uuid::Uuid;
 
 use crate::commands;
-use crate::figures::Durations;
 use crate::stage::{Broken, PATIENCE, Stage};
 use crate::verdict::{Trial, Verdict};
 use crate::wire::{Client, Request};
+use millrace_harness::figures::Durations;
 
 const ORDERS: usize = 200;
 const P50_MAX: Duration = Duration::from_millis(250);

@@ -1,5 +1,6 @@
 //! The program behind `cargo xtask`.
 
+mod bench;
 mod browser;
 mod cargo;
 mod chaos;

@@ -29,12 +29,26 @@ pub fn whole(name: &str) -> Result<Command, Trouble> {
     Ok(command)
 }
 
+/// The same, optimized: what measures others must not be the slower one.
+pub fn optimized(name: &str) -> Result<Command, Trouble> {
+    let mut build = building(name);
+    build.arg("--release");
+    cargo::run(build)?;
+    let mut command = Command::new(cargo::target().join("release").join(name));
+    command.current_dir(root());
+    Ok(command)
+}
+
 fn build(name: &str, beside: &[&str]) -> Result<(), Trouble> {
-    let mut build = cargo(&["build", "--quiet", "--locked", "--package", "millrace-harness", "--bin", name]);
+    let mut build = building(name);
     for other in beside {
         build.args(["--bin", other]);
     }
     cargo::run(build)
+}
+
+fn building(name: &str) -> Command {
+    cargo(&["build", "--quiet", "--locked", "--package", "millrace-harness", "--bin", name])
 }
 
 /// Runs it, and ends as it does.

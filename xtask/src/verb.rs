@@ -6,8 +6,8 @@ use clap::Parser;
 
 use crate::trouble::Trouble;
 use crate::{
-    browser, chaos, cluster, crash, demo, documents, hostile, instructions, lint, matrix, siege, sqlx_data,
-    test, up,
+    bench, browser, chaos, cluster, crash, demo, documents, hostile, instructions, lint, matrix, siege,
+    sqlx_data, test, up,
 };
 
 /// Runs, tests and checks Millrace. RabbitMQ and PostgreSQL are found or started: as AMQP_URL, AMQP_MANAGEMENT_URL and
@@ -28,6 +28,7 @@ pub enum Verb {
     CrashPoints(crash::Options),
     Hostile(hostile::Options),
     Siege(siege::Options),
+    Bench(bench::Options),
     Browser(browser::Options),
     Documents(documents::Options),
     Instructions(instructions::Options),
@@ -48,6 +49,7 @@ impl Verb {
             Self::CrashPoints(options) => crash::run(options).await,
             Self::Hostile(options) => hostile::run(options).await,
             Self::Siege(options) => siege::run(options).await,
+            Self::Bench(options) => bench::run(options).await,
             Self::Browser(options) => browser::run(options).await,
             Self::Documents(options) => documents::run(options).await,
             Self::Instructions(options) => instructions::run(options).await,

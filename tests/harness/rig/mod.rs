@@ -8,7 +8,7 @@ pub mod servers;
 pub mod signal;
 mod start;
 
-pub use start::{Reach, Rig, RigSettings, Role, Unit};
+pub use start::{Folders, Reach, Rig, RigSettings, Role, Unit};
 
 use crate::services::ServicesError;
 

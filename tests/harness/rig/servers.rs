@@ -3,6 +3,8 @@
 mod broker;
 mod database;
 
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 pub use broker::{Alarm, Binding, Policy, Queue};
@@ -178,6 +180,38 @@ impl Servers {
     pub async fn session(&self) -> Result<PgConnection, sqlx::Error> {
         let options: sqlx::postgres::PgConnectOptions = self.database_url.parse()?;
         options.application_name("rig").disable_statement_logging().connect().await
+    }
+
+    /// Has the operator's toolbox do something to both, with this environment on top.
+    ///
+    /// # Errors
+    ///
+    /// With what it said, when it could not.
+    pub fn ops(
+        &self,
+        programs: &Path,
+        arguments: &[&str],
+        environment: &[(String, String)],
+    ) -> Result<(), RigError> {
+        let mut ops = Command::new(programs.join("ops"));
+        ops.args(arguments)
+            .env("AMQP_URL", &self.amqp_url)
+            .env("AMQP_MANAGEMENT_URL", &self.management_url)
+            .env("DATABASE_URL", &self.database_url)
+            .envs(environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null());
+        let output = ops.output()?;
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+            return Err(RigError::new(format!("ops {} ({})", arguments.join(" "), output.status), said));
+        }
+        Ok(())
+    }
+
+    /// The process of a server, as long as it runs.
+    #[must_use]
+    pub fn pid(&self, server: Server) -> Option<u32> {
+        self.services.server_pid(server)
     }
 
     fn url(&self, server: Server) -> &str {

@@ -1,8 +1,7 @@
 //! Starting the whole: servers, tables and queues, proxies, doors and workers.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -163,18 +162,44 @@ impl Rig {
         ];
         environment.extend(own.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
         environment.extend(settings.environment.iter().cloned());
-        let name = format!("{program}-{number}");
-        let log = Log::Files(settings.logs.clone());
-        let path = settings.programs.join(program);
-        let started = Program::start(&name, &path, environment, log, &self.watchdog);
-        let program =
-            started.map_err(|error| RigError::new(format!("starting {}", path.display()), error))?;
-        self.units.push(Unit { name, role, listens, program: Arc::new(Mutex::new(program)) });
+        let folders = Folders { programs: &settings.programs, logs: &settings.logs };
+        let unit = Unit::start(folders, (program, role), (number, listens), environment, &self.watchdog)?;
+        self.units.push(unit);
         Ok(())
     }
 }
 
+/// Where programs are, and where their logs go.
+#[derive(Debug, Clone, Copy)]
+pub struct Folders<'a> {
+    /// The programs.
+    pub programs: &'a Path,
+    /// Their logs.
+    pub logs: &'a Path,
+}
+
 impl Unit {
+    /// Starts a program and does not wait for it. Its environment must make it listen where it is said to.
+    ///
+    /// # Errors
+    ///
+    /// When the program is not there.
+    pub fn start(
+        folders: Folders<'_>,
+        (program, role): (&str, Role),
+        (number, listens): (usize, SocketAddr),
+        environment: Vec<(String, String)>,
+        watchdog: &Watchdog,
+    ) -> Result<Self, RigError> {
+        let name = format!("{program}-{number}");
+        let log = Log::Files(folders.logs.to_owned());
+        let path = folders.programs.join(program);
+        let started = Program::start(&name, &path, environment, log, watchdog);
+        let program =
+            started.map_err(|error| RigError::new(format!("starting {}", path.display()), error))?;
+        Ok(Self { name, role, listens, program: Arc::new(Mutex::new(program)) })
+    }
+
     /// Asks its readiness probe once.
     pub async fn ready(&self) -> Result<(), String> {
         let ask = async {
@@ -210,22 +235,10 @@ impl Unit {
 
 /// Tables, then queues.
 fn prepare(settings: &RigSettings, servers: &Servers) -> Result<(), RigError> {
-    for arguments in [&["migrate"][..], &["topology", "apply"]] {
-        let mut ops = Command::new(settings.programs.join("ops"));
-        ops.args(arguments)
-            .env("AMQP_URL", &servers.amqp_url)
-            .env("AMQP_MANAGEMENT_URL", &servers.management_url)
-            .env("DATABASE_URL", &servers.database_url)
-            .env("RETRY_SCALE", settings.retry_scale.to_string())
-            .envs(settings.environment.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null());
-        let output = ops.output()?;
-        if !output.status.success() {
-            let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-            return Err(RigError::new(format!("ops {} ({})", arguments.join(" "), output.status), said));
-        }
-    }
-    Ok(())
+    let scale = ("RETRY_SCALE".to_owned(), settings.retry_scale.to_string());
+    let environment: Vec<_> = settings.environment.iter().cloned().chain([scale]).collect();
+    servers.ops(&settings.programs, &["migrate"], &environment)?;
+    servers.ops(&settings.programs, &["topology", "apply"], &environment)
 }
 
 async fn in_front_of(url: &str) -> Result<Proxy, RigError> {

@@ -1,4 +1,4 @@
-//! Durations as people compare them: percentiles.
+//! Figures as people compare them: percentiles of durations, whole numbers as real ones.
 
 use std::fmt;
 use std::time::Duration;
@@ -15,6 +15,7 @@ impl Durations {
     }
 
     /// The duration that this many of a hundred do not exceed; zero where nothing was measured.
+    #[must_use]
     pub fn percentile(&self, percent: usize) -> Duration {
         let rank = (self.0.len() * percent).div_ceil(100).max(1) - 1;
         self.0.get(rank).copied().unwrap_or_default()

@@ -1,0 +1,75 @@
+//! The whole flow, all programs running: place → placed → charge → captured → confirmed.
+
+use std::time::Instant;
+
+use millrace_contracts::Domain;
+use millrace_harness::figures::real;
+use millrace_harness::rig::Unit;
+
+use crate::cost::{self, Used};
+use crate::door;
+use crate::results::Results;
+use crate::stage::{Broken, Stage, Tables, until};
+
+/// The messages that are handled for an order: place and captured by orders, placed and charge by payments.
+pub const HANDLED_PER_ORDER: usize = 4;
+const HANDLED: [&str; 2] = [
+    r#"millrace_messages_total{handler="orders",outcome="succeeded"}"#,
+    r#"millrace_messages_total{handler="payments",outcome="succeeded"}"#,
+];
+
+/// A door and a worker of each domain.
+pub struct Whole {
+    pub units: Vec<Unit>,
+}
+
+impl Whole {
+    pub async fn start(stage: &Stage) -> Result<Self, Broken> {
+        stage.clear(Tables::Empty).await?;
+        let mut units = vec![stage.door().await?];
+        for domain in Domain::ALL {
+            units.push(stage.worker(domain, 1, Tables::Empty).await?);
+        }
+        Ok(Self { units })
+    }
+
+    pub fn door(&self) -> &Unit {
+        &self.units[0]
+    }
+
+    async fn handled(&self, stage: &Stage) -> Result<f64, Broken> {
+        let mut sum = 0.0;
+        for line in HANDLED {
+            sum += stage.counted(&self.units[1..], line).await?;
+        }
+        Ok(sum)
+    }
+
+    pub async fn stop(self, stage: &Stage) -> Result<(), Broken> {
+        for unit in self.units {
+            stage.stop(unit).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Orders are posted in one request, and all is over when the last of them is confirmed. Orders a second.
+pub async fn measure(
+    stage: &Stage,
+    whole: &Whole,
+    orders: usize,
+    results: &mut Results,
+) -> Result<f64, Broken> {
+    let (before, handled) = (Used::now(stage, &whole.units).await, whole.handled(stage).await?);
+    let began = Instant::now();
+    door::post_batch(stage, whole.door(), orders).await?;
+    let due = handled + real(orders * HANDLED_PER_ORDER);
+    until("all orders to be confirmed", async || Ok(whole.handled(stage).await? >= due)).await?;
+    let took = began.elapsed().as_secs_f64();
+    let after = Used::now(stage, &whole.units).await;
+    results.note("flow.orders", real(orders) / took);
+    results.note("flow.messages", real(orders * HANDLED_PER_ORDER) / took);
+    cost::note(results, "flow", &before, &after, orders);
+    cost::note_memory(results, "flow", &whole.units).await;
+    Ok(real(orders) / took)
+}

@@ -1,0 +1,28 @@
+//! The bench: Millrace beside the bare broker and the bare database, in the same run, round after round.
+
+mod ceilings;
+mod cost;
+mod door;
+mod flow;
+mod latency;
+mod options;
+mod orders;
+mod profile;
+mod results;
+mod stage;
+mod worker;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match options::Options::parse().run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error}");
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What is asked of a run, and its measurements in order.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+
+use crate::flow::Whole;
+use crate::latency::Answer;
+use crate::profile::Profile;
+use crate::results::Results;
+use crate::stage::{Broken, Stage, Tables};
+use crate::{ceilings, cost, door, flow, latency, worker};
+
+const MEASUREMENTS: [&str; 4] = ["door", "worker", "flow", "latency"];
+
+/// Measures Millrace beside the bare broker and the bare database.
+#[derive(Debug, Parser)]
+pub struct Options {
+    /// The folder with Millrace's programs
+    #[arg(long, value_name = "FOLDER", default_value = "target/release")]
+    programs: PathBuf,
+    /// Where the programs' logs go
+    #[arg(long, value_name = "FOLDER", default_value = "target/bench")]
+    logs: PathBuf,
+    /// Only these measurements, beside the ceilings
+    #[arg(long, value_name = "NAME", value_parser = MEASUREMENTS)]
+    only: Vec<String>,
+    /// How often each measurement is made
+    #[arg(long, value_name = "COUNT", default_value_t = 5)]
+    rounds: usize,
+    /// How many jobs wait for a worker
+    #[arg(long, value_name = "COUNT", default_value_t = 60_000)]
+    jobs: usize,
+    /// How many orders go through the whole flow
+    #[arg(long, value_name = "COUNT", default_value_t = 15_000)]
+    orders: usize,
+    /// How long the door is posted to, for each number of connections
+    #[arg(long, value_name = "SECONDS", default_value_t = 4)]
+    seconds: u64,
+    /// Say which statements the database's time went into. They are counted by pg_stat_statements, which costs a little
+    #[arg(long)]
+    profile: bool,
+}
+
+impl Options {
+    pub async fn run(&self) -> Result<(), Broken> {
+        let stage = Stage::set(&self.programs, &self.logs, self.profile).await?;
+        println!("bench: on {}", stage.servers.description());
+        let mut results = Results::default();
+        for round in 1..=self.rounds {
+            println!("bench: round {round} of {}", self.rounds);
+            self.round(&stage, &mut results).await?;
+        }
+        results.table();
+        Ok(())
+    }
+
+    fn wants(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only == name)
+    }
+
+    async fn round(&self, stage: &Stage, results: &mut Results) -> Result<(), Broken> {
+        ceilings::measure(stage, self.jobs / 2, results).await?;
+        if self.wants("door") {
+            door::measure(stage, self.seconds, self.jobs / 2, results).await?;
+        }
+        if self.wants("worker") {
+            let profile = Profile::begin(stage, self.profile).await?;
+            worker::measure(stage, "worker.1", self.jobs, 1, Tables::Empty, results).await?;
+            profile.tell(stage, "worker").await?;
+        }
+        if self.wants("flow") || self.wants("latency") {
+            let whole = Whole::start(stage).await?;
+            cost::idle(stage, &whole.units, Duration::from_secs(5), results).await?;
+            let profile = Profile::begin(stage, self.profile).await?;
+            let peak = flow::measure(stage, &whole, self.orders, results).await?;
+            profile.tell(stage, "flow").await?;
+            for (name, rate) in [("50", 50.0), ("half", peak / 2.0)] {
+                let pace = (rate, Duration::from_secs(self.seconds * 2));
+                latency::measure(stage, whole.door(), name, pace, Answer::Accepted, results).await?;
+            }
+            let pace = (50.0, Duration::from_secs(self.seconds * 2));
+            latency::measure(stage, whole.door(), "waited", pace, Answer::Outcome, results).await?;
+            whole.stop(stage).await?;
+        }
+        Ok(())
+    }
+}

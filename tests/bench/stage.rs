@@ -1,0 +1,218 @@
+//! Where it happens: servers of their own, two databases, and Millrace's programs, which reach them without anything between.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use lapin::options::QueuePurgeOptions;
+use lapin::{Connection, ConnectionProperties};
+use millrace_contracts::Domain;
+use millrace_harness::rig::servers::{Ending, Servers};
+use millrace_harness::rig::signal::Signal;
+use millrace_harness::rig::{Folders, RigError, Role, Unit};
+use millrace_harness::services::watchdog::Watchdog;
+use millrace_harness::services::{Server, ports};
+use sqlx::{ConnectOptions, PgConnection};
+use url::Url;
+use uuid::Uuid;
+
+use crate::orders;
+
+pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PAUSE: Duration = Duration::from_millis(10);
+const STOP_PATIENCE: Duration = Duration::from_secs(30);
+/// What each program logs is not what is measured, but it is what runs in production.
+const LOGS: &str = "info,lapin=error";
+/// A database of its own for the ledger that has grown.
+const GROWN: &str = "grown";
+
+/// What keeps a run from its end.
+#[derive(Debug, thiserror::Error)]
+pub enum Broken {
+    #[error(transparent)]
+    Rig(#[from] RigError),
+    #[error("the database: {0}")]
+    Database(#[from] sqlx::Error),
+    #[error("the broker: {0}")]
+    Broker(#[from] lapin::Error),
+    #[error("HTTP: {0}")]
+    Http(#[from] reqwest::Error),
+    #[error("the system: {0}")]
+    Io(#[from] std::io::Error),
+    #[error("{0}")]
+    Waited(String),
+}
+
+/// Which of the two databases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tables {
+    /// Emptied before each measurement.
+    Empty,
+    /// With a ledger that has grown.
+    Grown,
+}
+
+pub struct Stage {
+    pub servers: Servers,
+    pub customers: Vec<Uuid>,
+    pub http: reqwest::Client,
+    pub api_key: String,
+    watchdog: Watchdog,
+    programs: PathBuf,
+    logs: PathBuf,
+    secret: String,
+}
+
+impl Stage {
+    pub async fn set(programs: &Path, logs: &Path, profile: bool) -> Result<Self, Broken> {
+        std::fs::create_dir_all(logs)?;
+        let mut servers = Servers::start().await?;
+        let mut session = servers.session().await?;
+        // When something was committed is asked of the database; it keeps that only if told so before it starts.
+        sqlx::raw_sql("ALTER SYSTEM SET track_commit_timestamp = on").execute(&mut session).await?;
+        if profile {
+            sqlx::raw_sql("ALTER SYSTEM SET shared_preload_libraries = pg_stat_statements")
+                .execute(&mut session)
+                .await?;
+        }
+        drop(session);
+        servers.end(Server::Database, Ending::Stop).await?;
+        servers.start_again(Server::Database).await?;
+        servers.ops(programs, &["migrate"], &[])?;
+        servers.ops(programs, &["topology", "apply"], &[])?;
+        if profile {
+            sqlx::raw_sql("CREATE EXTENSION pg_stat_statements")
+                .execute(&mut servers.session().await?)
+                .await?;
+        }
+        let customers = orders::make_customers(&mut servers.session().await?).await?;
+        let secret = [ports::password(), ports::password()].concat();
+        Ok(Self {
+            servers,
+            customers,
+            http: reqwest::Client::builder().no_proxy().build()?,
+            api_key: format!("dev-{secret}"),
+            watchdog: Watchdog::start()?,
+            programs: programs.to_owned(),
+            logs: logs.to_owned(),
+            secret,
+        })
+    }
+
+    /// Starts a door and waits until it is ready.
+    pub async fn door(&self) -> Result<Unit, Broken> {
+        let [port] = ports::free()?;
+        let listens = SocketAddr::from(([127, 0, 0, 1], port));
+        let own = [
+            ("API_LISTEN", listens.to_string()),
+            ("DEV_API_KEY", self.api_key.clone()),
+            ("JOB_ID_SECRET", self.secret.clone()),
+            // One client stands for many.
+            ("API_CLIENT_RATE", "1000000".to_owned()),
+        ];
+        self.start(("producer-api", Role::Door), (1, listens), &own, Tables::Empty).await
+    }
+
+    /// Starts a domain's worker and waits until it is ready.
+    pub async fn worker(&self, domain: Domain, number: usize, tables: Tables) -> Result<Unit, Broken> {
+        let [port] = ports::free()?;
+        let listens = SocketAddr::from(([127, 0, 0, 1], port));
+        let own = [("PROBES_LISTEN", listens.to_string())];
+        let (program, role) = (format!("{domain}-worker"), Role::Worker(domain.name().to_owned()));
+        self.start((&program, role), (number, listens), &own, tables).await
+    }
+
+    async fn start(
+        &self,
+        program: (&str, Role),
+        place: (usize, SocketAddr),
+        own: &[(&str, String)],
+        tables: Tables,
+    ) -> Result<Unit, Broken> {
+        let usual = [
+            ("AMQP_URL", self.servers.amqp_url.clone()),
+            ("DATABASE_URL", self.database_url(tables)?),
+            ("LOG_FILTER", LOGS.to_owned()),
+        ];
+        let all = usual.iter().chain(own).map(|(name, value)| ((*name).to_owned(), value.clone()));
+        let folders = Folders { programs: &self.programs, logs: &self.logs };
+        let unit = Unit::start(folders, program, place, all.collect(), &self.watchdog)?;
+        unit.until_ready(PATIENCE).await?;
+        Ok(unit)
+    }
+
+    /// Stops a program in good order.
+    pub async fn stop(&self, unit: Unit) -> Result<(), Broken> {
+        let mut program = unit.program.lock().await;
+        program.signal(Signal::Terminate)?;
+        match program.end_within(STOP_PATIENCE).await {
+            Some(_) => Ok(()),
+            None => Err(RigError::new("stopping a program", format!("{} does not end", unit.name)).into()),
+        }
+    }
+
+    pub fn database_url(&self, tables: Tables) -> Result<String, Broken> {
+        let mut url = Url::parse(&self.servers.database_url)
+            .map_err(|error| RigError::new("the database's URL", error))?;
+        if tables == Tables::Grown {
+            url.set_path(GROWN);
+        }
+        Ok(url.to_string())
+    }
+
+    pub async fn session(&self, tables: Tables) -> Result<PgConnection, Broken> {
+        let options: sqlx::postgres::PgConnectOptions = self.database_url(tables)?.parse()?;
+        Ok(options.application_name("bench").disable_statement_logging().connect().await?)
+    }
+
+    /// A connection to the broker without anything of ours around it.
+    pub async fn bare_broker(&self) -> Result<Connection, Broken> {
+        Ok(Connection::connect(&self.servers.amqp_url, ConnectionProperties::default()).await?)
+    }
+
+    /// Takes all messages out of every domain's queue, and all rows out of the tables that grow with the jobs, so that
+    /// each measurement begins alike.
+    pub async fn clear(&self, tables: Tables) -> Result<(), Broken> {
+        let connection = self.bare_broker().await?;
+        let channel = connection.create_channel().await?;
+        for domain in Domain::ALL {
+            channel.queue_purge(domain.name().into(), QueuePurgeOptions::default()).await?;
+        }
+        connection.close(200, "done".into()).await?;
+        let mut session = self.session(tables).await?;
+        if tables == Tables::Empty {
+            sqlx::raw_sql("TRUNCATE ledger.entries, orders.orders, payments.payments")
+                .execute(&mut session)
+                .await?;
+        }
+        sqlx::raw_sql("CHECKPOINT").execute(&mut session).await?;
+        Ok(())
+    }
+
+    /// The sum of a counter over programs, as their metrics tell it.
+    pub async fn counted(&self, units: &[Unit], line: &str) -> Result<f64, Broken> {
+        let mut sum = 0.0;
+        for unit in units {
+            let text = self.http.get(format!("http://{}/metrics", unit.listens)).send().await?.text().await?;
+            let values =
+                text.lines().filter_map(|given| given.strip_prefix(line)?.trim().parse::<f64>().ok());
+            sum += values.sum::<f64>();
+        }
+        Ok(sum)
+    }
+}
+
+/// Looks until this is so, and how long that took.
+pub async fn until(
+    what: &str,
+    mut so: impl AsyncFnMut() -> Result<bool, Broken>,
+) -> Result<Duration, Broken> {
+    let began = Instant::now();
+    while !so().await? {
+        if began.elapsed() > PATIENCE * 5 {
+            return Err(Broken::Waited(format!("waited in vain for {what}")));
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    Ok(began.elapsed())
+}

@@ -1,0 +1,59 @@
+//! `cargo xtask bench`: Millrace beside the bare broker and the bare database, measured in the same run.
+
+use std::process::{Command, ExitCode};
+
+use clap::Args;
+use millrace_harness::services::install;
+
+use crate::trouble::Trouble;
+use crate::{cargo, proof};
+
+/// The load tool, and the Debian package that it is in.
+const LOAD_TOOL: &str = "wrk";
+
+/// Measure door, worker and whole flow beside the bare broker and the bare database, round after round in the same run.
+///
+/// RabbitMQ and PostgreSQL are started for this run from the programs on this machine, with all of their durability. Ratios
+/// within the run are what can be compared with other machines.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Only this measurement, beside the ceilings: door, worker, flow or latency; may be given several times
+    #[arg(long, value_name = "NAME")]
+    only: Vec<String>,
+    /// How often each measurement is made
+    #[arg(long, value_name = "COUNT", default_value_t = 5)]
+    rounds: usize,
+    /// How many jobs wait for a worker
+    #[arg(long, value_name = "COUNT", default_value_t = 60_000)]
+    jobs: usize,
+    /// How many orders go through the whole flow
+    #[arg(long, value_name = "COUNT", default_value_t = 15_000)]
+    orders: usize,
+    /// How long the door is posted to, for each number of connections
+    #[arg(long, value_name = "SECONDS", default_value_t = 4)]
+    seconds: u64,
+    /// Say which statements the database's time went into
+    #[arg(long)]
+    profile: bool,
+    /// Measure programs without optimization: only to see that measuring works
+    #[arg(long)]
+    debug: bool,
+}
+
+pub async fn run(options: Options) -> Result<ExitCode, Trouble> {
+    if Command::new(LOAD_TOOL).arg("--version").output().is_err() {
+        install::install(&[LOAD_TOOL])?;
+    }
+    let programs = cargo::build_programs(!options.debug)?;
+    let mut bench = if options.debug { proof::whole("bench")? } else { proof::optimized("bench")? };
+    bench.arg("--programs").arg(programs).arg("--logs").arg(cargo::folder_of_runs()?.join("bench"));
+    bench.args(["--rounds", &options.rounds.to_string(), "--jobs", &options.jobs.to_string()]);
+    bench.args(["--orders", &options.orders.to_string(), "--seconds", &options.seconds.to_string()]);
+    if options.profile {
+        bench.arg("--profile");
+    }
+    for only in &options.only {
+        bench.args(["--only", only]);
+    }
+    proof::outcome(bench).await
+}
