@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::orders;
 use crate::results::Results;
-use crate::stage::{Broken, PATIENCE, Stage, Tables};
+use crate::stage::{Broken, PATIENCE, Stage};
 
 const QUEUE: &str = "bench";
 /// Publishes that wait for their confirm at once, acknowledgements that are sent as one, rows of one statement: as many
@@ -66,9 +66,9 @@ async fn broker(stage: &Stage, messages: usize, results: &mut Results) -> Result
 async fn as_sent(stage: &Stage, channel: &Channel) -> Result<BasicProperties, Broken> {
     orders::preload(&stage.servers.amqp_url, &stage.customers, 1).await?;
     let taken = channel.basic_get("orders".into(), BasicGetOptions { no_ack: true }).await?;
-    let taken =
-        taken.ok_or_else(|| Broken::Waited("the order that was just published is not there".to_owned()))?;
-    Ok(taken.delivery.properties.with_user_id(ShortString::from("millrace")))
+    let taken = taken
+        .ok_or_else(|| Broken::Unexpected("the order that was just published is not there".to_owned()))?;
+    Ok(taken.delivery.properties)
 }
 
 async fn publish(
@@ -100,7 +100,7 @@ async fn confirmed(confirm: impl Future<Output = lapin::Result<lapin::Confirmati
     if confirm.await?.is_ack() {
         Ok(())
     } else {
-        Err(Broken::Waited("a message was not confirmed".to_owned()))
+        Err(Broken::Unexpected("a message was not confirmed".to_owned()))
     }
 }
 
@@ -111,7 +111,8 @@ async fn consume(channel: &Channel, messages: usize) -> Result<(), Broken> {
         .await?;
     for number in 1..=messages {
         let next = tokio::time::timeout(PATIENCE, deliveries.next()).await;
-        let delivery = next.ok().flatten().ok_or_else(|| Broken::Waited("no delivery came".to_owned()))??;
+        let delivery =
+            next.ok().flatten().ok_or_else(|| Broken::Unexpected("no delivery came".to_owned()))??;
         if number % BATCH == 0 || number == messages {
             channel.basic_ack(delivery.delivery_tag, BasicAckOptions { multiple: true }).await?;
         }
@@ -123,7 +124,7 @@ async fn consume(channel: &Channel, messages: usize) -> Result<(), Broken> {
 /// Rows of an order's size by statements of a batch each, from two connections, each a transaction; and single rows,
 /// each a transaction, from two and from sixteen.
 async fn database(stage: &Stage, rows: usize, results: &mut Results) -> Result<(), Broken> {
-    let mut session = stage.session(Tables::Empty).await?;
+    let mut session = stage.servers.session().await?;
     sqlx::raw_sql(
         "DROP SCHEMA IF EXISTS bench CASCADE; CREATE SCHEMA bench;
          CREATE TABLE bench.rows (id uuid PRIMARY KEY, body text NOT NULL)",
@@ -146,7 +147,7 @@ async fn database(stage: &Stage, rows: usize, results: &mut Results) -> Result<(
 }
 
 async fn insert_batches(stage: &Stage, rows: usize) -> Result<(), Broken> {
-    let mut session = stage.session(Tables::Empty).await?;
+    let mut session = stage.servers.session().await?;
     let body = orders::body(stage.customers[0]);
     let mut left = rows;
     while left > 0 {
@@ -159,7 +160,7 @@ async fn insert_batches(stage: &Stage, rows: usize) -> Result<(), Broken> {
 }
 
 async fn insert_singly(stage: &Stage) -> Result<usize, Broken> {
-    let mut session = stage.session(Tables::Empty).await?;
+    let mut session = stage.servers.session().await?;
     let body = [orders::body(stage.customers[0])];
     let (began, mut commits) = (Instant::now(), 0);
     while began.elapsed() < COMMITS_FOR {

@@ -11,7 +11,7 @@ use tokio::process::Command;
 
 use crate::orders;
 use crate::results::Results;
-use crate::stage::{Broken, Stage, Tables};
+use crate::stage::{Broken, Stage};
 
 pub const CONNECTIONS: [usize; 4] = [1, 16, 64, 256];
 /// In the answer to a line that was taken.
@@ -31,18 +31,18 @@ struct Told {
 }
 
 pub async fn measure(stage: &Stage, seconds: u64, lines: usize, results: &mut Results) -> Result<(), Broken> {
-    stage.clear(Tables::Empty).await?;
+    stage.clear().await?;
     let door = stage.door().await?;
     for connections in CONNECTIONS {
         let told = post(stage, &door, connections, seconds).await?;
         if told.failed > 0.0 {
-            return Err(Broken::Waited(format!("{} posts were not answered 202", told.failed)));
+            return Err(Broken::Unexpected(format!("{} posts were not answered 202", told.failed)));
         }
         results.note(format!("door.{connections}.rate"), told.requests / told.seconds);
         results.note(format!("door.{connections}.p50"), told.p50);
         results.note(format!("door.{connections}.p99"), told.p99);
         results.note(format!("door.{connections}.p999"), told.p999);
-        stage.clear(Tables::Empty).await?;
+        stage.clear().await?;
     }
     let took = post_batch(stage, &door, lines).await?;
     results.note("door.batch", real(lines) / took.as_secs_f64());
@@ -55,7 +55,7 @@ async fn post(stage: &Stage, door: &Unit, connections: usize, seconds: u64) -> R
     fs::write(script.path(), self::script(stage))?;
     let said = wrk(script.path(), door, connections, seconds).await?;
     let line = said.lines().find(|line| line.starts_with('{')).unwrap_or_default();
-    serde_json::from_str(line).map_err(|error| Broken::Waited(format!("wrk said {said:?}: {error}")))
+    serde_json::from_str(line).map_err(|error| Broken::Unexpected(format!("wrk said {said:?}: {error}")))
 }
 
 async fn wrk(script: &Path, door: &Unit, connections: usize, seconds: u64) -> Result<String, Broken> {
@@ -67,7 +67,7 @@ async fn wrk(script: &Path, door: &Unit, connections: usize, seconds: u64) -> Re
     let output = wrk.kill_on_drop(true).output().await?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-        return Err(Broken::Waited(format!("wrk ended with {}: {said}", output.status)));
+        return Err(Broken::Unexpected(format!("wrk ended with {}: {said}", output.status)));
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
@@ -94,7 +94,7 @@ pub async fn post_batch(stage: &Stage, door: &Unit, lines: usize) -> Result<Dura
     let accepted = answers.lines().filter(|line| line.contains(ACCEPTED)).count();
     if accepted != lines {
         let other = answers.lines().find(|line| !line.contains(ACCEPTED)).unwrap_or_default();
-        return Err(Broken::Waited(format!(
+        return Err(Broken::Unexpected(format!(
             "{accepted} of {lines} lines were accepted; another one: {other}"
         )));
     }

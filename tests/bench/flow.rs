@@ -7,16 +7,14 @@ use millrace_harness::figures::real;
 use millrace_harness::rig::Unit;
 
 use crate::cost::{self, Used};
-use crate::door;
 use crate::results::Results;
-use crate::stage::{Broken, Stage, Tables, until};
+use crate::stage::{Broken, Stage, until};
+use crate::{door, worker};
 
 /// The messages that are handled for an order: place and captured by orders, placed and charge by payments.
 pub const HANDLED_PER_ORDER: usize = 4;
-const HANDLED: [&str; 2] = [
-    r#"millrace_messages_total{handler="orders",outcome="succeeded"}"#,
-    r#"millrace_messages_total{handler="payments",outcome="succeeded"}"#,
-];
+const HANDLED: [&str; 2] =
+    [worker::SUCCEEDED, r#"millrace_messages_total{handler="payments",outcome="succeeded"}"#];
 
 /// A door and a worker of each domain.
 pub struct Whole {
@@ -25,10 +23,10 @@ pub struct Whole {
 
 impl Whole {
     pub async fn start(stage: &Stage) -> Result<Self, Broken> {
-        stage.clear(Tables::Empty).await?;
+        stage.clear().await?;
         let mut units = vec![stage.door().await?];
         for domain in Domain::ALL {
-            units.push(stage.worker(domain, 1, Tables::Empty).await?);
+            units.push(stage.worker(domain, 1).await?);
         }
         Ok(Self { units })
     }

@@ -1,17 +1,19 @@
 //! From the post to the commit, while orders come in at a fixed rate, whether or not earlier ones are answered.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use millrace_harness::figures::{Durations, real};
 use millrace_harness::rig::Unit;
 use serde::Deserialize;
 use sqlx::Row;
+use sqlx::postgres::PgRow;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::orders;
 use crate::results::Results;
-use crate::stage::{Broken, Stage, Tables, until};
+use crate::stage::{Broken, Stage, until};
 
 /// What a client wants to hear.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,7 +99,7 @@ async fn post_steadily(
 
 /// How long after it was due each order was committed, as the database remembers. It has our clock.
 async fn until_committed(stage: &Stage, orders: &[Order]) -> Result<Vec<Duration>, Broken> {
-    let mut session = stage.session(Tables::Empty).await?;
+    let mut session = stage.servers.session().await?;
     let ids: Vec<_> = orders.iter().map(|order| order.job_id).collect();
     let mut rows = Vec::new();
     until("all orders to be committed", async || {
@@ -111,8 +113,8 @@ async fn until_committed(stage: &Stage, orders: &[Order]) -> Result<Vec<Duration
         Ok(real(rows.len()) >= real(ids.len()))
     })
     .await?;
-    let due: std::collections::HashMap<_, _> = orders.iter().map(|order| (order.job_id, order.due)).collect();
-    let gap = |row: &sqlx::postgres::PgRow| {
+    let due: HashMap<_, _> = orders.iter().map(|order| (order.job_id, order.due)).collect();
+    let gap = |row: &PgRow| {
         let at = UNIX_EPOCH + Duration::from_secs_f64(row.try_get::<f64, _>("at")?);
         let due = due.get(&row.try_get("message_id")?).copied().unwrap_or(at);
         Ok::<_, sqlx::Error>(at.duration_since(due).unwrap_or_default())

@@ -9,7 +9,7 @@ use crate::flow::Whole;
 use crate::latency::Answer;
 use crate::profile::Profile;
 use crate::results::Results;
-use crate::stage::{Broken, Stage, Tables};
+use crate::stage::{Broken, Stage};
 use crate::{ceilings, cost, door, flow, latency, worker};
 
 const MEASUREMENTS: [&str; 4] = ["door", "worker", "flow", "latency"];
@@ -67,7 +67,7 @@ impl Options {
         }
         if self.wants("worker") {
             let profile = Profile::begin(stage, self.profile).await?;
-            worker::measure(stage, "worker.1", self.jobs, 1, Tables::Empty, results).await?;
+            worker::measure(stage, self.jobs, results).await?;
             profile.tell(stage, "worker").await?;
         }
         if self.wants("flow") || self.wants("latency") {

@@ -39,7 +39,7 @@ pub fn body(customer: Uuid) -> String {
 /// An order as the door publishes it.
 pub fn message(customer: Uuid) -> Result<Outgoing, Broken> {
     let body = body(customer);
-    let client = ClientId::parse(CLIENT).map_err(|error| Broken::Waited(error.to_string()))?;
+    let client = ClientId::parse(CLIENT).map_err(|error| Broken::Unexpected(error.to_string()))?;
     let fingerprint = Fingerprint::of(body.as_bytes());
     let envelope = Envelope::of_job(JobId(Uuid::now_v7()), client, "orders.place", 1, fingerprint);
     Ok(Outgoing::new(topology::COMMANDS, &envelope, body.into_bytes()))
@@ -47,16 +47,16 @@ pub fn message(customer: Uuid) -> Result<Outgoing, Broken> {
 
 /// Puts so many orders into the queue.
 pub async fn preload(amqp_url: &str, customers: &[Uuid], count: usize) -> Result<(), Broken> {
-    let url = Url::parse(amqp_url).map_err(|error| Broken::Waited(error.to_string()))?;
+    let url = Url::parse(amqp_url).map_err(|error| Broken::Unexpected(error.to_string()))?;
     let link = Link::open(LinkSettings::new(url, "bench"));
-    link.until_up().await.map_err(|status| Broken::Waited(status.to_string()))?;
+    link.until_up().await.map_err(|status| Broken::Unexpected(status.to_string()))?;
     let publisher = Publisher::open(&link, 1, PATIENCE);
     let mut customers = customers.iter().cycle();
     let mut left = count;
     while left > 0 {
         let chunk = left.min(PRELOAD_CHUNK);
         let messages: Result<Arc<[_]>, _> = customers.by_ref().take(chunk).map(|it| message(*it)).collect();
-        publisher.publish(messages?).await.map_err(|error| Broken::Waited(error.to_string()))?;
+        publisher.publish(messages?).await.map_err(|error| Broken::Unexpected(error.to_string()))?;
         left -= chunk;
     }
     link.close().await;

@@ -7,7 +7,7 @@ const RATIOS: [(&str, &str); 6] = [
     ("door.64.rate", "bare.publish as sent"),
     ("door.64.rate", "bare.publish as sent 64"),
     ("door.batch", "bare.publish as sent"),
-    ("worker.1", "bare.publish as sent"),
+    ("worker", "bare.publish as sent"),
     ("flow.messages", "bare.publish as sent"),
     ("bare.publish as sent", "bare.publish"),
 ];

@@ -1,4 +1,4 @@
-//! Where it happens: servers of their own, two databases, and Millrace's programs, which reach them without anything between.
+//! Where it happens: servers of their own, and Millrace's programs, which reach them without anything between.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -12,8 +12,6 @@ use millrace_harness::rig::signal::Signal;
 use millrace_harness::rig::{Folders, RigError, Role, Unit};
 use millrace_harness::services::watchdog::Watchdog;
 use millrace_harness::services::{Server, ports};
-use sqlx::{ConnectOptions, PgConnection};
-use url::Url;
 use uuid::Uuid;
 
 use crate::orders;
@@ -23,8 +21,6 @@ pub const PAUSE: Duration = Duration::from_millis(10);
 const STOP_PATIENCE: Duration = Duration::from_secs(30);
 /// What each program logs is not what is measured, but it is what runs in production.
 const LOGS: &str = "info,lapin=error";
-/// A database of its own for the ledger that has grown.
-const GROWN: &str = "grown";
 
 /// What keeps a run from its end.
 #[derive(Debug, thiserror::Error)]
@@ -40,16 +36,7 @@ pub enum Broken {
     #[error("the system: {0}")]
     Io(#[from] std::io::Error),
     #[error("{0}")]
-    Waited(String),
-}
-
-/// Which of the two databases.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tables {
-    /// Emptied before each measurement.
-    Empty,
-    /// With a ledger that has grown.
-    Grown,
+    Unexpected(String),
 }
 
 pub struct Stage {
@@ -110,16 +97,16 @@ impl Stage {
             // One client stands for many.
             ("API_CLIENT_RATE", "1000000".to_owned()),
         ];
-        self.start(("producer-api", Role::Door), (1, listens), &own, Tables::Empty).await
+        self.start(("producer-api", Role::Door), (1, listens), &own).await
     }
 
     /// Starts a domain's worker and waits until it is ready.
-    pub async fn worker(&self, domain: Domain, number: usize, tables: Tables) -> Result<Unit, Broken> {
+    pub async fn worker(&self, domain: Domain, number: usize) -> Result<Unit, Broken> {
         let [port] = ports::free()?;
         let listens = SocketAddr::from(([127, 0, 0, 1], port));
         let own = [("PROBES_LISTEN", listens.to_string())];
         let (program, role) = (format!("{domain}-worker"), Role::Worker(domain.name().to_owned()));
-        self.start((&program, role), (number, listens), &own, tables).await
+        self.start((&program, role), (number, listens), &own).await
     }
 
     async fn start(
@@ -127,11 +114,10 @@ impl Stage {
         program: (&str, Role),
         place: (usize, SocketAddr),
         own: &[(&str, String)],
-        tables: Tables,
     ) -> Result<Unit, Broken> {
         let usual = [
             ("AMQP_URL", self.servers.amqp_url.clone()),
-            ("DATABASE_URL", self.database_url(tables)?),
+            ("DATABASE_URL", self.servers.database_url.clone()),
             ("LOG_FILTER", LOGS.to_owned()),
         ];
         let all = usual.iter().chain(own).map(|(name, value)| ((*name).to_owned(), value.clone()));
@@ -151,20 +137,6 @@ impl Stage {
         }
     }
 
-    pub fn database_url(&self, tables: Tables) -> Result<String, Broken> {
-        let mut url = Url::parse(&self.servers.database_url)
-            .map_err(|error| RigError::new("the database's URL", error))?;
-        if tables == Tables::Grown {
-            url.set_path(GROWN);
-        }
-        Ok(url.to_string())
-    }
-
-    pub async fn session(&self, tables: Tables) -> Result<PgConnection, Broken> {
-        let options: sqlx::postgres::PgConnectOptions = self.database_url(tables)?.parse()?;
-        Ok(options.application_name("bench").disable_statement_logging().connect().await?)
-    }
-
     /// A connection to the broker without anything of ours around it.
     pub async fn bare_broker(&self) -> Result<Connection, Broken> {
         Ok(Connection::connect(&self.servers.amqp_url, ConnectionProperties::default()).await?)
@@ -172,20 +144,17 @@ impl Stage {
 
     /// Takes all messages out of every domain's queue, and all rows out of the tables that grow with the jobs, so that
     /// each measurement begins alike.
-    pub async fn clear(&self, tables: Tables) -> Result<(), Broken> {
+    pub async fn clear(&self) -> Result<(), Broken> {
         let connection = self.bare_broker().await?;
         let channel = connection.create_channel().await?;
         for domain in Domain::ALL {
             channel.queue_purge(domain.name().into(), QueuePurgeOptions::default()).await?;
         }
         connection.close(200, "done".into()).await?;
-        let mut session = self.session(tables).await?;
-        if tables == Tables::Empty {
-            sqlx::raw_sql("TRUNCATE ledger.entries, orders.orders, payments.payments")
-                .execute(&mut session)
-                .await?;
+        let mut session = self.servers.session().await?;
+        for statement in ["TRUNCATE ledger.entries, orders.orders, payments.payments", "CHECKPOINT"] {
+            sqlx::raw_sql(statement).execute(&mut session).await?;
         }
-        sqlx::raw_sql("CHECKPOINT").execute(&mut session).await?;
         Ok(())
     }
 
@@ -210,7 +179,7 @@ pub async fn until(
     let began = Instant::now();
     while !so().await? {
         if began.elapsed() > PATIENCE * 5 {
-            return Err(Broken::Waited(format!("waited in vain for {what}")));
+            return Err(Broken::Unexpected(format!("waited in vain for {what}")));
         }
         tokio::time::sleep(PAUSE).await;
     }

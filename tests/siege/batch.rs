@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use millrace_harness::figures::{mib, real};
 use millrace_harness::rig::resources::Resources;
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
@@ -18,7 +19,6 @@ use crate::judge::short;
 use crate::stage::{Broken, Stage};
 use crate::verdict::{Trial, Verdict};
 use crate::wire::{Hearing, Wire};
-use millrace_harness::figures::{mib, real};
 
 const SPOILT_EVERY: usize = 1_000;
 const CHUNK_LINES: usize = 64;

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use millrace_harness::figures::{Durations, mib, real};
 use millrace_harness::rig::servers::Alarm;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -13,7 +14,6 @@ use crate::judge::Judge;
 use crate::stage::{Broken, PATIENCE, Stage};
 use crate::verdict::{Trial, Verdict};
 use crate::wire::{Answer, Client, Request};
-use millrace_harness::figures::{Durations, mib, real};
 
 const CLIENTS: usize = 40;
 /// Each client's; all of them together post some hundreds a second.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use millrace_harness::figures::{mib, real};
 use millrace_harness::random::Random;
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -13,7 +14,6 @@ use crate::judge::{Judge, is_bare, short};
 use crate::stage::{Broken, Stage};
 use crate::verdict::{Trial, Verdict};
 use crate::wire::{Answer, Heard, Wire};
-use millrace_harness::figures::{mib, real};
 
 /// Some wait for seconds, while the others go on.
 const CLIENTS: usize = 48;

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use millrace_harness::figures::{Durations, real};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -10,7 +11,6 @@ use crate::commands;
 use crate::stage::{BODY_DEADLINE, Broken, HEADER_DEADLINE, PATIENCE, Stage};
 use crate::verdict::{Trial, Verdict};
 use crate::wire::{Client, Request, Wire};
-use millrace_harness::figures::{Durations, real};
 
 const ROUNDS: usize = 5;
 const SILENT: usize = 1_000;

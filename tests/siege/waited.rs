@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use millrace_harness::figures::Durations;
 use uuid::Uuid;
 
 use crate::commands;
 use crate::stage::{Broken, PATIENCE, Stage};
 use crate::verdict::{Trial, Verdict};
 use crate::wire::{Client, Request};
-use millrace_harness::figures::Durations;
 
 const ORDERS: usize = 200;
 const P50_MAX: Duration = Duration::from_millis(250);

@@ -1,14 +1,13 @@
 //! `cargo xtask bench`: Millrace beside the bare broker and the bare database, measured in the same run.
 
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use clap::Args;
-use millrace_harness::services::install;
 
 use crate::trouble::Trouble;
-use crate::{cargo, proof};
+use crate::{cargo, proof, tool};
 
-/// The load tool, and the Debian package that it is in.
+/// What posts to the door.
 const LOAD_TOOL: &str = "wrk";
 
 /// Measure door, worker and whole flow beside the bare broker and the bare database, round after round in the same run.
@@ -41,9 +40,7 @@ pub struct Options {
 }
 
 pub async fn run(options: Options) -> Result<ExitCode, Trouble> {
-    if Command::new(LOAD_TOOL).arg("--version").output().is_err() {
-        install::install(&[LOAD_TOOL])?;
-    }
+    tool::need(LOAD_TOOL)?;
     let programs = cargo::build_programs(!options.debug)?;
     let mut bench = if options.debug { proof::whole("bench")? } else { proof::optimized("bench")? };
     bench.arg("--programs").arg(programs).arg("--logs").arg(cargo::folder_of_runs()?.join("bench"));

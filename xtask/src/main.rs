@@ -20,6 +20,7 @@ mod signals;
 mod sqlx_data;
 mod stack;
 mod test;
+mod tool;
 mod trouble;
 mod up;
 mod verb;

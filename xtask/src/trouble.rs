@@ -28,9 +28,9 @@ pub enum Trouble {
     #[error("{variable} cannot be used: {reason}")]
     BadUrl { variable: &'static str, reason: String },
     #[error(
-        "valgrind is not on this machine, and only as root on Debian it is installed by itself; install it, and try again"
+        "{tool} is not on this machine, and only as root on Debian it is installed by itself; install it, and try again"
     )]
-    NoValgrind,
+    NoTool { tool: &'static str },
     #[error(
         "callgrind counted nothing for {case}: it never met the function {function}, which counts from its call to its \
          return; was it renamed, or inlined?"

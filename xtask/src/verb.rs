@@ -1,4 +1,4 @@
-//! The verbs: `demo`, `up`, `test`, `lint`, `sqlx`, `documents`, `instructions`, and one for each proof.
+//! The verbs: `demo`, `up`, `test`, `lint`, `sqlx`, `documents`, `instructions`, `bench`, and one for each proof.
 
 use std::process::ExitCode;
 

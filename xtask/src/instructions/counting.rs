@@ -6,10 +6,9 @@ use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use millrace_harness::services::install;
-
 use super::record::Counts;
 use crate::cargo::{self, cargo, folder_of_runs, run_quietly};
+use crate::tool;
 use crate::trouble::Trouble;
 
 /// Counted is what happens between the call of this function and its return; its name may end with a hash.
@@ -17,18 +16,10 @@ const COUNTED: &str = "instructions::case::counted*";
 
 /// Which valgrind this is.
 pub fn valgrind() -> Result<String, Trouble> {
-    let version = || {
-        let mut valgrind = Command::new("valgrind");
-        valgrind.arg("--version");
-        run_quietly(valgrind)
-    };
-    if let Err(Trouble::NotStarted { .. }) = version() {
-        if !install::possible() {
-            return Err(Trouble::NoValgrind);
-        }
-        install::install(&["valgrind"])?;
-    }
-    Ok(version()?.trim().to_owned())
+    tool::need("valgrind")?;
+    let mut valgrind = Command::new("valgrind");
+    valgrind.arg("--version");
+    Ok(run_quietly(valgrind)?.trim().to_owned())
 }
 
 /// What counts depend on, besides our code: the compiler, and the C library, whose allocator and copying are counted.
