@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use futures_util::future::try_join_all;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::ShortString;
 use lapin::{Channel, Confirmation, Connection};
@@ -265,13 +266,19 @@ async fn publish_window(channel: &Channel, link: &Link, window: &[Request]) -> R
         None if is_not_found(&error) => PublishError::Unroutable,
         None => PublishError::Unknown(error.to_string()),
     };
-    let mut confirms = Vec::new();
-    for (position, request) in window.iter().enumerate() {
-        for message in request.messages.iter() {
-            confirms.push((position, publish(channel, link, message).await.map_err(unknown)?));
-            reach(Point::PublishedOne);
-        }
-    }
+    let messages = window
+        .iter()
+        .enumerate()
+        .flat_map(|(position, request)| request.messages.iter().map(move |message| (position, message)));
+    // A message counts as published once it is written to the socket. To wait for that one by one would be a system call and
+    // two changes of thread for each; this way lapin writes what it has at once. A first poll both takes a delivery tag and
+    // queues the message, so that no other one, polled by this task too, can come between.
+    let sending = messages.map(async |(position, message)| {
+        let confirm = publish(channel, link, message).await?;
+        reach(Point::PublishedOne);
+        Ok((position, confirm))
+    });
+    let confirms = try_join_all(sending).await.map_err(unknown)?;
     reach(Point::ConfirmsPending);
     let (mut failed, mut returned) = (Failed::new(), HashSet::new());
     for (position, confirm) in confirms {
