@@ -143,7 +143,9 @@ impl Currency {
     /// Parses a code such as `EUR`; lower case and unknown codes are refused.
     pub fn parse(code: &str) -> Result<Self, UnknownCurrency> {
         let bytes: [u8; 3] = code.as_bytes().try_into().map_err(|_| UnknownCurrency)?;
-        if CODES.split(' ').any(|known| known == code) { Ok(Self(bytes)) } else { Err(UnknownCurrency) }
+        // Each code and the space after it are four bytes: splitting the list took a fifth of decoding an order.
+        let mut known = CODES.as_bytes().chunks(4).map(|code| &code[..3]);
+        if known.any(|known| known == bytes) { Ok(Self(bytes)) } else { Err(UnknownCurrency) }
     }
 
     /// The code, such as `EUR`.
