@@ -3,26 +3,29 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use futures_util::StreamExt;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use lapin::options::{
     BasicAckOptions, BasicConsumeOptions, BasicGetOptions, BasicPublishOptions, BasicQosOptions,
     ConfirmSelectOptions, QueueDeclareOptions, QueuePurgeOptions,
 };
 use lapin::types::{AMQPValue, FieldTable, ShortString};
-use lapin::{BasicProperties, Channel};
+use lapin::{BasicProperties, Channel, PublisherConfirm};
+use millrace_contracts::{Domain, topology};
 use millrace_harness::figures::real;
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use crate::orders;
 use crate::results::Results;
-use crate::stage::{Broken, PATIENCE, Stage};
+use crate::stage::{Broken, Ledger, PATIENCE, Stage};
 
 const QUEUE: &str = "bench";
 /// Publishes that wait for their confirm at once, acknowledgements that are sent as one, rows of one statement: as many
 /// as in Millrace's own windows and batches.
 const WINDOW: usize = 512;
 const BATCH: usize = 256;
+/// Clients who each wait for their answer.
+const CLIENTS: usize = 64;
 const COMMITS_FOR: Duration = Duration::from_secs(2);
 
 pub async fn measure(stage: &Stage, messages: usize, results: &mut Results) -> Result<(), Broken> {
@@ -30,9 +33,10 @@ pub async fn measure(stage: &Stage, messages: usize, results: &mut Results) -> R
     database(stage, messages, results).await
 }
 
-/// Publishing with confirms, and consuming with acknowledgements: a quorum queue, one channel, persistent messages of
-/// the size of an order. Exactly as the door sends an order, with as many unconfirmed at once as Millrace's own windows have
-/// and with as many as 64 clients have who wait for their answer; and with nothing but a body.
+/// Publishing with confirms, and consuming with acknowledgements: a quorum queue, one channel, persistent messages that are
+/// exactly like an order of the door's. Straight into a queue, one awaited after the other as lapin's own examples have it,
+/// and pipelined; and pipelined by the way that an order goes, with as many unconfirmed as 64 clients have who each wait for
+/// their answer.
 async fn broker(stage: &Stage, messages: usize, results: &mut Results) -> Result<(), Broken> {
     let connection = stage.bare_broker().await?;
     let channel = connection.create_channel().await?;
@@ -42,17 +46,22 @@ async fn broker(stage: &Stage, messages: usize, results: &mut Results) -> Result
     channel.queue_declare(QUEUE.into(), options, arguments).await?;
     channel.confirm_select(ConfirmSelectOptions::default()).await?;
 
-    let body = orders::body(stage.customers[0]);
-    let bare = BasicProperties::default().with_delivery_mode(2);
-    let as_sent = as_sent(stage, &channel).await?;
-    for (name, properties, window) in [
-        ("bare.publish as sent", &as_sent, WINDOW),
-        ("bare.publish as sent 64", &as_sent, 64),
-        ("bare.publish", &bare, WINDOW),
-    ] {
-        channel.queue_purge(QUEUE.into(), QueuePurgeOptions::default()).await?;
+    let (straight, as_an_order) = (("", QUEUE), (topology::COMMANDS, orders::COMMAND));
+    let properties = properties(stage, &channel).await?;
+    let order = |to| Order { to, body: orders::body(stage.customers[0]), properties: properties.clone() };
+    // The first to publish finds everything cold.
+    pipeline(&channel, &order(straight), (messages, WINDOW)).await?;
+    empty(&channel).await?;
+
+    let began = Instant::now();
+    publish(&channel, &order(straight), (messages, WINDOW)).await?;
+    results.note("bare.publish", real(messages) / began.elapsed().as_secs_f64());
+    for (name, to, window) in
+        [("bare.publish 64", as_an_order, CLIENTS), ("bare.publish pipelined", straight, WINDOW)]
+    {
+        empty(&channel).await?;
         let began = Instant::now();
-        publish(&channel, &body, properties, (messages, window)).await?;
+        pipeline(&channel, &order(to), (messages, window)).await?;
         results.note(name, real(messages) / began.elapsed().as_secs_f64());
     }
     let began = Instant::now();
@@ -62,8 +71,34 @@ async fn broker(stage: &Stage, messages: usize, results: &mut Results) -> Result
     Ok(())
 }
 
+async fn empty(channel: &Channel) -> Result<(), Broken> {
+    for queue in [QUEUE, Domain::Orders.name()] {
+        channel.queue_purge(queue.into(), QueuePurgeOptions::default()).await?;
+    }
+    Ok(())
+}
+
+/// What is published, over and over.
+struct Order {
+    /// Exchange and routing key.
+    to: (&'static str, &'static str),
+    body: String,
+    properties: BasicProperties,
+}
+
+impl Order {
+    /// Returns once it is written to the socket, with its confirm.
+    async fn publish(&self, channel: &Channel) -> lapin::Result<PublisherConfirm> {
+        let (exchange, key) = self.to;
+        let id = ShortString::from(Uuid::now_v7().to_string());
+        let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+        let properties = self.properties.clone().with_message_id(id);
+        channel.basic_publish(exchange.into(), key.into(), options, self.body.as_bytes(), properties).await
+    }
+}
+
 /// The properties of an order on its way, taken from one.
-async fn as_sent(stage: &Stage, channel: &Channel) -> Result<BasicProperties, Broken> {
+async fn properties(stage: &Stage, channel: &Channel) -> Result<BasicProperties, Broken> {
     orders::preload(&stage.servers.amqp_url, &stage.customers, 1).await?;
     let taken = channel.basic_get("orders".into(), BasicGetOptions { no_ack: true }).await?;
     let taken = taken
@@ -71,12 +106,8 @@ async fn as_sent(stage: &Stage, channel: &Channel) -> Result<BasicProperties, Br
     Ok(taken.delivery.properties)
 }
 
-async fn publish(
-    channel: &Channel,
-    body: &str,
-    properties: &BasicProperties,
-    (messages, window): (usize, usize),
-) -> Result<(), Broken> {
+/// One after the other; only for confirms nobody waits until the window is full.
+async fn publish(channel: &Channel, order: &Order, (messages, window): (usize, usize)) -> Result<(), Broken> {
     let mut unconfirmed = VecDeque::with_capacity(window);
     for _ in 0..messages {
         if unconfirmed.len() >= window
@@ -84,11 +115,7 @@ async fn publish(
         {
             confirmed(confirm).await?;
         }
-        let properties = properties.clone().with_message_id(ShortString::from(Uuid::now_v7().to_string()));
-        let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
-        let sent =
-            channel.basic_publish("".into(), QUEUE.into(), options, body.as_bytes(), properties).await?;
-        unconfirmed.push_back(sent);
+        unconfirmed.push_back(order.publish(channel).await?);
     }
     for confirm in unconfirmed {
         confirmed(confirm).await?;
@@ -96,7 +123,17 @@ async fn publish(
     Ok(())
 }
 
-async fn confirmed(confirm: impl Future<Output = lapin::Result<lapin::Confirmation>>) -> Result<(), Broken> {
+/// As many at once as the window allows, so that lapin writes many with one system call.
+async fn pipeline(
+    channel: &Channel,
+    order: &Order,
+    (messages, window): (usize, usize),
+) -> Result<(), Broken> {
+    let publishes = stream::iter(0..messages).map(async |_| confirmed(order.publish(channel).await?).await);
+    publishes.buffer_unordered(window).try_collect::<()>().await
+}
+
+async fn confirmed(confirm: PublisherConfirm) -> Result<(), Broken> {
     if confirm.await?.is_ack() {
         Ok(())
     } else {
@@ -124,7 +161,7 @@ async fn consume(channel: &Channel, messages: usize) -> Result<(), Broken> {
 /// Rows of an order's size by statements of a batch each, from two connections, each a transaction; and single rows,
 /// each a transaction, from two and from sixteen.
 async fn database(stage: &Stage, rows: usize, results: &mut Results) -> Result<(), Broken> {
-    let mut session = stage.servers.session().await?;
+    let mut session = stage.session(Ledger::Empty).await?;
     sqlx::raw_sql(
         "DROP SCHEMA IF EXISTS bench CASCADE; CREATE SCHEMA bench;
          CREATE TABLE bench.rows (id uuid PRIMARY KEY, body text NOT NULL)",
@@ -147,7 +184,7 @@ async fn database(stage: &Stage, rows: usize, results: &mut Results) -> Result<(
 }
 
 async fn insert_batches(stage: &Stage, rows: usize) -> Result<(), Broken> {
-    let mut session = stage.servers.session().await?;
+    let mut session = stage.session(Ledger::Empty).await?;
     let body = orders::body(stage.customers[0]);
     let mut left = rows;
     while left > 0 {
@@ -160,7 +197,7 @@ async fn insert_batches(stage: &Stage, rows: usize) -> Result<(), Broken> {
 }
 
 async fn insert_singly(stage: &Stage) -> Result<usize, Broken> {
-    let mut session = stage.servers.session().await?;
+    let mut session = stage.session(Ledger::Empty).await?;
     let body = [orders::body(stage.customers[0])];
     let (began, mut commits) = (Instant::now(), 0);
     while began.elapsed() < COMMITS_FOR {

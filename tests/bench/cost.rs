@@ -3,7 +3,8 @@
 use std::fs;
 use std::time::Duration;
 
-use millrace_harness::figures::{mib, real};
+use millrace_contracts::Domain;
+use millrace_harness::figures::mib;
 use millrace_harness::rig::resources::Resources;
 use millrace_harness::rig::signal::family;
 use millrace_harness::rig::{Role, Unit};
@@ -14,6 +15,8 @@ use crate::stage::{Broken, Stage};
 
 /// The unit in which Linux tells CPU time to programs, on every architecture that we run on (`man 5 proc`, `USER_HZ`).
 const TICK: Duration = Duration::from_millis(10);
+
+const DOOR: &str = "producer-api";
 
 /// CPU time used so far, by name.
 #[derive(Debug, Clone)]
@@ -43,15 +46,15 @@ impl Used {
 
 pub fn name(unit: &Unit) -> &str {
     match &unit.role {
-        Role::Door => "producer-api",
+        Role::Door => DOOR,
         Role::Worker(domain) => domain,
     }
 }
 
 /// CPU seconds for a thousand jobs, of each.
-pub fn note(results: &mut Results, prefix: &str, before: &Used, after: &Used, jobs: usize) {
+pub fn note(results: &mut Results, prefix: &str, before: &Used, after: &Used, jobs: f64) {
     for (name, used) in after.since(before) {
-        results.note(format!("{prefix}.cpu.{name}"), used.as_secs_f64() * 1_000.0 / real(jobs));
+        results.note(format!("{prefix}.cpu.{name}"), used.as_secs_f64() * 1_000.0 / jobs);
     }
 }
 
@@ -77,6 +80,16 @@ pub async fn idle(
     let ours = after.since(&before).take(units.len()).map(|(_, used)| used).sum::<Duration>();
     results.note("idle.cpu percent", ours.as_secs_f64() / rest.as_secs_f64() * 100.0);
     note_memory(results, "idle", units).await;
+    Ok(())
+}
+
+/// How large each program is on disk, in MiB.
+pub fn sizes(stage: &Stage, results: &mut Results) -> Result<(), Broken> {
+    let workers = Domain::ALL.map(|domain| (domain.name(), format!("{domain}-worker")));
+    for (name, file) in [(DOOR, DOOR.to_owned()), ("ops", "ops".to_owned())].into_iter().chain(workers) {
+        let bytes = fs::metadata(stage.programs.join(file))?.len();
+        results.note(format!("size.{name}"), mib(bytes / 1024));
+    }
     Ok(())
 }
 

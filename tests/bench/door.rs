@@ -11,7 +11,7 @@ use tokio::process::Command;
 
 use crate::orders;
 use crate::results::Results;
-use crate::stage::{Broken, Stage};
+use crate::stage::{Broken, Ledger, Stage};
 
 pub const CONNECTIONS: [usize; 4] = [1, 16, 64, 256];
 /// In the answer to a line that was taken.
@@ -31,7 +31,7 @@ struct Told {
 }
 
 pub async fn measure(stage: &Stage, seconds: u64, lines: usize, results: &mut Results) -> Result<(), Broken> {
-    stage.clear().await?;
+    stage.clear(Ledger::Empty).await?;
     let door = stage.door().await?;
     for connections in CONNECTIONS {
         let told = post(stage, &door, connections, seconds).await?;
@@ -42,10 +42,10 @@ pub async fn measure(stage: &Stage, seconds: u64, lines: usize, results: &mut Re
         results.note(format!("door.{connections}.p50"), told.p50);
         results.note(format!("door.{connections}.p99"), told.p99);
         results.note(format!("door.{connections}.p999"), told.p999);
-        stage.clear().await?;
+        stage.clear(Ledger::Empty).await?;
     }
     let took = post_batch(stage, &door, lines).await?;
-    results.note("door.batch", real(lines) / took.as_secs_f64());
+    results.note("door.batch.rate", real(lines) / took.as_secs_f64());
     stage.stop(door).await
 }
 

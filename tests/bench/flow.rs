@@ -8,7 +8,7 @@ use millrace_harness::rig::Unit;
 
 use crate::cost::{self, Used};
 use crate::results::Results;
-use crate::stage::{Broken, Stage, until};
+use crate::stage::{Broken, Ledger, Stage, until};
 use crate::{door, worker};
 
 /// The messages that are handled for an order: place and captured by orders, placed and charge by payments.
@@ -22,11 +22,20 @@ pub struct Whole {
 }
 
 impl Whole {
-    pub async fn start(stage: &Stage) -> Result<Self, Broken> {
-        stage.clear().await?;
+    /// Starts them one after the other, and notes how many milliseconds each takes until it is ready.
+    pub async fn start(stage: &Stage, results: &mut Results) -> Result<Self, Broken> {
+        stage.clear(Ledger::Empty).await?;
+        let mut began = Instant::now();
         let mut units = vec![stage.door().await?];
+        let mut started = |unit: &Unit| {
+            let took = std::mem::replace(&mut began, Instant::now()).elapsed();
+            results.note(format!("start.{}", cost::name(unit)), took.as_secs_f64() * 1_000.0);
+        };
+        started(&units[0]);
         for domain in Domain::ALL {
-            units.push(stage.worker(domain, 1).await?);
+            let worker = stage.worker(domain, 1, Ledger::Empty).await?;
+            started(&worker);
+            units.push(worker);
         }
         Ok(Self { units })
     }
@@ -59,7 +68,7 @@ pub async fn measure(
     results: &mut Results,
 ) -> Result<f64, Broken> {
     let (before, handled) = (Used::now(stage, &whole.units).await, whole.handled(stage).await?);
-    let began = Instant::now();
+    let (began, written) = (Instant::now(), stage.wal().await?);
     door::post_batch(stage, whole.door(), orders).await?;
     let due = handled + real(orders * HANDLED_PER_ORDER);
     until("all orders to be confirmed", async || Ok(whole.handled(stage).await? >= due)).await?;
@@ -67,7 +76,8 @@ pub async fn measure(
     let after = Used::now(stage, &whole.units).await;
     results.note("flow.orders", real(orders) / took);
     results.note("flow.messages", real(orders * HANDLED_PER_ORDER) / took);
-    cost::note(results, "flow", &before, &after, orders);
+    cost::note(results, "flow", &before, &after, real(orders));
+    results.note("flow.wal", (stage.wal().await? - written) / real(orders));
     cost::note_memory(results, "flow", &whole.units).await;
     Ok(real(orders) / took)
 }

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::orders;
 use crate::results::Results;
-use crate::stage::{Broken, Stage, until};
+use crate::stage::{Broken, Ledger, Stage, until};
 
 /// What a client wants to hear.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,7 +99,7 @@ async fn post_steadily(
 
 /// How long after it was due each order was committed, as the database remembers. It has our clock.
 async fn until_committed(stage: &Stage, orders: &[Order]) -> Result<Vec<Duration>, Broken> {
-    let mut session = stage.servers.session().await?;
+    let mut session = stage.session(Ledger::Empty).await?;
     let ids: Vec<_> = orders.iter().map(|order| order.job_id).collect();
     let mut rows = Vec::new();
     until("all orders to be committed", async || {

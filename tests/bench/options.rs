@@ -9,10 +9,11 @@ use crate::flow::Whole;
 use crate::latency::Answer;
 use crate::profile::Profile;
 use crate::results::Results;
-use crate::stage::{Broken, Stage};
-use crate::{ceilings, cost, door, flow, latency, worker};
+use crate::stage::{Broken, Ledger, Stage};
+use crate::worker::{self, Work};
+use crate::{ceilings, cost, door, flow, goals, growth, latency, machine, report};
 
-const MEASUREMENTS: [&str; 4] = ["door", "worker", "flow", "latency"];
+const MEASUREMENTS: [&str; 5] = ["door", "worker", "growth", "flow", "latency"];
 
 /// Measures Millrace beside the bare broker and the bare database.
 #[derive(Debug, Parser)]
@@ -38,6 +39,12 @@ pub struct Options {
     /// How long the door is posted to, for each number of connections
     #[arg(long, value_name = "SECONDS", default_value_t = 4)]
     seconds: u64,
+    /// How many rows the large ledger has
+    #[arg(long, value_name = "COUNT", default_value_t = 10_000_000)]
+    grown: usize,
+    /// The folder to write performance.md and its plot into
+    #[arg(long, value_name = "FOLDER")]
+    report: Option<PathBuf>,
     /// Say which statements the database's time went into. They are counted by pg_stat_statements, which costs a little
     #[arg(long)]
     profile: bool,
@@ -47,12 +54,21 @@ impl Options {
     pub async fn run(&self) -> Result<(), Broken> {
         let stage = Stage::set(&self.programs, &self.logs, self.profile).await?;
         println!("bench: on {}", stage.servers.description());
+        let facts = machine::facts(&stage).await?;
         let mut results = Results::default();
+        cost::sizes(&stage, &mut results)?;
+        if self.wants("growth") {
+            growth::grow(&stage, self.grown).await?;
+        }
         for round in 1..=self.rounds {
             println!("bench: round {round} of {}", self.rounds);
             self.round(&stage, &mut results).await?;
         }
-        results.table();
+        results.print();
+        goals::print(&results);
+        if let Some(folder) = &self.report {
+            report::write(folder, &results, &facts)?;
+        }
         Ok(())
     }
 
@@ -67,11 +83,15 @@ impl Options {
         }
         if self.wants("worker") {
             let profile = Profile::begin(stage, self.profile).await?;
-            worker::measure(stage, self.jobs, results).await?;
+            let work = Work { name: "worker", ledger: Ledger::Empty, processes: 1, jobs: self.jobs };
+            worker::measure(stage, &work, results).await?;
             profile.tell(stage, "worker").await?;
         }
+        if self.wants("growth") {
+            growth::measure(stage, self.jobs, results).await?;
+        }
         if self.wants("flow") || self.wants("latency") {
-            let whole = Whole::start(stage).await?;
+            let whole = Whole::start(stage, results).await?;
             cost::idle(stage, &whole.units, Duration::from_secs(5), results).await?;
             let profile = Profile::begin(stage, self.profile).await?;
             let peak = flow::measure(stage, &whole, self.orders, results).await?;

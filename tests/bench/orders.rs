@@ -12,21 +12,22 @@ use crate::stage::{Broken, PATIENCE};
 
 /// So many that two batches rarely hold orders of the same one.
 pub const CUSTOMERS: usize = 10_000;
+/// What is asked for.
+pub const COMMAND: &str = "orders.place";
 /// The name that a door gives to whoever comes with the key for development.
 const CLIENT: &str = "dev";
 /// How many messages are published in one go before a measurement.
 const PRELOAD_CHUNK: usize = 512;
 
-/// Customers whom orders know, written as their events would have.
-pub async fn make_customers(session: &mut PgConnection) -> Result<Vec<Uuid>, Broken> {
-    let customers: Vec<_> = (0..CUSTOMERS).map(|_| Uuid::now_v7()).collect();
+/// Makes these customers known to orders, as their events would have.
+pub async fn introduce(session: &mut PgConnection, customers: &[Uuid]) -> Result<(), Broken> {
     sqlx::query(
         "INSERT INTO orders.customers (user_id, status, version) SELECT unnest($1::uuid[]), 'active', 1",
     )
-    .bind(&customers)
+    .bind(customers)
     .execute(session)
     .await?;
-    Ok(customers)
+    Ok(())
 }
 
 /// An order as it is posted.
@@ -41,7 +42,7 @@ pub fn message(customer: Uuid) -> Result<Outgoing, Broken> {
     let body = body(customer);
     let client = ClientId::parse(CLIENT).map_err(|error| Broken::Unexpected(error.to_string()))?;
     let fingerprint = Fingerprint::of(body.as_bytes());
-    let envelope = Envelope::of_job(JobId(Uuid::now_v7()), client, "orders.place", 1, fingerprint);
+    let envelope = Envelope::of_job(JobId(Uuid::now_v7()), client, COMMAND, 1, fingerprint);
     Ok(Outgoing::new(topology::COMMANDS, &envelope, body.into_bytes()))
 }
 

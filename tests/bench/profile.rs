@@ -2,7 +2,7 @@
 
 use sqlx::Row;
 
-use crate::stage::{Broken, Stage};
+use crate::stage::{Broken, Ledger, Stage};
 
 const STATEMENTS: &str = "
     SELECT calls, rows, total_exec_time AS ms, mean_exec_time AS mean_ms, wal_bytes::float8 AS wal,
@@ -21,7 +21,7 @@ pub struct Profile {
 impl Profile {
     pub async fn begin(stage: &Stage, wanted: bool) -> Result<Self, Broken> {
         if wanted {
-            let mut session = stage.servers.session().await?;
+            let mut session = stage.session(Ledger::Empty).await?;
             sqlx::raw_sql("SELECT pg_stat_statements_reset()").execute(&mut session).await?;
         }
         Ok(Self { wanted })
@@ -32,7 +32,7 @@ impl Profile {
         if !self.wanted {
             return Ok(());
         }
-        let mut session = stage.servers.session().await?;
+        let mut session = stage.session(Ledger::Empty).await?;
         println!("  statements of {what}: calls, rows, ms in all, ms each, WAL bytes a row");
         for row in sqlx::query(STATEMENTS).fetch_all(&mut session).await? {
             let (calls, rows): (i64, i64) = (row.try_get("calls")?, row.try_get("rows")?);

@@ -1,16 +1,7 @@
 //! What was measured: a value a round for each name, their median and spread, and ratios within the rounds.
 
 use std::collections::BTreeMap;
-
-/// What is set beside what the bare broker does with the same messages.
-const RATIOS: [(&str, &str); 6] = [
-    ("door.64.rate", "bare.publish as sent"),
-    ("door.64.rate", "bare.publish as sent 64"),
-    ("door.batch", "bare.publish as sent"),
-    ("worker", "bare.publish as sent"),
-    ("flow.messages", "bare.publish as sent"),
-    ("bare.publish as sent", "bare.publish"),
-];
+use std::fmt;
 
 /// Values by name, in the order of the rounds.
 #[derive(Debug, Clone, Default)]
@@ -38,6 +29,29 @@ impl Spread {
     }
 }
 
+impl fmt::Display for Spread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { lowest, median, highest } = *self;
+        write!(f, "{}", figure(median))?;
+        if lowest < highest { write!(f, " ({}–{})", figure(lowest), figure(highest)) } else { Ok(()) }
+    }
+}
+
+/// A value with the digits that mean something, and thousands apart.
+pub fn figure(value: f64) -> String {
+    let places = match value.abs() {
+        size if size >= 100.0 => 0,
+        size if size >= 10.0 => 1,
+        _ => 2,
+    };
+    let mut text = format!("{value:.places$}");
+    let whole = text.find('.').unwrap_or(text.len());
+    for position in (1..whole).rev().filter(|position| (whole - position) % 3 == 0) {
+        text.insert(position, ',');
+    }
+    text
+}
+
 impl Results {
     pub fn note(&mut self, name: impl Into<String>, value: f64) {
         let name = name.into();
@@ -45,28 +59,36 @@ impl Results {
         self.0.entry(name).or_default().push(value);
     }
 
+    pub fn spread(&self, name: &str) -> Option<Spread> {
+        Spread::of(self.0.get(name)?)
+    }
+
     /// Each round's value beside the other one of the same round: what a machine does that is busy now and idle a minute
     /// later, it does to both.
-    fn ratio(&self, name: &str, to: &str) -> Option<Spread> {
+    pub fn ratio(&self, name: &str, to: &str) -> Option<Spread> {
         let (values, others) = (self.0.get(name)?, self.0.get(to)?);
         let ratios: Vec<_> = values.iter().zip(others).map(|(value, other)| value / other).collect();
         Spread::of(&ratios)
     }
 
-    /// Prints all of it: the median of each, how far it went, and how it stands to the bare broker in the same rounds.
-    pub fn table(&self) {
-        println!(
-            "\nbench: {:<42} {:>12} {:>12} {:>12}",
-            "median of all rounds", "median", "lowest", "highest"
-        );
+    /// Of all whose names begin so, the one with the highest median.
+    pub fn most(&self, prefix: &str) -> Option<Spread> {
+        let named = self.0.iter().filter(|(name, _)| name.starts_with(prefix));
+        let spreads = named.filter_map(|(_, values)| Spread::of(values));
+        spreads.max_by(|one, other| one.median.total_cmp(&other.median))
+    }
+
+    /// How many rounds were made, as the most measured one tells.
+    pub fn rounds(&self) -> usize {
+        self.0.values().map(Vec::len).max().unwrap_or_default()
+    }
+
+    /// Prints all of it.
+    pub fn print(&self) {
+        println!("\nbench: {:<42} {:>12} {:>12} {:>12}", "of all rounds", "median", "lowest", "highest");
         for (name, values) in &self.0 {
             if let Some(Spread { lowest, median, highest }) = Spread::of(values) {
                 println!("  {name:<47} {median:>12.2} {lowest:>12.2} {highest:>12.2}");
-            }
-        }
-        for (name, to) in RATIOS {
-            if let Some(Spread { lowest, median, highest }) = self.ratio(name, to) {
-                println!("  {:<47} {median:>12.2} {lowest:>12.2} {highest:>12.2}", format!("{name} : {to}"));
             }
         }
     }

@@ -12,6 +12,9 @@ use millrace_harness::rig::signal::Signal;
 use millrace_harness::rig::{Folders, RigError, Role, Unit};
 use millrace_harness::services::watchdog::Watchdog;
 use millrace_harness::services::{Server, ports};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, PgConnection};
+use url::Url;
 use uuid::Uuid;
 
 use crate::orders;
@@ -39,13 +42,33 @@ pub enum Broken {
     Unexpected(String),
 }
 
+/// Which database is worked on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ledger {
+    /// The one whose ledger is emptied before each measurement.
+    Empty,
+    /// The one whose ledger has grown large, if a run makes it.
+    Grown,
+}
+
+impl Ledger {
+    /// What grows with the jobs, and is emptied.
+    fn cleared(self) -> &'static str {
+        match self {
+            Self::Empty => "TRUNCATE ledger.entries, orders.orders, payments.payments",
+            Self::Grown => "TRUNCATE orders.orders, payments.payments",
+        }
+    }
+}
+
 pub struct Stage {
     pub servers: Servers,
     pub customers: Vec<Uuid>,
     pub http: reqwest::Client,
     pub api_key: String,
+    pub programs: PathBuf,
     watchdog: Watchdog,
-    programs: PathBuf,
+    grown_url: String,
     logs: PathBuf,
     secret: String,
 }
@@ -72,7 +95,11 @@ impl Stage {
                 .execute(&mut servers.session().await?)
                 .await?;
         }
-        let customers = orders::make_customers(&mut servers.session().await?).await?;
+        let customers: Vec<_> = (0..orders::CUSTOMERS).map(|_| Uuid::now_v7()).collect();
+        orders::introduce(&mut servers.session().await?, &customers).await?;
+        let mut grown_url = Url::parse(&servers.database_url)
+            .map_err(|error| Broken::Unexpected(format!("the database's URL: {error}")))?;
+        grown_url.set_path("grown");
         let secret = [ports::password(), ports::password()].concat();
         Ok(Self {
             servers,
@@ -81,6 +108,7 @@ impl Stage {
             api_key: format!("dev-{secret}"),
             watchdog: Watchdog::start()?,
             programs: programs.to_owned(),
+            grown_url: grown_url.into(),
             logs: logs.to_owned(),
             secret,
         })
@@ -97,27 +125,28 @@ impl Stage {
             // One client stands for many.
             ("API_CLIENT_RATE", "1000000".to_owned()),
         ];
-        self.start(("producer-api", Role::Door), (1, listens), &own).await
+        self.start(("producer-api", Role::Door), (1, listens), Ledger::Empty, &own).await
     }
 
     /// Starts a domain's worker and waits until it is ready.
-    pub async fn worker(&self, domain: Domain, number: usize) -> Result<Unit, Broken> {
+    pub async fn worker(&self, domain: Domain, number: usize, ledger: Ledger) -> Result<Unit, Broken> {
         let [port] = ports::free()?;
         let listens = SocketAddr::from(([127, 0, 0, 1], port));
         let own = [("PROBES_LISTEN", listens.to_string())];
         let (program, role) = (format!("{domain}-worker"), Role::Worker(domain.name().to_owned()));
-        self.start((&program, role), (number, listens), &own).await
+        self.start((&program, role), (number, listens), ledger, &own).await
     }
 
     async fn start(
         &self,
         program: (&str, Role),
         place: (usize, SocketAddr),
+        ledger: Ledger,
         own: &[(&str, String)],
     ) -> Result<Unit, Broken> {
         let usual = [
             ("AMQP_URL", self.servers.amqp_url.clone()),
-            ("DATABASE_URL", self.servers.database_url.clone()),
+            ("DATABASE_URL", self.database_url(ledger).to_owned()),
             ("LOG_FILTER", LOGS.to_owned()),
         ];
         let all = usual.iter().chain(own).map(|(name, value)| ((*name).to_owned(), value.clone()));
@@ -142,17 +171,42 @@ impl Stage {
         Ok(Connection::connect(&self.servers.amqp_url, ConnectionProperties::default()).await?)
     }
 
+    /// A session with this database.
+    pub async fn session(&self, ledger: Ledger) -> Result<PgConnection, Broken> {
+        let options: PgConnectOptions = self.database_url(ledger).parse()?;
+        Ok(options.application_name("bench").disable_statement_logging().connect().await?)
+    }
+
+    /// Makes this database's tables.
+    pub fn migrate(&self, ledger: Ledger) -> Result<(), Broken> {
+        let there = ("DATABASE_URL".to_owned(), self.database_url(ledger).to_owned());
+        Ok(self.servers.ops(&self.programs, &["migrate"], &[there])?)
+    }
+
+    /// How many bytes the server has written ahead, of all of its databases.
+    pub async fn wal(&self) -> Result<f64, Broken> {
+        let sql = "SELECT (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::float8";
+        Ok(sqlx::query_scalar(sql).fetch_one(&mut self.session(Ledger::Empty).await?).await?)
+    }
+
+    fn database_url(&self, ledger: Ledger) -> &str {
+        match ledger {
+            Ledger::Empty => &self.servers.database_url,
+            Ledger::Grown => &self.grown_url,
+        }
+    }
+
     /// Takes all messages out of every domain's queue, and all rows out of the tables that grow with the jobs, so that
     /// each measurement begins alike.
-    pub async fn clear(&self) -> Result<(), Broken> {
+    pub async fn clear(&self, ledger: Ledger) -> Result<(), Broken> {
         let connection = self.bare_broker().await?;
         let channel = connection.create_channel().await?;
         for domain in Domain::ALL {
             channel.queue_purge(domain.name().into(), QueuePurgeOptions::default()).await?;
         }
         connection.close(200, "done".into()).await?;
-        let mut session = self.servers.session().await?;
-        for statement in ["TRUNCATE ledger.entries, orders.orders, payments.payments", "CHECKPOINT"] {
+        let mut session = self.session(ledger).await?;
+        for statement in [ledger.cleared(), "CHECKPOINT"] {
             sqlx::raw_sql(statement).execute(&mut session).await?;
         }
         Ok(())

@@ -1,25 +1,52 @@
-//! A worker by itself: orders that wait in its queue, worked off with ledger, order, confirmed follow-up and acknowledgement.
+//! Workers by themselves: orders that wait in the queue, worked off with ledger, order, confirmed follow-up and acknowledgement.
 
 use std::time::Instant;
 
+use futures_util::future::try_join_all;
 use millrace_contracts::Domain;
 use millrace_harness::figures::real;
+use millrace_harness::rig::Unit;
 
+use crate::cost::{self, Used};
 use crate::orders;
 use crate::results::Results;
-use crate::stage::{Broken, Stage, until};
+use crate::stage::{Broken, Ledger, Stage, until};
 
 pub const SUCCEEDED: &str = r#"millrace_messages_total{handler="orders",outcome="succeeded"}"#;
 
-/// Jobs a second, from when the worker is ready, which has begun by then, to the last job.
-pub async fn measure(stage: &Stage, jobs: usize, results: &mut Results) -> Result<(), Broken> {
-    stage.clear().await?;
-    orders::preload(&stage.servers.amqp_url, &stage.customers, jobs).await?;
-    let workers = [stage.worker(Domain::Orders, 1).await?];
+/// What is worked, by how many processes.
+#[derive(Debug)]
+pub struct Work {
+    pub name: &'static str,
+    pub ledger: Ledger,
+    pub processes: usize,
+    pub jobs: usize,
+}
+
+/// Jobs a second, from when the workers are ready, which have begun by then, to the last job.
+pub async fn measure(stage: &Stage, work: &Work, results: &mut Results) -> Result<(), Broken> {
+    stage.clear(work.ledger).await?;
+    orders::preload(&stage.servers.amqp_url, &stage.customers, work.jobs).await?;
+    let started = (1..=work.processes).map(|number| stage.worker(Domain::Orders, number, work.ledger));
+    let workers = try_join_all(started).await?;
+    let (used, written) = (Used::now(stage, &workers).await, stage.wal().await?);
     let (began, before) = (Instant::now(), stage.counted(&workers, SUCCEEDED).await?);
-    until("all orders to be placed", async || Ok(stage.counted(&workers, SUCCEEDED).await? >= real(jobs)))
-        .await?;
-    results.note("worker", (real(jobs) - before) / began.elapsed().as_secs_f64());
-    let [worker] = workers;
-    stage.stop(worker).await
+    until_placed(stage, &workers, work.jobs).await?;
+    let took = began.elapsed().as_secs_f64();
+    let placed = real(work.jobs) - before;
+    results.note(work.name, placed / took);
+    if let ([_], Ledger::Empty) = (&workers[..], work.ledger) {
+        cost::note(results, work.name, &used, &Used::now(stage, &workers).await, placed);
+        results.note("worker.wal", (stage.wal().await? - written) / placed);
+    }
+    for worker in workers {
+        stage.stop(worker).await?;
+    }
+    Ok(())
+}
+
+/// Waits until these workers have placed so many orders.
+pub async fn until_placed(stage: &Stage, workers: &[Unit], orders: usize) -> Result<(), Broken> {
+    let placed = async || Ok(stage.counted(workers, SUCCEEDED).await? >= real(orders));
+    until("all orders to be placed", placed).await.map(drop)
 }
