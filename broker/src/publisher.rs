@@ -25,6 +25,8 @@ use crate::wire::Outgoing;
 const QUEUED_REQUESTS: usize = 1024;
 /// How many messages a window takes up at most, unless one request alone brings more.
 const WINDOW: usize = 512;
+/// A window that has so many bytes takes up no more: lapin holds a copy of all of it until it is written.
+const WINDOW_BYTES: usize = 4 * 1024 * 1024;
 
 /// A connection over which nothing was confirmed for so long, though something waited for it, is given up. Its heartbeats
 /// may be fine all the same: those of a node that has lost touch with the majority of its cluster are.
@@ -59,6 +61,12 @@ pub struct Publisher {
 struct Request {
     messages: Arc<[Outgoing]>,
     answer: oneshot::Sender<Result<(), PublishError>>,
+}
+
+impl Request {
+    fn bytes(&self) -> usize {
+        self.messages.iter().map(|message| message.body.len()).sum()
+    }
 }
 
 impl Publisher {
@@ -247,11 +255,12 @@ async fn serve(
 /// Everything that is waiting, at least one request.
 async fn next_window(requests: &mut mpsc::Receiver<Request>) -> Option<Vec<Request>> {
     let first = requests.recv().await?;
-    let mut messages = first.messages.len();
+    let (mut messages, mut bytes) = (first.messages.len(), first.bytes());
     let mut window = vec![first];
-    while messages < WINDOW {
+    while messages < WINDOW && bytes < WINDOW_BYTES {
         let Ok(request) = requests.try_recv() else { break };
         messages += request.messages.len();
+        bytes += request.bytes();
         window.push(request);
     }
     Some(window)
@@ -339,3 +348,6 @@ fn answer(window: Vec<Request>, failed: &[(usize, PublishError)], otherwise: &Re
         let _ = request.answer.send(outcome);
     }
 }
+
+#[cfg(test)]
+mod tests;
