@@ -1,5 +1,7 @@
 //! What is to be reached, and whether it was.
 
+use self::Asked::{AtLeast, AtMost, Nothing};
+use self::Measured::{Most, Ratio, Value};
 use crate::results::{Results, Spread, figure};
 
 /// What a goal looks at.
@@ -20,9 +22,6 @@ enum Asked {
     /// Told beside the goals, so that nobody takes a bare client that could be faster for the limit.
     Nothing,
 }
-
-use Asked::{AtLeast, AtMost, Nothing};
-use Measured::{Most, Ratio, Value};
 
 const GOALS: [(&str, Measured, Asked); 14] = [
     ("the door at 64 connections : bare publish", Ratio("door.64.rate", "bare.publish"), AtLeast(0.75)),

@@ -22,7 +22,7 @@ pub async fn facts(stage: &Stage) -> Result<Vec<Fact>, Broken> {
         ("processor", format!("{cpu}, {cores} cores for load tool, programs and servers together")),
         ("memory", memory),
         ("system", format!("{}, Linux {}", said("/etc/os-release", "PRETTY_NAME", '='), kernel())),
-        ("servers", servers(stage)),
+        ("servers", stage.servers.versions().to_owned()),
         ("broker", "quorum queues, one node, publisher confirms, persistent messages".to_owned()),
         ("compiler", output("rustc", &["--version"])),
         ("commit", output("git", &["describe", "--always", "--dirty"])),
@@ -34,20 +34,6 @@ pub async fn facts(stage: &Stage) -> Result<Vec<Fact>, Broken> {
         facts.push((setting, row.try_get("value")?));
     }
     Ok(facts)
-}
-
-/// Without where they were, which says nothing once they are gone.
-fn servers(stage: &Stage) -> String {
-    let mut words = Vec::new();
-    let mut depth = 0_usize;
-    for word in stage.servers.description().split(' ') {
-        depth += word.matches('(').count();
-        if depth == 0 {
-            words.push(word);
-        }
-        depth = depth.saturating_sub(word.matches(')').count());
-    }
-    words.join(" ")
 }
 
 fn kernel() -> String {

@@ -148,8 +148,8 @@ fn document(results: &Results, facts: &[Fact]) -> String {
     for Reached { what, asked, measured, verdict } in goals::reached(results) {
         line(&mut text, &[what.to_owned(), asked, measured.to_string(), verdict]);
     }
-    for table in &TABLES {
-        text += &self::table(table, results);
+    for each in &TABLES {
+        text += &table(each, results);
     }
     text += "\n## Machine, versions, settings\n\n| | |\n|---|---|\n";
     for (name, value) in facts {

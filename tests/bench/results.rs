@@ -40,6 +40,7 @@ impl fmt::Display for Spread {
 /// A value with the digits that mean something, and thousands apart.
 pub fn figure(value: f64) -> String {
     let places = match value.abs() {
+        0.0 => 0,
         size if size >= 100.0 => 0,
         size if size >= 10.0 => 1,
         _ => 2,

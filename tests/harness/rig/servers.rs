@@ -77,6 +77,12 @@ impl Servers {
         &self.services.description
     }
 
+    /// For people: which versions.
+    #[must_use]
+    pub fn versions(&self) -> &str {
+        &self.services.versions
+    }
+
     /// Brings a server to its end and returns once it has ended.
     ///
     /// # Errors

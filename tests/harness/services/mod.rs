@@ -50,6 +50,8 @@ pub struct Services {
     pub database_url: String,
     /// One line for people: which rung, which versions, where.
     pub description: String,
+    /// Only which versions.
+    pub versions: String,
     // Before the servers: clearing up ends them, and dropping them waits for their end.
     watchdog: Option<Watchdog>,
     private: Option<private::Servers>,
@@ -114,6 +116,7 @@ impl Services {
             management_url: urls.management,
             database_url: urls.database,
             description,
+            versions: format!("RabbitMQ {} and PostgreSQL {}", versions.rabbitmq, versions.postgres),
             watchdog: None,
             private: None,
         }
