@@ -1,3 +1,5 @@
+//! What a window takes up.
+
 use millrace_contracts::{ClientId, Envelope, Fingerprint, JobId, topology};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
