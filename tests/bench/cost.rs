@@ -18,28 +18,33 @@ const TICK: Duration = Duration::from_millis(10);
 
 const DOOR: &str = "producer-api";
 
-/// CPU time used so far, by name.
+/// What was used so far.
 #[derive(Debug, Clone)]
-pub struct Used(Vec<(String, Duration)>);
+pub struct Used {
+    /// CPU time, by name.
+    cpu: Vec<(String, Duration)>,
+    /// Bytes that the database has written ahead.
+    wal: f64,
+}
 
 impl Used {
     /// By each of these programs, and by both servers.
-    pub async fn now(stage: &Stage, units: &[Unit]) -> Self {
-        let mut used = Vec::new();
+    pub async fn now(stage: &Stage, units: &[Unit]) -> Result<Self, Broken> {
+        let mut cpus = Vec::new();
         for unit in units {
-            used.push((name(unit).to_owned(), cpu(unit.program.lock().await.pid())));
+            cpus.push((name(unit).to_owned(), cpu(unit.program.lock().await.pid())));
         }
         for (name, server) in [("rabbitmq", Server::Broker), ("postgres", Server::Database)] {
-            used.push((name.to_owned(), stage.servers.pid(server).map(cpu).unwrap_or_default()));
+            cpus.push((name.to_owned(), stage.servers.pid(server).map(cpu).unwrap_or_default()));
         }
-        Self(used)
+        Ok(Self { cpu: cpus, wal: stage.wal().await? })
     }
 
-    /// What was used since, by name.
-    pub fn since<'a>(&'a self, earlier: &'a Self) -> impl Iterator<Item = (&'a str, Duration)> {
-        self.0
+    /// What CPU time was used since, by name.
+    fn since<'a>(&'a self, earlier: &'a Self) -> impl Iterator<Item = (&'a str, Duration)> {
+        self.cpu
             .iter()
-            .zip(&earlier.0)
+            .zip(&earlier.cpu)
             .map(|((name, now), (_, then))| (name.as_str(), now.saturating_sub(*then)))
     }
 }
@@ -51,11 +56,12 @@ pub fn name(unit: &Unit) -> &str {
     }
 }
 
-/// CPU seconds for a thousand jobs, of each.
+/// CPU seconds for a thousand jobs, of each, and bytes of write-ahead log for one.
 pub fn note(results: &mut Results, prefix: &str, before: &Used, after: &Used, jobs: f64) {
     for (name, used) in after.since(before) {
         results.note(format!("{prefix}.cpu.{name}"), used.as_secs_f64() * 1_000.0 / jobs);
     }
+    results.note(format!("{prefix}.wal"), (after.wal - before.wal) / jobs);
 }
 
 /// Memory of each program, in MiB.
@@ -74,9 +80,9 @@ pub async fn idle(
     rest: Duration,
     results: &mut Results,
 ) -> Result<(), Broken> {
-    let before = Used::now(stage, units).await;
+    let before = Used::now(stage, units).await?;
     tokio::time::sleep(rest).await;
-    let after = Used::now(stage, units).await;
+    let after = Used::now(stage, units).await?;
     let ours = after.since(&before).take(units.len()).map(|(_, used)| used).sum::<Duration>();
     results.note("idle.cpu percent", ours.as_secs_f64() / rest.as_secs_f64() * 100.0);
     note_memory(results, "idle", units).await;

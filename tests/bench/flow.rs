@@ -67,17 +67,16 @@ pub async fn measure(
     orders: usize,
     results: &mut Results,
 ) -> Result<f64, Broken> {
-    let (before, handled) = (Used::now(stage, &whole.units).await, whole.handled(stage).await?);
-    let (began, written) = (Instant::now(), stage.wal().await?);
+    let (before, handled) = (Used::now(stage, &whole.units).await?, whole.handled(stage).await?);
+    let began = Instant::now();
     door::post_batch(stage, whole.door(), orders).await?;
     let due = handled + real(orders * HANDLED_PER_ORDER);
     until("all orders to be confirmed", async || Ok(whole.handled(stage).await? >= due)).await?;
     let took = began.elapsed().as_secs_f64();
-    let after = Used::now(stage, &whole.units).await;
+    let after = Used::now(stage, &whole.units).await?;
     results.note("flow.orders", real(orders) / took);
     results.note("flow.messages", real(orders * HANDLED_PER_ORDER) / took);
     cost::note(results, "flow", &before, &after, real(orders));
-    results.note("flow.wal", (stage.wal().await? - written) / real(orders));
     cost::note_memory(results, "flow", &whole.units).await;
     Ok(real(orders) / took)
 }

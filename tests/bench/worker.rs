@@ -29,15 +29,14 @@ pub async fn measure(stage: &Stage, work: &Work, results: &mut Results) -> Resul
     orders::preload(&stage.servers.amqp_url, &stage.customers, work.jobs).await?;
     let started = (1..=work.processes).map(|number| stage.worker(Domain::Orders, number, work.ledger));
     let workers = try_join_all(started).await?;
-    let (used, written) = (Used::now(stage, &workers).await, stage.wal().await?);
+    let used = Used::now(stage, &workers).await?;
     let (began, before) = (Instant::now(), stage.counted(&workers, SUCCEEDED).await?);
     until_placed(stage, &workers, work.jobs).await?;
     let took = began.elapsed().as_secs_f64();
     let placed = real(work.jobs) - before;
     results.note(work.name, placed / took);
     if let ([_], Ledger::Empty) = (&workers[..], work.ledger) {
-        cost::note(results, work.name, &used, &Used::now(stage, &workers).await, placed);
-        results.note("worker.wal", (stage.wal().await? - written) / placed);
+        cost::note(results, work.name, &used, &Used::now(stage, &workers).await?, placed);
     }
     for worker in workers {
         stage.stop(worker).await?;
