@@ -7,7 +7,7 @@ use lapin::Channel;
 use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions, QueueDeclareOptions};
 use lapin::types::{FieldTable, ShortString};
 
-use crate::link::{Link, LinkStatus, is_not_found};
+use crate::connection::{Connection, ConnectionStatus, is_not_found};
 use crate::wire::Incoming;
 
 /// What was there may have been taken by a worker meanwhile; after so long without a delivery it is asked whether it was.
@@ -29,7 +29,7 @@ pub struct Browsed {
 pub enum BrowseError {
     /// No connection.
     #[error("{0}")]
-    NotConnected(LinkStatus),
+    NotConnected(ConnectionStatus),
     /// No such queue.
     #[error("queue `{queue}` does not exist")]
     NoSuchQueue {
@@ -54,17 +54,17 @@ pub enum BrowseError {
 /// To the broker each was delivered and returned, which it counts (`x-delivery-count`), and workers that come by meanwhile get
 /// only the rest.
 pub async fn browse(
-    link: &Link,
+    connection: &Connection,
     queue: &str,
     max: u16,
     look: impl FnMut(&Incoming),
 ) -> Result<Browsed, BrowseError> {
-    let connection = link.connected().await.map_err(BrowseError::NotConnected)?;
+    let amqp = connection.connected().await.map_err(BrowseError::NotConnected)?;
     let broken_off = |looked_at, error: lapin::Error| match is_not_found(&error) {
         true => BrowseError::NoSuchQueue { queue: queue.to_owned() },
         false => BrowseError::BrokenOff { queue: queue.to_owned(), looked_at, reason: error.to_string() },
     };
-    let channel = connection.create_channel().await.map_err(|error| broken_off(0, error))?;
+    let channel = amqp.create_channel().await.map_err(|error| broken_off(0, error))?;
     let mut browser = Browser { channel, queue: ShortString::from(queue), looked_at: 0, look };
     let total = browser.browse(max).await.map_err(|error| broken_off(browser.looked_at, error))?;
     let looked_at = browser.looked_at;

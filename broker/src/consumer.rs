@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};
+use lapin::Channel;
 use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::{FieldTable, ShortString};
-use lapin::{Channel, Connection};
 
-use crate::link::{Link, refusal};
+use crate::connection::{Connection, refusal};
 use crate::wire::Incoming;
 
 /// How long the broker may take to let go of a subscription or a channel.
@@ -62,25 +62,25 @@ impl std::fmt::Debug for Consumer {
 
 impl Consumer {
     /// Waits for a connection and subscribes.
-    pub async fn open(link: &Link, settings: &ConsumerSettings) -> Result<Self, ConsumeError> {
+    pub async fn open(connection: &Connection, settings: &ConsumerSettings) -> Result<Self, ConsumeError> {
         let queue = settings.queue;
         let explain = |error: lapin::Error| match refusal(&error) {
             Some(reason) => ConsumeError::Misconfigured { queue, reason },
             None => ConsumeError::Unavailable { queue, reason: error.to_string() },
         };
         let gone = || ConsumeError::Unavailable { queue, reason: "the connection is closed".to_owned() };
-        let mut connections = link.connection();
-        let connection = connections.wait_for(Option::is_some).await.map_err(|_| gone())?.clone();
-        let connection = connection.ok_or_else(gone)?;
+        let mut current = connection.current();
+        let amqp = current.wait_for(Option::is_some).await.map_err(|_| gone())?.clone();
+        let amqp = amqp.ok_or_else(gone)?;
         let silent = || ConsumeError::Unavailable { queue, reason: "the broker does not answer".to_owned() };
-        let subscribed = link.ask(&connection, subscribe(&connection, settings)).await.ok_or_else(silent)?;
+        let subscribed = connection.ask(&amqp, subscribe(&amqp, settings)).await.ok_or_else(silent)?;
         let (channel, deliveries) = subscribed.map_err(explain)?;
         Ok(Self { queue, channel, deliveries, ended: false })
     }
 
     /// Takes what is there: at least one delivery, for which it waits, and at most `max`. `None` when the subscription
     /// has ended, be it that the connection broke, the queue was deleted or the subscription was cancelled.
-    pub async fn gather(&mut self, max: usize) -> Option<Vec<Incoming>> {
+    pub async fn next_batch(&mut self, max: usize) -> Option<Vec<Incoming>> {
         let mut batch = vec![self.next().await?];
         while batch.len() < max {
             match self.next().now_or_never() {
@@ -143,10 +143,10 @@ impl Consumer {
 }
 
 async fn subscribe(
-    connection: &Connection,
+    amqp: &lapin::Connection,
     settings: &ConsumerSettings,
 ) -> lapin::Result<(Channel, lapin::Consumer)> {
-    let channel = connection.create_channel().await?;
+    let channel = amqp.create_channel().await?;
     // Before the subscription, as the broker would otherwise send all it has.
     channel.basic_qos(settings.prefetch, BasicQosOptions { global: false }).await?;
     let queue = ShortString::from(settings.queue);

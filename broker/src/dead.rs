@@ -10,7 +10,7 @@ use millrace_contracts::topology::dead_queue;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::link::{Link, LinkStatus};
+use crate::connection::{Connection, ConnectionStatus};
 use crate::publisher::{PublishError, Publisher};
 use crate::topology::{Management, ManagementError};
 use crate::wire::{Incoming, Outgoing};
@@ -156,7 +156,7 @@ pub struct Redriven {
 pub enum RedriveError {
     /// No connection.
     #[error("{0}")]
-    NotConnected(LinkStatus),
+    NotConnected(ConnectionStatus),
     /// The queue can't be read, or no longer; some messages may have been sent.
     #[error("queue `{queue}` can't be read: {reason}")]
     Unreadable {
@@ -181,12 +181,12 @@ pub enum RedriveError {
 ///
 /// Only what is there at the beginning is looked at: a message that fails again at once is not sent again and again.
 pub async fn redrive(
-    link: &Link,
+    connection: &Connection,
     publisher: &Publisher,
     domain: Domain,
     selection: &Selection,
 ) -> Result<Redriven, RedriveError> {
-    let mut queue = Queue::open(link, domain).await?;
+    let mut queue = Queue::open(connection, domain).await?;
     let mut done = Redriven::default();
     let mut seen = BTreeSet::new();
     loop {
@@ -226,10 +226,10 @@ struct Window {
 }
 
 impl Queue {
-    async fn open(link: &Link, domain: Domain) -> Result<Self, RedriveError> {
+    async fn open(connection: &Connection, domain: Domain) -> Result<Self, RedriveError> {
         let name = dead_queue(domain);
-        let connection = link.connected().await.map_err(RedriveError::NotConnected)?;
-        match connection.create_channel().await {
+        let amqp = connection.connected().await.map_err(RedriveError::NotConnected)?;
+        match amqp.create_channel().await {
             Ok(channel) => Ok(Self { name, channel, ahead: None }),
             Err(error) => Err(RedriveError::Unreadable { queue: name, reason: error.to_string() }),
         }

@@ -2,9 +2,9 @@
 #![warn(missing_docs)]
 
 pub mod browse;
+mod connection;
 mod consumer;
 pub mod dead;
-mod link;
 mod publisher;
 pub mod replies;
 pub mod topology;
@@ -13,8 +13,8 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use connection::{Connection, ConnectionSettings, ConnectionStatus};
 pub use consumer::{ConsumeError, Consumer, ConsumerSettings};
-pub use link::{Link, LinkSettings, LinkStatus};
 pub use publisher::{PublishError, Publisher};
-pub use replies::{Expected, Mailbox, Replier, ReplyAddress};
+pub use replies::{PendingReply, Replier, ReplyAddress, ReplyQueue};
 pub use wire::{Failure, FailureClass, Incoming, Outgoing, UnreadableEnvelope};

@@ -14,11 +14,11 @@ use std::time::{Duration, Instant};
 use futures_util::future::try_join_all;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::ShortString;
-use lapin::{Channel, Confirmation, Connection};
+use lapin::{Channel, Confirmation};
 use millrace_faults::{Mutant, Point, mutated, reach};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::link::{Link, LinkStatus, is_not_found, refusal};
+use crate::connection::{Connection, ConnectionStatus, is_not_found, refusal};
 use crate::wire::Outgoing;
 
 /// How many requests wait for a channel before those who publish are made to wait, too.
@@ -52,7 +52,7 @@ pub enum PublishError {
 /// Publishes with confirms, over several channels. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Publisher {
-    lanes: Arc<[mpsc::Sender<Request>]>,
+    channels: Arc<[mpsc::Sender<Request>]>,
     next: Arc<AtomicUsize>,
     deadline: Duration,
 }
@@ -72,13 +72,13 @@ impl Request {
 impl Publisher {
     /// A publisher over this connection with this many channels, which answers within `deadline`.
     #[must_use]
-    pub fn open(link: &Link, channels: usize, deadline: Duration) -> Self {
-        let lanes = (0..channels.max(1)).map(|_| {
+    pub fn open(connection: &Connection, channels: usize, deadline: Duration) -> Self {
+        let channels = (0..channels.max(1)).map(|_| {
             let (sender, requests) = mpsc::channel(QUEUED_REQUESTS);
-            tokio::spawn(run(link.clone(), requests, deadline));
+            tokio::spawn(run(connection.clone(), requests, deadline));
             sender
         });
-        Self { lanes: lanes.collect(), next: Arc::default(), deadline }
+        Self { channels: channels.collect(), next: Arc::default(), deadline }
     }
 
     /// Publishes all messages and returns once the broker has confirmed every one of them.
@@ -89,10 +89,10 @@ impl Publisher {
             return Ok(());
         }
         let (answer, outcome) = oneshot::channel();
-        let lane = &self.lanes[self.next.fetch_add(1, Ordering::Relaxed) % self.lanes.len()];
+        let channel = &self.channels[self.next.fetch_add(1, Ordering::Relaxed) % self.channels.len()];
         let published = async {
-            let closed = || PublishError::Unavailable(LinkStatus::Closed.to_string());
-            lane.send(Request { messages, answer }).await.map_err(|_| closed())?;
+            let closed = || PublishError::Unavailable(ConnectionStatus::Closed.to_string());
+            channel.send(Request { messages, answer }).await.map_err(|_| closed())?;
             outcome.await.unwrap_or_else(|_| Err(closed()))
         };
         tokio::time::timeout(self.deadline, published).await.unwrap_or_else(|_| {
@@ -102,23 +102,24 @@ impl Publisher {
 }
 
 /// Serves one channel after the other until the publisher is dropped.
-async fn run(link: Link, mut requests: mpsc::Receiver<Request>, deadline: Duration) {
-    let mut status = link.status();
+async fn run(connection: Connection, mut requests: mpsc::Receiver<Request>, deadline: Duration) {
+    let mut status = connection.status();
     let mut waiting = Vec::new();
     let mut silent_since = None;
     loop {
-        let opened = open_channel(&link, &mut status, &mut requests, deadline).await;
-        let Some(Opened { connection, channel, held }) = opened else { return };
+        let opened = open_channel(&connection, &mut status, &mut requests, deadline).await;
+        let Some(Opened { amqp, channel, held }) = opened else { return };
         waiting.extend(held);
         let served =
-            serve(&channel, &link, &mut status, &mut requests, waiting, deadline, &mut silent_since).await;
+            serve(&channel, &connection, &mut status, &mut requests, waiting, deadline, &mut silent_since)
+                .await;
         waiting = match served {
             Served::Dropped => return,
             Served::ChannelGone { unsent } => unsent,
             Served::ChannelInDoubt => {
                 if silent_since.is_some_and(|since: Instant| since.elapsed() >= SILENCE_MAX) {
                     silent_since = None;
-                    link.give_up(connection);
+                    connection.give_up(amqp);
                 }
                 // Never used again; closing it also stops what is still queued in it.
                 tokio::spawn(async move { channel.close(200, "replaced".into()).await });
@@ -130,7 +131,7 @@ async fn run(link: Link, mut requests: mpsc::Receiver<Request>, deadline: Durati
 
 /// A channel in confirm mode, its connection, and the requests that have waited for it.
 struct Opened {
-    connection: Arc<Connection>,
+    amqp: Arc<lapin::Connection>,
     channel: Channel,
     held: Vec<Request>,
 }
@@ -138,13 +139,13 @@ struct Opened {
 /// Waits for a connection and opens a channel in confirm mode. Meanwhile requests are told that there is none, except
 /// that a channel which is about to be there is waited for, for half of the time that they have.
 async fn open_channel(
-    link: &Link,
-    status: &mut watch::Receiver<LinkStatus>,
+    connection: &Connection,
+    status: &mut watch::Receiver<ConnectionStatus>,
     requests: &mut mpsc::Receiver<Request>,
     deadline: Duration,
 ) -> Option<Opened> {
     loop {
-        let (mut opening, mut held) = (pin!(try_open(link)), Vec::new());
+        let (mut opening, mut held) = (pin!(try_open(connection)), Vec::new());
         let mut grace = pin!(tokio::time::sleep(deadline / 2));
         let opened = loop {
             tokio::select! {
@@ -152,8 +153,8 @@ async fn open_channel(
                 request = requests.recv() => {
                     let request = request?;
                     match &*status.borrow_and_update() {
-                        LinkStatus::Up if !grace.is_elapsed() && held.len() < QUEUED_REQUESTS => held.push(request),
-                        LinkStatus::Up => refuse(vec![request], "a channel to the broker is being opened"),
+                        ConnectionStatus::Up if !grace.is_elapsed() && held.len() < QUEUED_REQUESTS => held.push(request),
+                        ConnectionStatus::Up => refuse(vec![request], "a channel to the broker is being opened"),
                         other => refuse(vec![request], &other.to_string()),
                     }
                 }
@@ -163,7 +164,7 @@ async fn open_channel(
             }
         };
         match opened {
-            Some((connection, channel)) => return Some(Opened { connection, channel, held }),
+            Some((amqp, channel)) => return Some(Opened { amqp, channel, held }),
             // The connection broke meanwhile; its supervisor will notice and bring another one.
             None => {
                 refuse(held, "the connection to the broker is lost");
@@ -177,20 +178,20 @@ fn refuse(requests: Vec<Request>, reason: &str) {
     answer(requests, &[], &Err(PublishError::Unavailable(reason.to_owned())));
 }
 
-async fn try_open(link: &Link) -> Option<(Arc<Connection>, Channel)> {
-    let (mut connections, mut status) = (link.connection(), link.status());
-    let connection = connections.wait_for(Option::is_some).await.ok()?.clone()?;
+async fn try_open(connection: &Connection) -> Option<(Arc<lapin::Connection>, Channel)> {
+    let (mut current, mut status) = (connection.current(), connection.status());
+    let amqp = current.wait_for(Option::is_some).await.ok()?.clone()?;
     // Over a blocked connection nothing is written, so no answer could come.
-    status.wait_for(|status| *status != LinkStatus::Blocked).await.ok()?;
+    status.wait_for(|status| *status != ConnectionStatus::Blocked).await.ok()?;
     let opening = async {
-        let channel = connection.create_channel().await?;
+        let channel = amqp.create_channel().await?;
         if !mutated(Mutant::NoConfirms) {
             channel.confirm_select(ConfirmSelectOptions::default()).await?;
         }
         Ok::<_, lapin::Error>(channel)
     };
-    let channel = link.ask(&connection, opening).await?.ok()?;
-    Some((connection, channel))
+    let channel = connection.ask(&amqp, opening).await?.ok()?;
+    Some((amqp, channel))
 }
 
 enum Served {
@@ -204,8 +205,8 @@ enum Served {
 
 async fn serve(
     channel: &Channel,
-    link: &Link,
-    status: &mut watch::Receiver<LinkStatus>,
+    connection: &Connection,
+    status: &mut watch::Receiver<ConnectionStatus>,
     requests: &mut mpsc::Receiver<Request>,
     mut waiting: Vec<Request>,
     deadline: Duration,
@@ -223,20 +224,20 @@ async fn serve(
             return Served::ChannelGone { unsent: window };
         }
         let now = status.borrow().clone();
-        if now != LinkStatus::Up {
+        if now != ConnectionStatus::Up {
             answer(window, &[], &Err(PublishError::Unavailable(now.to_string())));
             continue;
         }
         let sent_at = Instant::now();
         let outcome = tokio::select! {
-            outcome = tokio::time::timeout(deadline, publish_window(channel, link, &window)) => outcome
+            outcome = tokio::time::timeout(deadline, publish_window(channel, connection, &window)) => outcome
                 .unwrap_or_else(|_| {
                     silent_since.get_or_insert(sent_at);
                     Err(PublishError::Unknown("the broker is silent".to_owned()))
                 }),
             // A blocked connection writes nothing, confirms included: there is nothing to wait for.
-            _ = status.wait_for(|status| *status == LinkStatus::Blocked) => {
-                Err(PublishError::Unknown(LinkStatus::Blocked.to_string()))
+            _ = status.wait_for(|status| *status == ConnectionStatus::Blocked) => {
+                Err(PublishError::Unknown(ConnectionStatus::Blocked.to_string()))
             }
         };
         match outcome {
@@ -269,7 +270,11 @@ async fn next_window(requests: &mut mpsc::Receiver<Request>) -> Option<Vec<Reque
 /// What was not stored, by the position of its request in the window.
 type Failed = Vec<(usize, PublishError)>;
 
-async fn publish_window(channel: &Channel, link: &Link, window: &[Request]) -> Result<Failed, PublishError> {
+async fn publish_window(
+    channel: &Channel,
+    connection: &Connection,
+    window: &[Request],
+) -> Result<Failed, PublishError> {
     let unknown = |error: lapin::Error| match refusal(&error) {
         Some(reason) => PublishError::Unavailable(format!("the broker refuses: {reason}")),
         None if is_not_found(&error) => PublishError::Unroutable,
@@ -283,7 +288,7 @@ async fn publish_window(channel: &Channel, link: &Link, window: &[Request]) -> R
     // two changes of thread for each; this way lapin writes what it has at once. A first poll both takes a delivery tag and
     // queues the message, so that no other one, polled by this task too, can come between.
     let sending = messages.map(async |(position, message)| {
-        let confirm = publish(channel, link, message).await?;
+        let confirm = publish(channel, connection, message).await?;
         reach(Point::PublishedOne);
         Ok((position, confirm))
     });
@@ -319,13 +324,13 @@ async fn publish_window(channel: &Channel, link: &Link, window: &[Request]) -> R
 /// Sends one message; the future that comes back is its confirm.
 async fn publish(
     channel: &Channel,
-    link: &Link,
+    connection: &Connection,
     message: &Outgoing,
 ) -> lapin::Result<impl Future<Output = lapin::Result<Confirmation>> + use<>> {
     // The broker checks the user. Who built the message is kept when another one sends it again.
-    let mut properties = message.properties.clone().with_user_id(ShortString::from(link.user()));
+    let mut properties = message.properties.clone().with_user_id(ShortString::from(connection.user()));
     if properties.app_id().is_none() {
-        properties = properties.with_app_id(ShortString::from(link.app()));
+        properties = properties.with_app_id(ShortString::from(connection.app()));
     }
     channel
         .basic_publish(

@@ -11,12 +11,12 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use lapin::options::{BasicConsumeOptions, BasicPublishOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
-use lapin::{BasicProperties, Channel, Connection, Consumer};
+use lapin::{BasicProperties, Channel, Consumer};
 use millrace_contracts::{JobId, topology};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
-use crate::link::{Link, LinkStatus, refusal};
+use crate::connection::{Connection, ConnectionStatus, refusal};
 
 /// What every door's queue is called, up to its own part; a door's broker user must be allowed to configure, write and
 /// read queues of this name.
@@ -50,7 +50,7 @@ type Waiting = HashMap<JobId, Vec<oneshot::Sender<Bytes>>>;
 
 /// A door's queue for answers. Cheap to clone; it exists as long as its link.
 #[derive(Debug, Clone)]
-pub struct Mailbox {
+pub struct ReplyQueue {
     address: ReplyAddress,
     state: Arc<Mutex<State>>,
 }
@@ -61,26 +61,26 @@ struct State {
     waiting: Waiting,
 }
 
-impl Mailbox {
+impl ReplyQueue {
     /// A queue of a new name, consumed over this link and made again whenever it was lost.
     #[must_use]
-    pub fn open(link: &Link) -> Self {
+    pub fn open(connection: &Connection) -> Self {
         let address = ReplyAddress(format!("{QUEUE_PREFIX}{}", Uuid::now_v7()));
-        let mailbox = Self { address, state: Arc::default() };
-        tokio::spawn(mailbox.clone().keep_open(link.clone()));
-        mailbox
+        let replies = Self { address, state: Arc::default() };
+        tokio::spawn(replies.clone().keep_open(connection.clone()));
+        replies
     }
 
     /// From now on an answer about this job is kept for the one who asks; `None` while no answer could arrive.
     #[must_use]
-    pub fn expect(&self, job: JobId) -> Option<Expected> {
+    pub fn expect(&self, job: JobId) -> Option<PendingReply> {
         let (sender, answer) = oneshot::channel();
         let mut state = self.lock();
         if !state.open {
             return None;
         }
         state.waiting.entry(job).or_default().push(sender);
-        Some(Expected { mailbox: self.clone(), job, answer })
+        Some(PendingReply { replies: self.clone(), job, answer })
     }
 
     /// Forgets those who no longer wait for this job.
@@ -98,15 +98,15 @@ impl Mailbox {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn keep_open(self, link: Link) {
-        let (mut connections, mut status) = (link.connection(), link.status());
+    async fn keep_open(self, connection: Connection) {
+        let (mut current, mut status) = (connection.current(), connection.status());
         loop {
-            let connection = tokio::select! {
-                connection = connections.wait_for(Option::is_some) => connection.ok().and_then(|it| it.clone()),
-                _ = status.wait_for(|status| *status == LinkStatus::Closed) => None,
+            let amqp = tokio::select! {
+                amqp = current.wait_for(Option::is_some) => amqp.ok().and_then(|it| it.clone()),
+                _ = status.wait_for(|status| *status == ConnectionStatus::Closed) => None,
             };
-            let Some(connection) = connection else { return };
-            let pause = match link.ask(&connection, subscribe(&connection, &self.address)).await {
+            let Some(amqp) = amqp else { return };
+            let pause = match connection.ask(&amqp, subscribe(&amqp, &self.address)).await {
                 Some(Ok((_channel, deliveries))) => {
                     self.lock().open = true;
                     self.hand_out(deliveries).await;
@@ -150,17 +150,17 @@ impl Mailbox {
 
 /// An answer that is waited for, until this is dropped.
 #[derive(Debug)]
-pub struct Expected {
-    mailbox: Mailbox,
+pub struct PendingReply {
+    replies: ReplyQueue,
     job: JobId,
     answer: oneshot::Receiver<Bytes>,
 }
 
-impl Expected {
+impl PendingReply {
     /// Where it is to be sent.
     #[must_use]
     pub fn address(&self) -> &ReplyAddress {
-        &self.mailbox.address
+        &self.replies.address
     }
 
     /// Its body; `None` when the queue for answers is lost.
@@ -169,15 +169,15 @@ impl Expected {
     }
 }
 
-impl Drop for Expected {
+impl Drop for PendingReply {
     fn drop(&mut self) {
         self.answer.close();
-        self.mailbox.forget(self.job);
+        self.replies.forget(self.job);
     }
 }
 
-async fn subscribe(connection: &Connection, address: &ReplyAddress) -> lapin::Result<(Channel, Consumer)> {
-    let channel = connection.create_channel().await?;
+async fn subscribe(amqp: &lapin::Connection, address: &ReplyAddress) -> lapin::Result<(Channel, Consumer)> {
+    let channel = amqp.create_channel().await?;
     let queue = ShortString::from(address.as_str());
     // Exclusive: it goes with the connection, and nobody else may read it.
     let options =
@@ -208,9 +208,9 @@ pub struct Replier {
 impl Replier {
     /// A sender over this link.
     #[must_use]
-    pub fn open(link: &Link) -> Self {
+    pub fn open(connection: &Connection) -> Self {
         let (sender, unsent) = mpsc::channel(UNSENT_MAX);
-        tokio::spawn(send_all(link.clone(), unsent));
+        tokio::spawn(send_all(connection.clone(), unsent));
         Self { unsent: sender }
     }
 
@@ -223,13 +223,13 @@ impl Replier {
 }
 
 /// Sends answers until nobody has any more; what comes while there is no channel is dropped with those before it.
-async fn send_all(link: Link, mut unsent: mpsc::Receiver<Unsent>) {
+async fn send_all(connection: Connection, mut unsent: mpsc::Receiver<Unsent>) {
     let mut channel: Option<Channel> = None;
     while let Some(answer) = unsent.recv().await {
         if channel.as_ref().is_none_or(|channel| !channel.status().connected()) {
-            let connection = link.connection().borrow().clone();
-            let Some(connection) = connection else { continue };
-            channel = link.ask(&connection, connection.create_channel()).await.and_then(Result::ok);
+            let amqp = connection.current().borrow().clone();
+            let Some(amqp) = amqp else { continue };
+            channel = connection.ask(&amqp, amqp.create_channel()).await.and_then(Result::ok);
         }
         let Some(open) = &channel else { continue };
         let properties = BasicProperties::default()

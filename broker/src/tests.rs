@@ -1,7 +1,7 @@
 //! The wire format, as others rely on it.
 
+mod copies;
 mod envelope;
-mod passing_on;
 mod replies;
 
 use std::collections::BTreeMap;
@@ -68,7 +68,7 @@ fn without_header(name: &str) -> Incoming {
 }
 
 fn again(incoming: &Incoming) -> Outgoing {
-    Outgoing::again(incoming, "retry.1s", "orders", 4, &failure("the gateway is silent"))
+    Outgoing::after_failure(incoming, "retry.1s", "orders", 4, &failure("the gateway is silent"))
 }
 
 fn header<'a>(message: &'a Outgoing, name: &str) -> Option<&'a AMQPValue> {

@@ -75,7 +75,7 @@ impl Outgoing {
     /// Headers that the broker wrote (`x-…`, `CC`, `BCC`) stay behind: it would act on them again. So do headers of
     /// a foreign sender that are too big to be sent again with what is added here.
     #[must_use]
-    pub fn again(
+    pub fn after_failure(
         incoming: &Incoming,
         exchange: impl Into<Cow<'static, str>>,
         routing_key: impl Into<Cow<'static, str>>,
@@ -143,7 +143,7 @@ impl Outgoing {
 
     /// Asks whoever handles it for an answer to this address.
     #[must_use]
-    pub fn awaited_at(mut self, address: &ReplyAddress) -> Self {
+    pub fn with_reply_to(mut self, address: &ReplyAddress) -> Self {
         self.properties = self.properties.with_reply_to(short(address.as_str()));
         self
     }
@@ -332,7 +332,7 @@ pub struct Incoming {
     /// The body, not looked at yet.
     pub body: Bytes,
     /// How often the message came back because a worker died or lost its connection while it held it.
-    pub returns: u64,
+    pub delivery_count: u64,
     /// The user that published it, as the broker has verified.
     pub user_id: Option<String>,
     /// Where somebody waits for an answer.
@@ -349,7 +349,7 @@ impl Incoming {
         Self {
             envelope: read_envelope(&properties),
             body: data.into(),
-            returns: properties
+            delivery_count: properties
                 .headers()
                 .as_ref()
                 .and_then(|h| number(h, header::DELIVERY_COUNT))

@@ -19,7 +19,7 @@ fuzz_target!(|data: &[u8]| {
     };
     let (class, failed_at) = (FailureClass::Unreadable, OffsetDateTime::UNIX_EPOCH);
     let failure = Failure { class, reason, by: "fuzz".to_owned(), failed_at };
-    let dead = Outgoing::again(&incoming, topology::DEAD, Domain::Orders.name(), 1, &failure);
+    let dead = Outgoing::after_failure(&incoming, topology::DEAD, Domain::Orders.name(), 1, &failure);
     assert_eq!(dead.routing_key(), "orders");
     let redriven = Outgoing::redriven(&incoming, Domain::Orders);
     assert_eq!(redriven.exchange(), topology::REDRIVE);

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use millrace_broker::{Link, LinkSettings, Mailbox, Publisher};
+use millrace_broker::{Connection, ConnectionSettings, Publisher, ReplyQueue};
 use millrace_service::server::{Limits as ServerLimits, Server};
 use millrace_service::{AlertSink, Fatal, Readiness, process};
 use tokio::task::JoinHandle;
@@ -31,7 +31,7 @@ pub(crate) struct Parts {
     /// Hands jobs to the broker.
     pub publisher: Publisher,
     /// Gets answers of workers.
-    pub mailbox: Mailbox,
+    pub replies: ReplyQueue,
     /// Reads the ledger.
     pub ledger: Ledger,
     /// Reads API keys.
@@ -54,7 +54,7 @@ pub struct Door {
     /// Tells when keys were used, a last time when the door closes.
     uses: JoinHandle<()>,
     parts: Parts,
-    links: [Link; 2],
+    connections: [Connection; 2],
 }
 
 impl Door {
@@ -70,15 +70,15 @@ impl Door {
         let server = Server::bind("API_LISTEN", api.api_listen, limits).await?;
         let address = server.address();
         let name = format!("producer-api@{}", process::host_name());
-        let link = |purpose: &str| {
+        let connection = |purpose: &str| {
             let url = settings.broker.amqp_url.url().clone();
-            Link::open(LinkSettings::new(url, format!("{name} ({purpose})")))
+            Connection::open(ConnectionSettings::new(url, format!("{name} ({purpose})")))
         };
         // A broker that is short of memory stops those that publish, answers on the same connection included.
-        let links = [link("publishes"), link("hears answers")];
-        let parts = Parts::over(&links, &settings, &name)?;
+        let connections = [connection("publishes"), connection("receives replies")];
+        let parts = Parts::over(&connections, &settings, &name)?;
         let (readiness, stop) = (Readiness::of(&[BROKER, DATABASE]), CancellationToken::new());
-        tokio::spawn(readiness::follow_broker(links[0].status(), readiness.clone(), stop.clone()));
+        tokio::spawn(readiness::follow_broker(connections[0].status(), readiness.clone(), stop.clone()));
         tokio::spawn(readiness::ask_database(parts.ledger.clone(), readiness.clone(), stop.clone()));
         tokio::spawn(parts.watch.clone().run(stop.clone()));
         let (ids, publisher) = (Arc::clone(&parts.ids), parts.publisher.clone());
@@ -87,7 +87,7 @@ impl Door {
         let router = router(&settings, parts.clone(), &readiness, alerts, &stop);
         let server = tokio::spawn(server.run(router, stop.clone()));
         tracing::info!(http.address = %address, "Jobs are taken at http://{address}/v1/jobs/{{command}}");
-        Ok(Self { address, readiness, stop, server, uses, parts, links })
+        Ok(Self { address, readiness, stop, server, uses, parts, connections })
     }
 
     /// Where it listens.
@@ -103,22 +103,26 @@ impl Door {
         if self.server.await.is_err() || self.uses.await.is_err() {
             tracing::error!("A part of the door had ended because of a bug");
         }
-        for link in self.links {
-            link.close().await;
+        for connection in self.connections {
+            connection.close().await;
         }
         tokio::join!(self.parts.ledger.close(), self.parts.keys.close());
     }
 }
 
 impl Parts {
-    pub(crate) fn over(links: &[Link; 2], settings: &DoorSettings, name: &str) -> Result<Self, Fatal> {
-        let [publishing, hearing] = links;
+    pub(crate) fn over(
+        connections: &[Connection; 2],
+        settings: &DoorSettings,
+        name: &str,
+    ) -> Result<Self, Fatal> {
+        let [publishing, hearing] = connections;
         let pool = |connections| reading::pool(&settings.database.database_url, name, connections);
         let ledger = Ledger::over(pool(settings.reads.database_connections_max)?);
         let publish = &settings.publish;
         Ok(Self {
             publisher: Publisher::open(publishing, publish.publish_channels, publish.publish_deadline),
-            mailbox: Mailbox::open(hearing),
+            replies: ReplyQueue::open(hearing),
             watch: Watch::over(ledger.clone()),
             ledger,
             keys: KeyStore::over(pool(KEY_CONNECTIONS)?),
@@ -140,7 +144,7 @@ pub(crate) fn router(
     let intake = Intake {
         ids: Arc::clone(&parts.ids),
         publisher: parts.publisher,
-        mailbox: parts.mailbox,
+        replies: parts.replies,
         ledger: parts.ledger.clone(),
         secrets: Secrets::new(api.api_password_hashers, api.job_id_secret.expose()),
         uses: Uses::default(),

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
-use millrace_broker::Expected;
+use millrace_broker::PendingReply;
 use millrace_contracts::{ClientId, JobId, MessageId};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -70,7 +70,7 @@ impl Answers {
         job: JobId,
         client: &ClientId,
         wait: Wait,
-        answer: Option<Expected>,
+        answer: Option<PendingReply>,
     ) -> Result<Option<Vec<Row>>, Problem> {
         let promised = answer.is_some();
         let grace = if promised { ANSWER_GRACE } else { Duration::ZERO };

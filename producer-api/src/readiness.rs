@@ -1,8 +1,8 @@
-//! Keeps `/readyz` up to date: the broker's link reports by itself, the database is asked every two seconds.
+//! Keeps `/readyz` up to date: the connection to the broker reports by itself, the database is asked every two seconds.
 
 use std::time::Duration;
 
-use millrace_broker::LinkStatus;
+use millrace_broker::ConnectionStatus;
 use millrace_service::{Check, Readiness};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -17,9 +17,9 @@ const ASK_EVERY: Duration = Duration::from_secs(2);
 /// A database that was last seen longer ago does not count as seen.
 const SEEN_FOR: Duration = Duration::from_secs(6);
 
-/// Follows the broker's link until the link is gone or `stop` is cancelled.
+/// Follows the connection to the broker until it is gone or `stop` is cancelled.
 pub(crate) async fn follow_broker(
-    mut status: watch::Receiver<LinkStatus>,
+    mut status: watch::Receiver<ConnectionStatus>,
     readiness: Readiness,
     stop: CancellationToken,
 ) {
@@ -32,11 +32,11 @@ pub(crate) async fn follow_broker(
     }
 }
 
-fn check(status: &LinkStatus) -> Check {
+fn check(status: &ConnectionStatus) -> Check {
     match status {
-        LinkStatus::Up => Check::Ready,
+        ConnectionStatus::Up => Check::Ready,
         // The broker's own words may name users and vhosts; they are in the log.
-        LinkStatus::Misconfigured(_) => Check::NotReady("the broker refuses the connection".to_owned()),
+        ConnectionStatus::Misconfigured(_) => Check::NotReady("the broker refuses the connection".to_owned()),
         other => Check::NotReady(other.to_string()),
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
-use millrace_broker::{Link, LinkSettings};
+use millrace_broker::{Connection, ConnectionSettings};
 use millrace_contracts::{Kind, catalog};
 use millrace_service::{Alert, AlertSink, Readiness};
 use serde_json::{Value, json};
@@ -39,8 +39,9 @@ fn router(alerts: Heard) -> Router {
 }
 
 fn router_of(settings: &DoorSettings, alerts: Heard) -> Router {
-    let link = || Link::open(LinkSettings::new(settings.broker.amqp_url.url().clone(), "test"));
-    let parts = Parts::over(&[link(), link()], settings, "test").expect("a valid URL");
+    let connection =
+        || Connection::open(ConnectionSettings::new(settings.broker.amqp_url.url().clone(), "test"));
+    let parts = Parts::over(&[connection(), connection()], settings, "test").expect("a valid URL");
     let stop = CancellationToken::new();
     door::router(settings, parts, &Readiness::of(&["broker"]), Arc::new(alerts), &stop)
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use millrace_broker::{Link, LinkSettings, Outgoing, Publisher};
+use millrace_broker::{Connection, ConnectionSettings, Outgoing, Publisher};
 use millrace_contracts::{ClientId, Envelope, Fingerprint, JobId, topology};
 use sqlx::PgConnection;
 use url::Url;
@@ -49,9 +49,9 @@ pub fn message(customer: Uuid) -> Result<Outgoing, Broken> {
 /// Puts so many orders into the queue.
 pub async fn preload(amqp_url: &str, customers: &[Uuid], count: usize) -> Result<(), Broken> {
     let url = Url::parse(amqp_url).map_err(|error| Broken::Unexpected(error.to_string()))?;
-    let link = Link::open(LinkSettings::new(url, "bench"));
-    link.until_up().await.map_err(|status| Broken::Unexpected(status.to_string()))?;
-    let publisher = Publisher::open(&link, 1, PATIENCE);
+    let connection = Connection::open(ConnectionSettings::new(url, "bench"));
+    connection.until_up().await.map_err(|status| Broken::Unexpected(status.to_string()))?;
+    let publisher = Publisher::open(&connection, 1, PATIENCE);
     let mut customers = customers.iter().cycle();
     let mut left = count;
     while left > 0 {
@@ -60,6 +60,6 @@ pub async fn preload(amqp_url: &str, customers: &[Uuid], count: usize) -> Result
         publisher.publish(messages?).await.map_err(|error| Broken::Unexpected(error.to_string()))?;
         left -= chunk;
     }
-    link.close().await;
+    connection.close().await;
     Ok(())
 }

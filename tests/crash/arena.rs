@@ -10,7 +10,7 @@ use lapin::options::{
     QueuePurgeOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
-use millrace_broker::{Link, LinkSettings, Outgoing, Publisher};
+use millrace_broker::{Connection, ConnectionSettings, Outgoing, Publisher};
 use millrace_contracts::{Rung, UserId, topology};
 use millrace_harness::journal;
 use millrace_harness::services::Services;
@@ -35,8 +35,8 @@ const FORGET: &str = "DELETE FROM ledger.entries; DELETE FROM ledger.suspects; D
 /// A world for one case after the other.
 pub struct Arena {
     pub world: World,
-    connection: lapin::Connection,
-    link: Link,
+    amqp: lapin::Connection,
+    connection: Connection,
     publisher: Publisher,
     /// A connection of its own for each request.
     pub http: reqwest::Client,
@@ -52,13 +52,13 @@ impl Arena {
         let url = Url::parse(&world.amqp_url).expect("the world's own URL");
         let consumers_url =
             format!("{}/api/consumers/{}", Services::shared().management_url, world.management.vhost());
-        let link = Link::open(LinkSettings::new(url, "crash-points"));
-        let publisher = Publisher::open(&link, 1, PATIENCE);
+        let connection = Connection::open(ConnectionSettings::new(url, "crash-points"));
+        let publisher = Publisher::open(&connection, 1, PATIENCE);
         let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).pool_max_idle_per_host(0);
         let http = http.build().expect("a plain client");
         let connecting = lapin::Connection::connect(&world.amqp_url, lapin::ConnectionProperties::default());
-        let connection = connecting.await.expect("the broker is up");
-        let arena = Self { world, connection, link, publisher, http, consumers_url };
+        let amqp = connecting.await.expect("the broker is up");
+        let arena = Self { world, amqp, connection, publisher, http, consumers_url };
         arena.prepare().await.expect("the broker lets a new vhost be changed");
         journal::install(&arena.world.database).await.expect("a migrated database takes the journal");
         arena
@@ -115,7 +115,7 @@ impl Arena {
 
     /// Has everything in the queue come back once more, as if somebody had died of holding it.
     pub async fn bring_back(&self, queue: &str) -> Result<(), String> {
-        let channel = self.connection.create_channel().await.expect("the broker is up");
+        let channel = self.amqp.create_channel().await.expect("the broker is up");
         let options = BasicGetOptions { no_ack: false };
         let mut taken = 0;
         while channel.basic_get(queue.into(), options).await.expect("the queue can be read").is_some() {
@@ -205,9 +205,9 @@ impl Arena {
 
     /// Ends the world, which looks whether anything is left in a queue. What a failed case left is thrown away.
     pub async fn close(self, failed: bool) {
-        self.link.close().await;
+        self.connection.close().await;
         // The world's end closes it as well.
-        let _ = self.connection.close(200, "done".into()).await;
+        let _ = self.amqp.close(200, "done".into()).await;
         self.forget().await;
         if failed {
             for queue in &self.world.topology.queues {

@@ -6,7 +6,7 @@ use lapin::BasicProperties;
 use lapin::message::Delivery;
 use lapin::options::BasicPublishOptions;
 use millrace_broker::dead::{self, Selection};
-use millrace_broker::{Link, LinkSettings, Publisher};
+use millrace_broker::{Connection, ConnectionSettings, Publisher};
 use millrace_contracts::{Domain, OrderId};
 use millrace_harness::world::World;
 use millrace_workers::effects::NoEffects;
@@ -142,11 +142,12 @@ async fn a_dead_letter_is_sent_again_once_its_cause_is_mended() {
     assert_eq!(world.count(mended).await, 1);
 
     let url = Url::parse(&world.amqp_url).expect("the world's own URL");
-    let link = Link::open(LinkSettings::new(url, "ops@test"));
-    let publisher = Publisher::open(&link, 1, Duration::from_secs(5));
-    let redriven = dead::redrive(&link, &publisher, Domain::Auth, &Selection::All).await.expect("all is up");
+    let connection = Connection::open(ConnectionSettings::new(url, "ops@test"));
+    let publisher = Publisher::open(&connection, 1, Duration::from_secs(5));
+    let redriven =
+        dead::redrive(&connection, &publisher, Domain::Auth, &Selection::All).await.expect("all is up");
     assert_eq!((redriven.sent, redriven.left), (1, 0));
-    link.close().await;
+    connection.close().await;
     let done =
         "SELECT count(*) FROM ledger.entries WHERE type = 'auth.issue-api-key' AND status = 'succeeded'";
     world.until("the message to succeed", async |world| world.count(done).await == 2).await;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use lapin::options::{ExchangeDeleteOptions, QueueDeclareOptions, QueueDeleteOptions};
 use lapin::types::{AMQPValue, FieldTable};
-use millrace_broker::{Consumer, ConsumerSettings, Link, LinkSettings, topology};
+use millrace_broker::{Connection, ConnectionSettings, Consumer, ConsumerSettings, topology};
 use millrace_contracts::UserId;
 use millrace_harness::services::{Services, ports};
 use millrace_harness::world::{PATIENCE, World};
@@ -95,19 +95,19 @@ async fn the_end_of_a_subscription_is_noticed_behind_its_last_message() {
         publish(&world, "orders.cancel", Uuid::now_v7(), &json!({"order_id": Uuid::now_v7()})).await;
     }
     let url = Url::parse(&world.amqp_url).expect("the world's own URL");
-    let link = Link::open(LinkSettings::new(url, "reconnect@test"));
+    let connection = Connection::open(ConnectionSettings::new(url, "reconnect@test"));
     let settings = ConsumerSettings { queue: "orders", tag: "reconnect".to_owned(), prefetch: 8 };
-    let mut consumer = Consumer::open(&link, &settings).await.expect("the queue is there");
+    let mut consumer = Consumer::open(&connection, &settings).await.expect("the queue is there");
     world.until("all of it to be delivered", async |world| world.depth("orders").await == 0).await;
     // The broker has sent all of it before it says that the subscription is cancelled.
     consumer.cancel().await;
-    let batch = consumer.gather(10).await.expect("what was delivered before");
+    let batch = consumer.next_batch(10).await.expect("what was delivered before");
     assert_eq!(batch.len(), 3);
-    let end = tokio::time::timeout(Duration::from_secs(5), consumer.gather(10)).await;
+    let end = tokio::time::timeout(Duration::from_secs(5), consumer.next_batch(10)).await;
     assert!(end.expect("the end must be noticed, also when it was met while gathering").is_none());
     consumer.acknowledge_through(batch.last().expect("three")).await.expect("the channel is still there");
     consumer.close().await;
-    link.close().await;
+    connection.close().await;
     world.finish().await;
 }
 

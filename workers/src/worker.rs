@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use millrace_broker::{ConsumerSettings, Link, LinkSettings, LinkStatus, Publisher, Replier};
+use millrace_broker::{
+    Connection, ConnectionSettings, ConnectionStatus, ConsumerSettings, Publisher, Replier,
+};
 use millrace_service::settings::{
     BrokerSettings, DatabaseSettings, DrainSettings, ProbeSettings, TelemetrySettings, count,
 };
@@ -97,11 +99,11 @@ pub async fn run<D: Store, E: Effects<D>>(
     probes::spawn(settings.probes.probes_listen, readiness.clone(), until_end.clone()).await?;
 
     let here = format!("{name}@{}", process::host_name());
-    let link = |purpose: &str| {
+    let connection = |purpose: &str| {
         let url = settings.broker.amqp_url.url().clone();
-        Link::open(LinkSettings::new(url, format!("{here} ({purpose})")))
+        Connection::open(ConnectionSettings::new(url, format!("{here} ({purpose})")))
     };
-    let (consuming, publishing) = (link("consumes"), link("publishes"));
+    let (consuming, publishing) = (connection("consumes"), connection("publishes"));
     tokio::spawn(watch_broker(consuming.clone(), publishing.clone(), readiness.clone()));
     let prefetch = u16::try_from(settings.work.prefetch).unwrap_or(u16::MAX);
     let plant = Arc::new(Plant {
@@ -174,11 +176,11 @@ async fn drain(
 }
 
 /// Reports how both connections are, at every change.
-async fn watch_broker(consuming: Link, publishing: Link, readiness: Readiness) {
+async fn watch_broker(consuming: Connection, publishing: Connection, readiness: Readiness) {
     let (mut first, mut second) = (consuming.status(), publishing.status());
     loop {
         let states = [first.borrow_and_update().clone(), second.borrow_and_update().clone()];
-        let trouble = states.into_iter().find(|state| *state != LinkStatus::Up);
+        let trouble = states.into_iter().find(|state| *state != ConnectionStatus::Up);
         let check = trouble.map_or(Check::Ready, |state| Check::NotReady(state.to_string()));
         readiness.set(BROKER, check);
         tokio::select! {

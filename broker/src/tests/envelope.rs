@@ -33,7 +33,7 @@ fn an_envelope_comes_back_as_it_went() {
         let incoming = delivered(message.properties.with_user_id("door".into()), &message.body);
         assert_eq!(incoming.envelope, Ok(envelope));
         assert_eq!(&incoming.body[..], b"{\"a\":1}");
-        assert_eq!((incoming.returns, incoming.user_id.as_deref()), (0, Some("door")));
+        assert_eq!((incoming.delivery_count, incoming.user_id.as_deref()), (0, Some("door")));
         assert_eq!(incoming.claimed_type(), Some("orders.place"));
         assert_eq!(incoming.claimed_id(), Some("01890a5d-ac96-774b-bcce-b302099a8057"));
     }
@@ -144,7 +144,7 @@ fn numbers_of_any_width_are_read() {
             headers.insert("x-delivery-count".into(), attempt.clone());
             headers.insert("attempt".into(), attempt);
         });
-        assert_eq!((incoming.returns, incoming.envelope.unwrap().attempt), (9, 9));
+        assert_eq!((incoming.delivery_count, incoming.envelope.unwrap().attempt), (9, 9));
     }
     let zero = with_headers(|headers| set(headers, "attempt", AMQPValue::LongInt(0)));
     assert_eq!(zero.envelope.unwrap().attempt, 1);

@@ -9,7 +9,7 @@ const ADDRESS: &str = "replies.01890a5d-ac96-774b-bcce-b302099a8057";
 
 fn awaited() -> Outgoing {
     let address = ReplyAddress::parse(ADDRESS).unwrap();
-    Outgoing::new(topology::COMMANDS, &envelope(), "{}").awaited_at(&address)
+    Outgoing::new(topology::COMMANDS, &envelope(), "{}").with_reply_to(&address)
 }
 
 #[test]
@@ -33,6 +33,6 @@ fn a_copy_asks_for_an_answer_only_if_it_is_told_to() {
     let incoming = delivered(awaited().properties, b"{}");
     assert_eq!(delivered(again(&incoming).properties, b"{}").reply_to, None);
     assert_eq!(delivered(Outgoing::redriven(&incoming, Domain::Orders).properties, b"{}").reply_to, None);
-    let retried = again(&incoming).awaited_at(incoming.reply_to.as_ref().unwrap());
+    let retried = again(&incoming).with_reply_to(incoming.reply_to.as_ref().unwrap());
     assert_eq!(delivered(retried.properties, b"{}").reply_to, incoming.reply_to);
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use millrace_broker::browse::{BrowseError, Browsed, browse};
-use millrace_broker::{Incoming, Link, LinkSettings};
+use millrace_broker::{Connection, ConnectionSettings, Incoming};
 use millrace_contracts::topology::{dead_queue, topology};
 use millrace_contracts::{Domain, Unreadable, catalog};
 use millrace_service::Fatal;
@@ -42,9 +42,9 @@ pub struct Check {
 impl Check {
     pub async fn run(self) -> Result<ExitCode, Fatal> {
         let (mut unreadable, mut failed) = (0, Vec::new());
-        let mut link = self.link();
+        let mut connection = self.connect();
         for queue in topology(1.0).queues {
-            match self.look(&link, &queue).await {
+            match self.look(&connection, &queue).await {
                 Ok((browsed, findings)) => {
                     say(summary(&queue, browsed, findings.len()));
                     findings.iter().for_each(say);
@@ -57,12 +57,12 @@ impl Check {
                     eprintln!("{}", in_words(&error));
                     failed.push(queue);
                     // A message that no client can take ends the connection; the other queues are looked at all the same.
-                    link.close().await;
-                    link = self.link();
+                    connection.close().await;
+                    connection = self.connect();
                 }
             }
         }
-        link.close().await;
+        connection.close().await;
         match failed.is_empty() {
             false => Err(Fatal::failed(format!("Not looked at, or not wholly: {}", failed.join(", ")))),
             true if unreadable > 0 => Ok(ExitCode::from(UNREADABLE)),
@@ -70,15 +70,20 @@ impl Check {
         }
     }
 
-    fn link(&self) -> Link {
-        Link::open(LinkSettings::new(self.broker.amqp_url.url().clone(), "ops"))
+    fn connect(&self) -> Connection {
+        Connection::open(ConnectionSettings::new(self.broker.amqp_url.url().clone(), "ops"))
     }
 
-    async fn look(&self, link: &Link, queue: &str) -> Result<(Browsed, Vec<String>), BrowseError> {
+    async fn look(
+        &self,
+        connection: &Connection,
+        queue: &str,
+    ) -> Result<(Browsed, Vec<String>), BrowseError> {
         let domain = Domain::ALL.into_iter().find(|it| it.name() == queue || dead_queue(*it) == queue);
         let mut findings = Vec::new();
         let max = u16::try_from(self.max).unwrap_or(u16::MAX);
-        let browsed = browse(link, queue, max, |incoming| findings.extend(finding(incoming, domain))).await;
+        let browsed =
+            browse(connection, queue, max, |incoming| findings.extend(finding(incoming, domain))).await;
         Ok((browsed?, findings))
     }
 }

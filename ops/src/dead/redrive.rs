@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use millrace_broker::dead::{RedriveError, Selection, redrive};
-use millrace_broker::{Link, LinkSettings, Publisher};
+use millrace_broker::{Connection, ConnectionSettings, Publisher};
 use millrace_contracts::Domain;
 use millrace_contracts::topology::dead_queue;
 use millrace_service::Fatal;
@@ -44,10 +44,10 @@ impl Redrive {
             true => Selection::All,
             false => Selection::Ids(self.ids.iter().cloned().collect()),
         };
-        let link = Link::open(LinkSettings::new(self.broker.amqp_url.url().clone(), "ops"));
-        let publisher = Publisher::open(&link, 1, CONFIRM_DEADLINE);
-        let redriven = redrive(&link, &publisher, self.domain, &selection).await;
-        link.close().await;
+        let connection = Connection::open(ConnectionSettings::new(self.broker.amqp_url.url().clone(), "ops"));
+        let publisher = Publisher::open(&connection, 1, CONFIRM_DEADLINE);
+        let redriven = redrive(&connection, &publisher, self.domain, &selection).await;
+        connection.close().await;
         let (domain, queue) = (self.domain, dead_queue(self.domain));
         let redriven = redriven.map_err(|error| explain(&error))?;
         say(format!("Sent from `{queue}` to `{domain}`: {}; left there: {}", redriven.sent, redriven.left));

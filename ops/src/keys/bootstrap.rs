@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use millrace_broker::{Link, LinkSettings, LinkStatus, Outgoing, PublishError, Publisher};
+use millrace_broker::{Connection, ConnectionSettings, ConnectionStatus, Outgoing, PublishError, Publisher};
 use millrace_contracts::auth::IssueApiKey;
 use millrace_contracts::{
     ApiKey, ClientId, Contract, Envelope, Fingerprint, JobId, PersonName, Scope, topology,
@@ -111,15 +111,15 @@ impl Bootstrap {
     async fn publish(&self, job_id: JobId, issue: &IssueApiKey) -> Result<(), Fatal> {
         let body = serde_json::to_vec(issue).expect("messages are plain data");
         let message = Outgoing::new(topology::COMMANDS, &envelope(job_id, &body), body);
-        let link = Link::open(LinkSettings::new(self.broker.amqp_url.url().clone(), "ops"));
-        let published = match link.until_up().await {
+        let connection = Connection::open(ConnectionSettings::new(self.broker.amqp_url.url().clone(), "ops"));
+        let published = match connection.until_up().await {
             Ok(()) => {
-                let publisher = Publisher::open(&link, 1, CONFIRM_DEADLINE);
+                let publisher = Publisher::open(&connection, 1, CONFIRM_DEADLINE);
                 publisher.publish([message].into()).await.map_err(|error| unpublished(&error, issue))
             }
             Err(status) => Err(unreachable(&status)),
         };
-        link.close().await;
+        connection.close().await;
         published
     }
 
@@ -186,7 +186,7 @@ fn envelope(job_id: JobId, body: &[u8]) -> Envelope {
     Envelope::first::<IssueApiKey>(job_id, client, Fingerprint::of(body))
 }
 
-fn unreachable(status: &LinkStatus) -> Fatal {
+fn unreachable(status: &ConnectionStatus) -> Fatal {
     Fatal::failed(format!(
         "No key was issued: {status}. Check that RabbitMQ runs, and AMQP_URL, then do it again"
     ))

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use millrace_broker::{Expected, Mailbox, Outgoing, PublishError, Publisher};
+use millrace_broker::{Outgoing, PendingReply, PublishError, Publisher, ReplyQueue};
 use millrace_contracts::catalog::{self, Entry};
 use millrace_contracts::{ApiKey, ClientId, Envelope, Fingerprint, JobId, Kind, Trace};
 use millrace_faults::{Mutant, Point, mutated, reach};
@@ -23,7 +23,7 @@ const NAME_MAX_BYTES: usize = 64;
 pub(crate) struct Intake {
     pub ids: Arc<JobIds>,
     pub publisher: Publisher,
-    pub mailbox: Mailbox,
+    pub replies: ReplyQueue,
     pub ledger: Ledger,
     pub secrets: Secrets,
     pub uses: Uses,
@@ -71,7 +71,7 @@ pub(crate) struct Taken {
     /// A worker had it already.
     pub replayed: bool,
     /// What the worker will answer.
-    pub answer: Option<Expected>,
+    pub answer: Option<PendingReply>,
 }
 
 impl Intake {
@@ -129,14 +129,14 @@ impl Intake {
         command: &'static Entry,
         job_id: JobId,
         wire: &Wire,
-    ) -> Result<Option<Expected>, Problem> {
+    ) -> Result<Option<PendingReply>, Problem> {
         let (client, fingerprint) = (job.client.id.clone(), wire.fingerprint.clone());
         let first = Envelope::of_job(job_id, client, command.message_type, command.version, fingerprint);
         let envelope = Envelope { trace: job.trace.clone(), ..first };
         let mut message = Outgoing::new(command.exchange(), &envelope, wire.body.clone());
-        let answer = if job.awaited { self.mailbox.expect(job_id) } else { None };
+        let answer = if job.awaited { self.replies.expect(job_id) } else { None };
         if let Some(answer) = &answer {
-            message = message.awaited_at(answer.address());
+            message = message.with_reply_to(answer.address());
         }
         reach(Point::JobSending);
         match publish(&self.publisher, message).await {

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use millrace_broker::{
-    ConsumeError, Consumer, ConsumerSettings, Incoming, Link, PublishError, Publisher, Replier,
+    Connection, ConsumeError, Consumer, ConsumerSettings, Incoming, PublishError, Publisher, Replier,
 };
 use millrace_faults::{Mutant, Point, mutated, reach};
 use millrace_service::{AlertSink, Check, Readiness};
@@ -64,7 +64,7 @@ pub struct Plant<E> {
     /// Where this is.
     pub place: Place,
     /// Consuming has a connection of its own: a broker that is short of memory stops those that publish.
-    pub consuming: Link,
+    pub consuming: Connection,
     /// How the queue is consumed.
     pub consumer: ConsumerSettings,
     /// How many messages a batch has at most.
@@ -172,7 +172,7 @@ impl<E> Lane<E> {
                     consumer.cancel().await;
                     continue;
                 }
-                deliveries = consumer.gather(self.plant.batch_max) => deliveries,
+                deliveries = consumer.next_batch(self.plant.batch_max) => deliveries,
                 () = tokio::time::sleep(IDLE_CHECK) => {
                     self.reach_database(stop).await;
                     idle += 1;

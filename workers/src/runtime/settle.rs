@@ -168,10 +168,11 @@ impl Settling<'_> {
         let entry = Entry { problem: Some(problem(class.name(), &reason)), ..self.entry(Status::Retrying) };
         let failure = self.failure(class, reason);
         let next = self.envelope.attempt + u32::from(!mutated(Mutant::AttemptsForgotten));
-        let again = Outgoing::again(self.incoming, rung.exchange(), self.place.domain.name(), next, &failure);
+        let again =
+            Outgoing::after_failure(self.incoming, rung.exchange(), self.place.domain.name(), next, &failure);
         let again = match &self.incoming.reply_to {
             // Whoever waits for the job waits for a later attempt, too.
-            Some(address) => again.awaited_at(address),
+            Some(address) => again.with_reply_to(address),
             None => again,
         };
         tracing::info!(
@@ -249,7 +250,7 @@ pub fn give_up_foreign(place: &Place, incoming: &Incoming, reason: &str, now: Of
 }
 
 fn dead_letter(place: &Place, incoming: &Incoming, attempt: u32, failure: &Failure) -> Outgoing {
-    Outgoing::again(incoming, topology::DEAD, place.domain.name(), attempt, failure)
+    Outgoing::after_failure(incoming, topology::DEAD, place.domain.name(), attempt, failure)
 }
 
 /// A problem as the door shows it (RFC 9457 names).

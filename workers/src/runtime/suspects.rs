@@ -54,13 +54,13 @@ const fn crashes(runs: u32) -> u32 {
 
 /// Whether the message has come back so often that hardly anything should be delivered along with it.
 pub fn is_worn(incoming: &Incoming) -> bool {
-    incoming.returns >= WORN
+    incoming.delivery_count >= WORN
 }
 
 /// The id of a message that came back. One without an envelope is not run by anybody.
 fn suspect(incoming: &Incoming) -> Option<Uuid> {
     let envelope = incoming.envelope.as_ref().ok()?;
-    (incoming.returns > 0).then_some(envelope.message_id.0)
+    (incoming.delivery_count > 0).then_some(envelope.message_id.0)
 }
 
 fn suspects(deliveries: &[Incoming]) -> Vec<Uuid> {

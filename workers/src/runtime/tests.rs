@@ -126,7 +126,7 @@ fn a_database_that_is_not_there_is_an_outage_and_a_stored_value_that_is_odd_is_n
 fn returned(number: u64, returns: u64) -> Incoming {
     let mut incoming = incoming();
     incoming.envelope = Ok(envelope::<Place>(number.into()));
-    incoming.returns = returns;
+    incoming.delivery_count = returns;
     incoming
 }
 

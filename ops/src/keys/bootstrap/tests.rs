@@ -64,7 +64,7 @@ fn every_end_without_a_key_says_so() {
             .contains("no key was issued: it does not say why. `ops dead list auth`")
     );
     assert!(
-        said(unreachable(&LinkStatus::Connecting))
+        said(unreachable(&ConnectionStatus::Connecting))
             .starts_with("No key was issued: not connected to the broker.")
     );
     let issue = IssueApiKey::example();

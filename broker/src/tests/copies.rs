@@ -54,13 +54,13 @@ fn a_retry_keeps_who_it_is_and_says_what_happened() {
 
     let returned = delivered(message.properties, &message.body);
     assert_eq!(returned.envelope, Ok(Envelope { attempt: 4, ..envelope() }));
-    assert_eq!(returned.returns, 0);
+    assert_eq!(returned.delivery_count, 0);
 }
 
 #[test]
 fn the_first_failure_is_remembered_and_the_last_one_told() {
     let first = again(&with_headers(|_| {}));
-    let second = Outgoing::again(
+    let second = Outgoing::after_failure(
         &delivered(first.properties, b"{}"),
         topology::DEAD,
         "orders",
@@ -109,7 +109,10 @@ fn a_redriven_message_has_all_its_attempts_again() {
 fn a_long_reason_is_cut_between_characters() {
     let reason = |text: &str| {
         let incoming = with_headers(|_| {});
-        header_text(&Outgoing::again(&incoming, "dead", "orders", 1, &failure(text)), "failure-reason")
+        header_text(
+            &Outgoing::after_failure(&incoming, "dead", "orders", 1, &failure(text)),
+            "failure-reason",
+        )
     };
     assert_eq!(reason(&"x".repeat(2048)).len(), 2048);
     assert_eq!(reason(&"x".repeat(5000)).len(), 2048);

@@ -11,7 +11,7 @@ use backoff::backoff::Backoff;
 use backoff::{ExponentialBackoff, ExponentialBackoffBuilder};
 use futures_util::StreamExt;
 use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
-use lapin::{Connection, ConnectionProperties, Event};
+use lapin::{ConnectionProperties, Event};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -36,12 +36,12 @@ const CHECK_EVERY: Duration = Duration::from_secs(1);
 
 /// Where to connect, and under which name.
 #[derive(Clone)]
-pub struct LinkSettings {
+pub struct ConnectionSettings {
     url: Url,
     name: String,
 }
 
-impl LinkSettings {
+impl ConnectionSettings {
     /// A connection to this broker, shown in the console under `name`, such as `orders-worker@host`.
     #[must_use]
     pub fn new(mut url: Url, name: impl Into<String>) -> Self {
@@ -69,15 +69,15 @@ impl LinkSettings {
     }
 }
 
-impl fmt::Debug for LinkSettings {
+impl fmt::Debug for ConnectionSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "LinkSettings({} to {})", self.name, self.url.host_str().unwrap_or_default())
+        write!(f, "ConnectionSettings({} to {})", self.name, self.url.host_str().unwrap_or_default())
     }
 }
 
 /// How a connection is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LinkStatus {
+pub enum ConnectionStatus {
     /// Not there (yet, or any more); being tried.
     Connecting,
     /// Usable.
@@ -90,7 +90,7 @@ pub enum LinkStatus {
     Closed,
 }
 
-impl fmt::Display for LinkStatus {
+impl fmt::Display for ConnectionStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Connecting => f.write_str("not connected to the broker"),
@@ -102,37 +102,37 @@ impl fmt::Display for LinkStatus {
     }
 }
 
-/// A supervised connection. Cheap to clone; it lives until [`Link::close`].
+/// A supervised connection. Cheap to clone; it lives until [`Connection::close`].
 #[derive(Clone)]
-pub struct Link {
+pub struct Connection {
     shared: Arc<Shared>,
 }
 
 struct Shared {
-    settings: LinkSettings,
+    settings: ConnectionSettings,
     user: String,
-    status: watch::Sender<LinkStatus>,
-    connection: watch::Sender<Option<Arc<Connection>>>,
-    given_up: watch::Sender<Option<Arc<Connection>>>,
+    status: watch::Sender<ConnectionStatus>,
+    current: watch::Sender<Option<Arc<lapin::Connection>>>,
+    given_up: watch::Sender<Option<Arc<lapin::Connection>>>,
     closing: CancellationToken,
     supervisor: std::sync::Mutex<Option<JoinHandle<()>>>,
 }
 
-impl fmt::Debug for Link {
+impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Link({:?}, {})", self.shared.settings, *self.shared.status.borrow())
+        write!(f, "Connection({:?}, {})", self.shared.settings, *self.shared.status.borrow())
     }
 }
 
-impl Link {
+impl Connection {
     /// Starts connecting, and returns at once.
     #[must_use]
-    pub fn open(settings: LinkSettings) -> Self {
+    pub fn open(settings: ConnectionSettings) -> Self {
         let shared = Arc::new(Shared {
             user: settings.user(),
             settings,
-            status: watch::Sender::new(LinkStatus::Connecting),
-            connection: watch::Sender::new(None),
+            status: watch::Sender::new(ConnectionStatus::Connecting),
+            current: watch::Sender::new(None),
             given_up: watch::Sender::new(None),
             closing: CancellationToken::new(),
             supervisor: std::sync::Mutex::new(None),
@@ -144,25 +144,25 @@ impl Link {
 
     /// How the connection is, now and at every change.
     #[must_use]
-    pub fn status(&self) -> watch::Receiver<LinkStatus> {
+    pub fn status(&self) -> watch::Receiver<ConnectionStatus> {
         self.shared.status.subscribe()
     }
 
     /// The current connection, now and at every change.
-    pub(crate) fn connection(&self) -> watch::Receiver<Option<Arc<Connection>>> {
-        self.shared.connection.subscribe()
+    pub(crate) fn current(&self) -> watch::Receiver<Option<Arc<lapin::Connection>>> {
+        self.shared.current.subscribe()
     }
 
     /// Waits until there is a connection; after 10 s, or as soon as the broker refuses us, it says how it is instead.
-    pub async fn until_up(&self) -> Result<(), LinkStatus> {
+    pub async fn until_up(&self) -> Result<(), ConnectionStatus> {
         self.connected().await.map(drop)
     }
 
-    pub(crate) async fn connected(&self) -> Result<Arc<Connection>, LinkStatus> {
-        let (mut connections, mut status) = (self.connection(), self.status());
-        let refused = |status: &LinkStatus| matches!(status, LinkStatus::Misconfigured(_));
+    pub(crate) async fn connected(&self) -> Result<Arc<lapin::Connection>, ConnectionStatus> {
+        let (mut current, mut status) = (self.current(), self.status());
+        let refused = |status: &ConnectionStatus| matches!(status, ConnectionStatus::Misconfigured(_));
         let connection = tokio::select! {
-            connected = connections.wait_for(Option::is_some) => connected.ok().and_then(|it| it.clone()),
+            connected = current.wait_for(Option::is_some) => connected.ok().and_then(|it| it.clone()),
             _ = status.wait_for(refused) => None,
             () = tokio::time::sleep(UP_DEADLINE) => None,
         };
@@ -170,7 +170,7 @@ impl Link {
     }
 
     /// This connection is there and no use: another one is made. Behind a load balancer it may lead to another node.
-    pub(crate) fn give_up(&self, connection: Arc<Connection>) {
+    pub(crate) fn give_up(&self, connection: Arc<lapin::Connection>) {
         self.shared.given_up.send_replace(Some(connection));
     }
 
@@ -178,11 +178,11 @@ impl Link {
     /// connection is given up, unless it is blocked: then nothing is written, so no answer could come.
     pub(crate) async fn ask<T>(
         &self,
-        connection: &Arc<Connection>,
+        connection: &Arc<lapin::Connection>,
         question: impl Future<Output = T>,
     ) -> Option<T> {
         let answer = tokio::time::timeout(ANSWER_DEADLINE, question).await.ok();
-        if answer.is_none() && *self.shared.status.borrow() != LinkStatus::Blocked {
+        if answer.is_none() && *self.shared.status.borrow() != ConnectionStatus::Blocked {
             self.give_up(Arc::clone(connection));
         }
         answer
@@ -219,18 +219,18 @@ async fn supervise(shared: Arc<Shared>) {
         let pause = match outcome {
             Ok(connection) => {
                 waits.reset();
-                tracing::info!(link = %shared.settings.name, "Connected to the broker");
+                tracing::info!(connection = %shared.settings.name, "Connected to the broker");
                 watch_over(&shared, Arc::new(connection)).await;
                 waits.next_backoff()
             }
             Err(failed) => {
-                tracing::warn!(link = %shared.settings.name, "{failed}");
+                tracing::warn!(connection = %shared.settings.name, "{failed}");
                 let (status, pause) = match failed {
                     ConnectError::Misconfigured(reason) => {
-                        (LinkStatus::Misconfigured(reason), Some(MISCONFIGURED_PAUSE))
+                        (ConnectionStatus::Misconfigured(reason), Some(MISCONFIGURED_PAUSE))
                     }
                     ConnectError::Failed(_) | ConnectError::Deadline => {
-                        (LinkStatus::Connecting, waits.next_backoff())
+                        (ConnectionStatus::Connecting, waits.next_backoff())
                     }
                 };
                 shared.status.send_replace(status);
@@ -242,8 +242,8 @@ async fn supervise(shared: Arc<Shared>) {
             () = shared.closing.cancelled() => break,
         }
     }
-    shared.connection.send_replace(None);
-    shared.status.send_replace(LinkStatus::Closed);
+    shared.current.send_replace(None);
+    shared.status.send_replace(ConnectionStatus::Closed);
 }
 
 /// Never gives up: 0.1 s at first, at most 2 s, so that a broker that is back is noticed soon.
@@ -265,9 +265,9 @@ enum ConnectError {
     Deadline,
 }
 
-async fn connect(settings: &LinkSettings) -> Result<Connection, ConnectError> {
+async fn connect(settings: &ConnectionSettings) -> Result<lapin::Connection, ConnectError> {
     let properties = ConnectionProperties::default().with_connection_name(settings.name.as_str().into());
-    let connecting = Connection::connect(settings.url.as_str(), properties);
+    let connecting = lapin::Connection::connect(settings.url.as_str(), properties);
     match tokio::time::timeout(CONNECT_DEADLINE, connecting).await {
         Ok(Ok(connection)) => Ok(connection),
         Ok(Err(error)) => Err(match refusal(&error) {
@@ -300,60 +300,60 @@ pub(crate) fn is_not_found(error: &lapin::Error) -> bool {
 }
 
 /// Returns when the connection is lost, or when we are closing and have closed it.
-async fn watch_over(shared: &Shared, connection: Arc<Connection>) {
+async fn watch_over(shared: &Shared, connection: Arc<lapin::Connection>) {
     let mut events = Box::pin(connection.events_listener());
-    shared.status.send_replace(LinkStatus::Up);
-    shared.connection.send_replace(Some(Arc::clone(&connection)));
+    shared.status.send_replace(ConnectionStatus::Up);
+    shared.current.send_replace(Some(Arc::clone(&connection)));
     let mut given_up = shared.given_up.subscribe();
     let mut checks = tokio::time::interval(CHECK_EVERY);
     loop {
         tokio::select! {
             event = events.next() => match event {
                 Some(Event::ConnectionBlocked(reason)) => {
-                    tracing::warn!(link = %shared.settings.name, reason, "The broker takes no messages");
-                    shared.status.send_replace(LinkStatus::Blocked);
+                    tracing::warn!(connection = %shared.settings.name, reason, "The broker takes no messages");
+                    shared.status.send_replace(ConnectionStatus::Blocked);
                 }
                 Some(Event::ConnectionUnblocked) => {
-                    tracing::info!(link = %shared.settings.name, "The broker takes messages again");
-                    shared.status.send_replace(LinkStatus::Up);
+                    tracing::info!(connection = %shared.settings.name, "The broker takes messages again");
+                    shared.status.send_replace(ConnectionStatus::Up);
                 }
                 Some(Event::Error(error)) if !connection.status().connected() => {
-                    tracing::warn!(link = %shared.settings.name, "The connection to the broker is lost: {error}");
+                    tracing::warn!(connection = %shared.settings.name, "The connection to the broker is lost: {error}");
                     break;
                 }
                 Some(_) => {}
                 None => break,
             },
             _ = checks.tick() => if !connection.status().connected() {
-                tracing::warn!(link = %shared.settings.name, "The connection to the broker is lost");
+                tracing::warn!(connection = %shared.settings.name, "The connection to the broker is lost");
                 break;
             },
             () = named(&mut given_up, &connection) => {
                 tracing::warn!(
-                    link = %shared.settings.name,
+                    connection = %shared.settings.name,
                     "The broker has not answered for too long: this connection is given up for a new one"
                 );
                 tokio::spawn(take_leave(connection));
                 break;
             }
             () = shared.closing.cancelled() => {
-                shared.connection.send_replace(None);
+                shared.current.send_replace(None);
                 let goodbye = connection.close(200, "closing".into());
                 if !matches!(tokio::time::timeout(CONNECT_DEADLINE, goodbye).await, Ok(Ok(()))) {
-                    tracing::debug!(link = %shared.settings.name, "The broker did not take leave");
+                    tracing::debug!(connection = %shared.settings.name, "The broker did not take leave");
                 }
                 return;
             }
         }
     }
     shared.given_up.send_replace(None);
-    shared.connection.send_replace(None);
-    shared.status.send_replace(LinkStatus::Connecting);
+    shared.current.send_replace(None);
+    shared.status.send_replace(ConnectionStatus::Connecting);
 }
 
 /// Closes a connection that was given up. By then its missed heartbeats have ended it if the peer is dead: lapin looks for
 /// none once it has said goodbye, and would keep the socket until the peer answers.
-async fn take_leave(connection: Arc<Connection>) {
+async fn take_leave(connection: Arc<lapin::Connection>) {
     let heartbeat = Duration::from_secs(connection.configuration().heartbeat().into());
     tokio::time::sleep(heartbeat * 3).await;
     if connection.status().connected() {
@@ -365,8 +365,12 @@ async fn take_leave(connection: Arc<Connection>) {
 }
 
 /// Waits until this connection is given up.
-async fn named(given_up: &mut watch::Receiver<Option<Arc<Connection>>>, connection: &Arc<Connection>) {
-    let this = |it: &Option<Arc<Connection>>| it.as_ref().is_some_and(|it| Arc::ptr_eq(it, connection));
+async fn named(
+    given_up: &mut watch::Receiver<Option<Arc<lapin::Connection>>>,
+    connection: &Arc<lapin::Connection>,
+) {
+    let this =
+        |it: &Option<Arc<lapin::Connection>>| it.as_ref().is_some_and(|it| Arc::ptr_eq(it, connection));
     if given_up.wait_for(this).await.is_err() {
         std::future::pending::<()>().await;
     }
