@@ -233,7 +233,7 @@ impl Topology {
 
 /// A waiting message leaves its rung only once the queue at the end has it.
 fn ladder_strategy() -> &'static str {
-    if mutated(Mutant::AtMostOnceLadder) { "at-most-once" } else { "at-least-once" }
+    if mutated(Mutant::AtMostOnceRetries) { "at-most-once" } else { "at-least-once" }
 }
 
 fn millis(delay: Duration) -> u64 {

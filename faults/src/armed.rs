@@ -50,7 +50,7 @@ pub async fn reach_within<T>(point: Point, future: impl Future<Output = T>) -> T
     .await
 }
 
-pub fn swallow(body: &[u8]) {
+pub fn crash_on(body: &[u8]) {
     if let Some(text) = &*CRASH_ON
         && body.windows(text.len()).any(|part| part == text.as_bytes())
     {

@@ -35,9 +35,9 @@ pub async fn reach_within<T>(point: Point, future: impl Future<Output = T>) -> T
 
 /// Dies if this is a body that it was asked to die of.
 #[inline]
-pub fn swallow(body: &[u8]) {
+pub fn crash_on(body: &[u8]) {
     #[cfg(feature = "armed")]
-    armed::swallow(body);
+    armed::crash_on(body);
     #[cfg(not(feature = "armed"))]
     let _ = body;
 }

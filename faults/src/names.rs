@@ -47,8 +47,8 @@ named! {
         JobAnswered = "job-answered",
         /// A worker has taken a message from its channel; nothing has begun.
         Delivered = "delivered",
-        /// A suspect's run is written down; it has not begun.
-        Marked = "marked",
+        /// The start of an attempt on a redelivered message is recorded; the attempt has not begun.
+        StartRecorded = "start-recorded",
         /// A batch's outside calls are answered; its transaction has not begun.
         Called = "called",
         /// In the transaction; ledger and rows are read, nothing is decided.
@@ -105,8 +105,8 @@ named! {
         NoLimit = "no-limit",
         /// Attempts are not carried along.
         AttemptsForgotten = "attempts-forgotten",
-        /// The retry ladder forgets what the queue at its end does not take.
-        AtMostOnceLadder = "at-most-once-ladder",
+        /// A delay queue loses a message that the domain's queue does not take back.
+        AtMostOnceRetries = "at-most-once-retries",
         /// The door says 202 without waiting for the broker's confirm.
         AcceptedBeforeConfirm = "accepted-before-confirm",
     }

@@ -41,7 +41,7 @@ const fn likely_to_show(mutant: Option<Mutant>) -> Faults {
             &[(Kind::BrokerKilled, None), (Kind::FrameCut, WORKERS), (Kind::HoleToServer, WORKERS)]
         }
         Some(Mutant::NackAsAck) => &[(Kind::QueueFull, None)],
-        Some(Mutant::AtMostOnceLadder) => &[(Kind::QueueDown, None)],
+        Some(Mutant::AtMostOnceRetries) => &[(Kind::QueueDown, None)],
         Some(Mutant::ReturnIgnored) => &[(Kind::BindingGone, None)],
         Some(Mutant::NewIdsOnRepublish | Mutant::NoRepublish) => {
             &[(Kind::Reset, WORKERS), (Kind::FrameCut, WORKERS), (Kind::CommitCut, DATABASE)]

@@ -55,7 +55,7 @@ const fn point(name: &'static str, hit_by: HitBy, committed: Option<bool>) -> Po
 /// Of a worker, in the order in which a message comes by.
 pub const OF_WORKERS: [Point; 14] = [
     point("delivered", HitBy::Message, Some(false)),
-    point("marked", HitBy::Suspect, Some(false)),
+    point("start-recorded", HitBy::Suspect, Some(false)),
     point("called", HitBy::Batch, Some(false)),
     point("looked-up", HitBy::Batch, Some(false)),
     point("decided", HitBy::Decision, Some(false)),

@@ -2,7 +2,7 @@
 
 use millrace_broker::Incoming;
 use millrace_contracts::{Envelope, MessageId};
-use millrace_faults::swallow;
+use millrace_faults::crash_on;
 use time::OffsetDateTime;
 
 use crate::domain::Domain;
@@ -91,7 +91,7 @@ fn read_body<D: Domain>(
     envelope: &Envelope,
     trusted: &Trusted,
 ) -> Result<D::Message, Fault> {
-    swallow(&incoming.body);
+    crash_on(&incoming.body);
     trusted.check(incoming.user_id.as_deref())?;
     D::read(envelope, &incoming.body).map_err(|unreadable| Fault::Unreadable(unreadable.to_string()))
 }

@@ -127,7 +127,7 @@ pub async fn mark(database: &mut Database, pause: &mut Pause, place: &Place, del
         wait_out(database, pause, &trouble).await;
     }
     pause.over();
-    reach(Point::Marked);
+    reach(Point::StartRecorded);
 }
 
 async fn mark_once(database: &mut Database, place: &Place, ids: &[Uuid]) -> Result<(), Trouble> {
