@@ -22,6 +22,7 @@ pub mod catalog;
 pub mod compatibility;
 pub mod domain;
 pub mod envelope;
+pub mod ledger;
 pub mod reply;
 pub mod retry;
 pub mod topology;

@@ -8,6 +8,7 @@ mod tests;
 use std::process::ExitCode;
 
 use clap::Args;
+use millrace_contracts::ledger::Emitted;
 use millrace_contracts::{Domain, JobId};
 use millrace_service::Fatal;
 use millrace_service::settings::DatabaseSettings;
@@ -40,13 +41,6 @@ struct Row {
     emitted: Option<Json<Vec<Emitted>>>,
     received_at: OffsetDateTime,
     handled_at: OffsetDateTime,
-}
-
-/// A message that handling another one sent out.
-#[derive(Debug, Clone, serde::Deserialize)]
-struct Emitted {
-    id: Uuid,
-    r#type: String,
 }
 
 impl Trail {

@@ -5,10 +5,11 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use millrace_contracts::reply::{Reply, Sent};
+use millrace_contracts::ledger::{Emitted, Status};
+use millrace_contracts::reply::Reply;
 use millrace_contracts::{JobId, MessageId, catalog};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 use time::OffsetDateTime;
 
@@ -41,66 +42,14 @@ impl Row {
             message_id: job.first_message(),
             causation_id: job.first_message(),
             message_type: reply.message_type,
-            status: Status::named(&reply.status)?,
+            status: reply.status,
             attempts: reply.attempts,
             result: reply.result,
             problem: reply.problem,
-            emitted: reply.emitted.into_iter().map(Emitted::from).collect(),
+            emitted: reply.emitted,
             received_at: reply.received_at,
             handled_at: reply.handled_at,
         })
-    }
-}
-
-/// A message that handling another one sent out; its body is of no interest here.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(crate) struct Emitted {
-    pub id: MessageId,
-    #[serde(rename = "type")]
-    pub message_type: String,
-}
-
-impl From<Sent> for Emitted {
-    fn from(sent: Sent) -> Self {
-        Self { id: sent.id, message_type: sent.message_type }
-    }
-}
-
-/// How far a handler is with a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Status {
-    /// Tried, and to be tried again.
-    Retrying,
-    /// Done.
-    Succeeded,
-    /// The business said no.
-    Refused,
-    /// Given up: it lies in a dead-letter queue and waits for a person.
-    Dead,
-}
-
-impl Status {
-    pub const ALL: [Self; 4] = [Self::Retrying, Self::Succeeded, Self::Refused, Self::Dead];
-
-    /// What the ledger calls it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Retrying => "retrying",
-            Self::Succeeded => "succeeded",
-            Self::Refused => "refused",
-            Self::Dead => "dead",
-        }
-    }
-
-    /// The status that the ledger calls so.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|status| status.name() == name)
-    }
-
-    /// Whether the handler is through with the message, one way or the other.
-    pub fn is_final(self) -> bool {
-        matches!(self, Self::Succeeded | Self::Refused)
     }
 }
 

@@ -19,11 +19,12 @@ use std::time::Duration;
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
 use millrace_broker::PendingReply;
+use millrace_contracts::ledger::Status;
 use millrace_contracts::{ClientId, JobId, MessageId};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::flow::{Row, Status};
+use crate::flow::Row;
 use crate::http::Correlation;
 use crate::job_id::JobIds;
 use crate::keys::Client;

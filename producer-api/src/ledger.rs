@@ -5,13 +5,14 @@ mod row;
 use std::collections::HashMap;
 use std::time::Duration;
 
+use millrace_contracts::ledger::Emitted;
 use millrace_contracts::{ClientId, Domain, JobId};
 use serde_json::Value;
 use sqlx::types::Json;
 use sqlx::{PgPool, query_file, query_file_as};
 use time::OffsetDateTime;
 
-use crate::flow::{Emitted, Row};
+use crate::flow::Row;
 use crate::jobs::list::{Filter, Listed, Page, Position};
 use crate::reading::{self, READ_DEADLINE, Silence, driven_to_its_end};
 use row::{ListedRecord, Record};

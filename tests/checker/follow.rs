@@ -5,8 +5,7 @@ mod flows;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use millrace_contracts::ledger::FollowUp;
 use sqlx::{FromRow, PgPool};
 use tokio::sync::mpsc;
 use uuid::Uuid;
@@ -29,18 +28,9 @@ pub struct Ended {
     emitted: Option<String>,
 }
 
-/// One follow-up, byte for byte.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Emitted {
-    pub id: Uuid,
-    pub r#type: String,
-    pub version: u16,
-    pub body: Box<RawValue>,
-}
-
 impl Ended {
     /// What was sent out for it.
-    pub fn emitted(&self) -> Vec<Emitted> {
+    pub fn emitted(&self) -> Vec<FollowUp> {
         let text = self.emitted.as_deref().unwrap_or("[]");
         // What can't be read here is told by the rules, which read it again.
         serde_json::from_str(text).unwrap_or_default()

@@ -9,6 +9,7 @@ use clap::Parser;
 use lapin::options::{BasicGetOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
 use millrace_broker::topology::{self, Management};
+use millrace_contracts::ledger::{Emitted, Status};
 use millrace_contracts::topology::{Topology, dead_queue};
 use millrace_contracts::{Domain, catalog};
 use millrace_service::LogAlerts;
@@ -17,7 +18,6 @@ use millrace_workers::runtime::calls::CallLimits;
 use millrace_workers::store::Store;
 use millrace_workers::worker::{self, WorkerSettings};
 use producer_api::{Door, DoorSettings};
-use serde::Deserialize;
 use serde_json::Value;
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
@@ -74,13 +74,6 @@ impl Worker {
         self.stop.cancel();
         self.task.await.expect("the worker must not panic");
     }
-}
-
-/// A message that was sent out, as the ledger keeps it.
-#[derive(Deserialize)]
-struct Sent {
-    id: Uuid,
-    r#type: String,
 }
 
 /// An HTTP answer.
@@ -340,7 +333,7 @@ impl World {
             .fetch_all(&self.database)
             .await
             .expect("a query of the harness's own");
-        let ended = |status: &str| status != "retrying";
+        let ended = |status: &str| Status::named(status) != Some(Status::Retrying);
         let ends: BTreeSet<(&str, Uuid)> = rows
             .iter()
             .filter(|(_, _, status, _)| ended(status))
@@ -348,10 +341,10 @@ impl World {
             .collect();
         let sent = rows.iter().filter_map(|(_, _, _, emitted)| emitted.as_deref());
         let sent =
-            sent.flat_map(|emitted| serde_json::from_str::<Vec<Sent>>(emitted).expect("the ledger's own"));
+            sent.flat_map(|emitted| serde_json::from_str::<Vec<Emitted>>(emitted).expect("the ledger's own"));
         let expected = sent.flat_map(|sent| {
-            let handlers = catalog::find(&sent.r#type).into_iter().flat_map(catalog::Entry::handlers);
-            handlers.map(move |handler| (handler.name(), sent.id))
+            let handlers = catalog::find(&sent.message_type).into_iter().flat_map(catalog::Entry::handlers);
+            handlers.map(move |handler| (handler.name(), sent.id.0))
         });
         expected.filter(|expected| !ends.contains(expected)).count()
     }

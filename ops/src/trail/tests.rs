@@ -1,5 +1,6 @@
 //! How a job's rows are drawn.
 
+use millrace_contracts::MessageId;
 use time::macros::datetime;
 use uuid::uuid;
 
@@ -13,7 +14,7 @@ fn id(last: u128) -> Uuid {
 
 fn row(handler: &str, message: Uuid, name: &str, status: &str, sent: &[(Uuid, &str)]) -> Row {
     let received_at = datetime!(2025-11-22 12:00 UTC);
-    let sent = sent.iter().map(|(id, name)| Emitted { id: *id, r#type: (*name).to_owned() });
+    let sent = sent.iter().map(|(id, name)| Emitted { id: MessageId(*id), message_type: (*name).to_owned() });
     Row {
         handler: handler.to_owned(),
         message_id: message,

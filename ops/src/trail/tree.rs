@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
+use millrace_contracts::ledger::Status;
 use millrace_contracts::{JobId, catalog};
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
@@ -89,14 +90,15 @@ impl Drawing<'_> {
     }
 
     fn sent_by(&mut self, row: &Row, below: &str) {
-        // Only what a handler is through with was sent out.
-        let sent = row.emitted.as_ref().filter(|_| ["succeeded", "refused"].contains(&row.status.as_str()));
+        // Follow-ups are sent out once their cause is finished.
+        let is_final = Status::named(&row.status).is_some_and(Status::is_final);
+        let sent = row.emitted.as_ref().filter(|_| is_final);
         let sent = sent.map(|json| json.0.as_slice()).unwrap_or_default();
         for (position, emitted) in sent.iter().enumerate() {
             let (elbow, line) =
                 if position + 1 == sent.len() { ("└─ ", "   ") } else { ("├─ ", "│  ") };
             let (first, below) = (format!("{below}{elbow}"), format!("{below}{line}"));
-            self.message(emitted.id, &emitted.r#type, &first, &below);
+            self.message(emitted.id.0, &emitted.message_type, &first, &below);
         }
     }
 

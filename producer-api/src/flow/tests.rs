@@ -1,11 +1,12 @@
 //! Tests of flows: rows of a job in, state and trail out.
 
+use millrace_contracts::ledger::{Emitted, Status};
 use millrace_contracts::{JobId, MessageId};
 use proptest::prelude::*;
 use time::macros::datetime;
 use uuid::Uuid;
 
-use super::{Emitted, Row, State, Status, Step, Summary, steps};
+use super::{Row, State, Step, Summary, steps};
 
 const JOB: JobId = JobId(Uuid::from_u128(0x0198_0000_0000_7000_8000_0000_0000_0001));
 

@@ -10,6 +10,7 @@ use axum::http::HeaderValue;
 use axum::http::header::LINK;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
+use millrace_contracts::ledger::Status;
 use millrace_contracts::{JobId, Kind, Violation, catalog};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,7 +18,6 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
-use crate::flow::Status;
 use crate::jobs::Answers;
 use crate::jobs::view::not_understood;
 use crate::keys::Client;

@@ -1,6 +1,7 @@
 //! Tests of what is answered about a job, as JSON, and of the trace that a job carries on.
 
 use axum::http::{HeaderMap, HeaderValue};
+use millrace_contracts::ledger::{Emitted, Status};
 use millrace_contracts::{JobId, MessageId};
 use serde_json::json;
 use time::macros::datetime;
@@ -9,7 +10,7 @@ use uuid::Uuid;
 use super::post::trace;
 use super::trail::Trail;
 use super::view::View;
-use crate::flow::{Emitted, Row, Status};
+use crate::flow::Row;
 
 /// Minted on 2025-07-13 at 23:37:55.360 UTC, as its first 48 bits say.
 pub(super) const JOB: JobId = JobId(Uuid::from_u128(0x0198_0626_fda0_7000_8000_0000_0000_0001));

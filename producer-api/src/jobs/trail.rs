@@ -6,13 +6,14 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
+use millrace_contracts::ledger::Status;
 use millrace_contracts::{JobId, MessageId};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use crate::flow::{self, Row, Status, Step, Summary};
+use crate::flow::{self, Row, Step, Summary};
 use crate::http::Correlation;
 use crate::jobs::Answers;
 use crate::keys::Client;

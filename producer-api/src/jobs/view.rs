@@ -8,13 +8,14 @@ use axum::http::HeaderMap;
 use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
+use millrace_contracts::ledger::Status;
 use millrace_contracts::{ApiKey, JobId, Violation};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use crate::flow::{self, Row, State as FlowState, Status, Summary};
+use crate::flow::{self, Row, State as FlowState, Summary};
 use crate::http::Correlation;
 use crate::job_id::minted_at;
 use crate::jobs::{Answers, own_row};

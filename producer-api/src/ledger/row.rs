@@ -1,12 +1,13 @@
 //! Rows as Postgres gives them, and as the rest of the door reads them.
 
+use millrace_contracts::ledger::{Emitted, Status};
 use millrace_contracts::{JobId, MessageId};
 use serde_json::Value;
 use sqlx::types::{Json, Uuid};
 use time::OffsetDateTime;
 
 use super::ReadError;
-use crate::flow::{Emitted, Row, Status};
+use crate::flow::Row;
 use crate::jobs::list::Listed;
 
 pub(super) struct Record {

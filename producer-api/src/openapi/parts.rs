@@ -1,12 +1,12 @@
 //! What the operations of the OpenAPI document share: schemas, parameters and headers.
 
+use millrace_contracts::ledger::Status;
 use millrace_contracts::{Kind, catalog};
 use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use crate::flow::Status;
 use crate::prefer::WAIT_MAX_SECONDS;
 
 /// Schemas of what is asked and of what is told. Each refers to its parts under `components/schemas`.

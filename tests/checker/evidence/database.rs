@@ -2,19 +2,12 @@
 
 use futures_util::TryStreamExt;
 use millrace_contracts::Domain;
-use serde::Deserialize;
+use millrace_contracts::ledger::Emitted;
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
-use uuid::Uuid;
 
 use super::words::word;
 use super::{Effect, Entry, Evidence, Note, Sent};
-
-#[derive(Deserialize)]
-struct Emitted {
-    id: Uuid,
-    r#type: String,
-}
 
 pub async fn load(pool: &PgPool) -> sqlx::Result<Evidence> {
     Ok(Evidence {
@@ -61,7 +54,7 @@ fn entry(row: &PgRow) -> sqlx::Result<Entry> {
         problem: row.try_get::<Option<&str>, _>("problem")?.map(word),
         emitted: emitted
             .into_iter()
-            .map(|sent| Sent { id: sent.id, message_type: word(&sent.r#type) })
+            .map(|sent| Sent { id: sent.id.0, message_type: word(&sent.message_type) })
             .collect(),
     })
 }

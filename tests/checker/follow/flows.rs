@@ -43,8 +43,8 @@ impl Flows {
             job.expected -= 1;
         }
         for emitted in ended.emitted() {
-            for hears in catalog::find(&emitted.r#type).into_iter().flat_map(catalog::Entry::handlers) {
-                let next = (hears, emitted.id);
+            for hears in catalog::find(&emitted.message_type).into_iter().flat_map(catalog::Entry::handlers) {
+                let next = (hears, emitted.id.0);
                 if !self.over.contains(&next) && self.expected.insert(next) {
                     job.expected += 1;
                 }

@@ -2,10 +2,11 @@
 
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
+use millrace_contracts::ledger::FollowUp;
 use millrace_contracts::{Fingerprint, catalog, topology};
 use uuid::Uuid;
 
-use crate::follow::{Emitted, Ended};
+use crate::follow::Ended;
 use crate::load::Taken;
 
 const PERSISTENT: u8 = 2;
@@ -49,10 +50,10 @@ impl Message {
     }
 
     /// A follow-up as its handler published it.
-    pub fn follow_up(handled: &Ended, emitted: &Emitted) -> Self {
+    pub fn follow_up(handled: &Ended, emitted: &FollowUp) -> Self {
         Self {
-            message_id: emitted.id,
-            message_type: emitted.r#type.clone(),
+            message_id: emitted.id.0,
+            message_type: emitted.message_type.clone(),
             job_id: handled.job_id,
             causation_id: handled.message_id,
             client_id: handled.client_id.clone(),

@@ -2,12 +2,13 @@
 
 use millrace_broker::{Replier, ReplyAddress};
 use millrace_contracts::Envelope;
-use millrace_contracts::reply::{Reply, Sent};
+use millrace_contracts::ledger::{Emitted, Status};
+use millrace_contracts::reply::Reply;
 use serde::de::DeserializeOwned;
 
 use crate::domain::Domain;
 use crate::runtime::gather::Member;
-use crate::runtime::ledger::{Entry, Status};
+use crate::runtime::ledger::Entry;
 use crate::runtime::settle::Settlement;
 
 /// Tells whoever waits for a job of this batch. Members and settlements are in the same order.
@@ -34,11 +35,11 @@ fn reply(handler: millrace_contracts::Domain, entry: Option<&Entry>) -> Option<V
         Some(entry) => Some(Reply {
             handler: handler.name().to_owned(),
             message_type: entry.message_type.clone(),
-            status: entry.status.name().to_owned(),
+            status: entry.status,
             attempts: entry.attempts.unsigned_abs(),
             result: parsed(entry.result.as_deref()),
             problem: parsed(entry.problem.as_deref()),
-            emitted: parsed::<Vec<Sent>>(entry.emitted.as_deref()).unwrap_or_default(),
+            emitted: parsed::<Vec<Emitted>>(entry.emitted.as_deref()).unwrap_or_default(),
             received_at: entry.received_at,
             handled_at: entry.handled_at,
         }),

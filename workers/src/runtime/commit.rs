@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use millrace_broker::Outgoing;
+use millrace_contracts::ledger::FollowUp;
 use millrace_faults::{Mutant, Point, mutated, reach, reach_within};
 use sqlx::{PgConnection, raw_sql};
 use time::OffsetDateTime;
@@ -11,7 +12,6 @@ use uuid::Uuid;
 
 use crate::domain::{Change, Domain, Facts};
 use crate::runtime::database::{Database, Trouble, bounded};
-use crate::runtime::emit::Emitted;
 use crate::runtime::gather::{Member, Work};
 use crate::runtime::ledger;
 use crate::runtime::pause::Pause;
@@ -173,7 +173,7 @@ pub async fn rehearse<D: Store>(
 fn decide_all<D: Domain>(
     place: &Place,
     batch: &[Member<D>],
-    seen: &mut HashMap<Uuid, Vec<Emitted>>,
+    seen: &mut HashMap<Uuid, Vec<FollowUp>>,
     facts: &mut D::Facts,
     now: OffsetDateTime,
 ) -> Vec<Settlement> {

@@ -6,33 +6,20 @@ use std::time::Duration;
 use backoff::ExponentialBackoffBuilder;
 use backoff::backoff::Backoff;
 use millrace_broker::{Consumer, Outgoing, PublishError, Publisher};
+use millrace_contracts::ledger::FollowUp;
 use millrace_contracts::{Envelope, MessageId, catalog, topology};
 use millrace_faults::{Mutant, mutated};
-use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::domain::Draft;
 
-/// A message that was sent out for a handled one, as the ledger keeps it.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Emitted {
-    /// Derived from the handled message and the position.
-    pub id: MessageId,
-    /// Name on the wire.
-    pub r#type: String,
-    /// Version of the body.
-    pub version: u16,
-    /// The body, byte for byte: a message that is published again must be the same.
-    pub body: Box<RawValue>,
-}
-
 /// Gives each draft its id.
-pub fn with_ids(handled: MessageId, drafts: Vec<Draft>) -> Vec<Emitted> {
+pub fn with_ids(handled: MessageId, drafts: Vec<Draft>) -> Vec<FollowUp> {
     let numbered = (0u32..).zip(drafts);
     numbered
-        .map(|(position, draft)| Emitted {
+        .map(|(position, draft)| FollowUp {
             id: handled.derive(position),
-            r#type: draft.message_type.to_owned(),
+            message_type: draft.message_type.to_owned(),
             version: draft.version,
             body: RawValue::from_string(draft.body).expect("drafts are JSON"),
         })
@@ -40,32 +27,33 @@ pub fn with_ids(handled: MessageId, drafts: Vec<Draft>) -> Vec<Emitted> {
 }
 
 /// How the ledger keeps them.
-pub fn to_json(emitted: &[Emitted]) -> String {
+pub fn to_json(emitted: &[FollowUp]) -> String {
     serde_json::to_string(emitted).expect("ids, names and JSON")
 }
 
 /// The messages themselves.
-pub fn follow_ups(handled: &Envelope, emitted: &[Emitted]) -> Vec<Outgoing> {
+pub fn follow_ups(handled: &Envelope, emitted: &[FollowUp]) -> Vec<Outgoing> {
     emitted
         .iter()
         .map(|message| {
             let envelope = Envelope {
                 message_id: message.id,
                 causation_id: handled.message_id,
-                message_type: message.r#type.clone(),
+                message_type: message.message_type.clone(),
                 version: message.version,
                 attempt: 1,
                 ..handled.clone()
             };
             // A type that this release no longer knows was an event of an earlier one.
-            let exchange = catalog::find(&message.r#type).map_or(topology::EVENTS, catalog::Entry::exchange);
+            let exchange =
+                catalog::find(&message.message_type).map_or(topology::EVENTS, catalog::Entry::exchange);
             Outgoing::new(exchange, &envelope, message.body.get().as_bytes().to_vec())
         })
         .collect()
 }
 
 /// The messages that the ledger has kept, with the ids they had.
-pub fn once_more(handled: &Envelope, mut emitted: Vec<Emitted>) -> Vec<Outgoing> {
+pub fn once_more(handled: &Envelope, mut emitted: Vec<FollowUp>) -> Vec<Outgoing> {
     if mutated(Mutant::NoRepublish) {
         emitted.clear();
     }

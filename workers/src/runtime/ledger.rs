@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use millrace_contracts::Domain;
+use millrace_contracts::ledger::{FollowUp, Status};
 use millrace_faults::{Mutant, mutated};
 use sqlx::{PgConnection, query_file};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::runtime::emit::Emitted;
 use crate::store::{SaveError, all_written};
 
 /// One ledger row.
@@ -29,32 +29,12 @@ pub struct Entry {
     pub handled_at: OffsetDateTime,
 }
 
-/// How a message stands with a handler. Only the first two suppress a copy of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
-    Succeeded,
-    Refused,
-    Retrying,
-    Dead,
-}
-
-impl Status {
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Succeeded => "succeeded",
-            Self::Refused => "refused",
-            Self::Retrying => "retrying",
-            Self::Dead => "dead",
-        }
-    }
-}
-
 /// The messages among these that the handler is done with, and what each sent out.
 pub async fn lookup(
     connection: &mut PgConnection,
     handler: &str,
     ids: &[Uuid],
-) -> Result<HashMap<Uuid, Vec<Emitted>>, sqlx::Error> {
+) -> Result<HashMap<Uuid, Vec<FollowUp>>, sqlx::Error> {
     let (Some(lowest), Some(highest)) = (ids.iter().min(), ids.iter().max()) else {
         return Ok(HashMap::new());
     };

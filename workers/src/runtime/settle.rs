@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use millrace_broker::{Failure, FailureClass, Incoming, Outgoing};
+use millrace_contracts::ledger::{FollowUp, Status};
 use millrace_contracts::{Envelope, RetryPolicy, Rung, catalog, topology};
 use millrace_faults::{Mutant, mutated};
 use millrace_service::Alert;
@@ -10,8 +11,8 @@ use serde_json::json;
 use time::OffsetDateTime;
 
 use crate::domain::{Change, Decision, Domain, No, Postpone, Refusal};
-use crate::runtime::emit::{self, Emitted};
-use crate::runtime::ledger::{Entry, Status};
+use crate::runtime::emit;
+use crate::runtime::ledger::Entry;
 
 /// How handling a message went. An outage is no outcome: it says nothing about the message.
 #[derive(Debug)]
@@ -23,7 +24,7 @@ pub enum Outcome<C> {
     /// Something broke.
     Failed(Fault),
     /// It was handled before; this is what it sent out then.
-    Seen(Vec<Emitted>),
+    Seen(Vec<FollowUp>),
     /// The same message is in this batch already.
     Twin,
 }

@@ -107,7 +107,7 @@ fn what_is_published_again_is_the_same_to_the_byte() {
     let drafts = || Decision::<()>::new(serde_json::json!({})).publish(&Place::example()).outgoing;
     let first = emit::with_ids(handled.message_id, drafts());
     let stored = emit::to_json(&first);
-    let again: Vec<emit::Emitted> = serde_json::from_str(&stored).unwrap();
+    let again: Vec<millrace_contracts::ledger::FollowUp> = serde_json::from_str(&stored).unwrap();
     assert_eq!(emit::to_json(&again), stored);
     assert_eq!(again[0].body.get(), serde_json::to_string(&Place::example()).unwrap());
     assert_ne!(first[0].id, handled.message_id);

@@ -1,8 +1,9 @@
 //! Tests of events: what is news, and that an id resumes exactly where it was given out.
 
 use super::{Telling, Told};
-use crate::flow::{Emitted, Row, Status};
+use crate::flow::Row;
 use crate::jobs::tests::{JOB, place as placed};
+use millrace_contracts::ledger::{Emitted, Status};
 
 fn telling(last_id: &str) -> Telling {
     Telling { job: JOB, told: Told::of_id(last_id), ended: false }
