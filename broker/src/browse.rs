@@ -1,4 +1,4 @@
-//! Looking at what lies in a queue: it is delivered like to a worker, not acknowledged, and given back when this is done.
+//! Reading a queue without consuming it: messages are delivered as to a worker, not acknowledged, and requeued at the end.
 
 use std::time::Duration;
 
@@ -10,49 +10,49 @@ use lapin::types::{FieldTable, ShortString};
 use crate::connection::{Connection, ConnectionStatus, is_not_found};
 use crate::wire::Incoming;
 
-/// What was there may have been taken by a worker meanwhile; after so long without a delivery it is asked whether it was.
+/// A worker may take messages meanwhile. After this time without a delivery, the number of ready messages is read again.
 const QUIET: Duration = Duration::from_secs(1);
-/// So often the broker may say that there is more and send none.
+/// How many times in a row the broker may report ready messages and deliver none.
 const QUIET_TIMES_MAX: u32 = 10;
 
-/// How much of a queue was looked at.
+/// How much of a queue was shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Browsed {
-    /// Messages that were looked at.
-    pub looked_at: u64,
-    /// Messages that were ready when this began.
+    /// Messages that were shown.
+    pub inspected: u64,
+    /// Messages that were ready at the beginning.
     pub total: u64,
 }
 
-/// Why a queue was not (wholly) looked at. What was delivered goes back all the same.
+/// Why a queue was not shown, or only in part. Delivered messages are requeued all the same.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BrowseError {
-    /// No connection.
+    /// There is no connection; the status says why.
     #[error("{0}")]
     NotConnected(ConnectionStatus),
-    /// No such queue.
+    /// The queue does not exist.
     #[error("queue `{queue}` does not exist")]
     NoSuchQueue {
-        /// The queue.
+        /// The queue's name.
         queue: String,
     },
-    /// The connection broke, or the broker refuses.
-    #[error("queue `{queue}` could not be looked at any further than message {looked_at}: {reason}")]
-    BrokenOff {
-        /// The queue.
+    /// The connection was lost, or the broker refuses to deliver.
+    #[error("queue `{queue}` could not be inspected beyond message {inspected}: {reason}")]
+    Interrupted {
+        /// The queue's name.
         queue: String,
-        /// How many messages were looked at before.
-        looked_at: u64,
-        /// What happened.
+        /// How many messages were shown before.
+        inspected: u64,
+        /// The underlying error.
         reason: String,
     },
 }
 
-/// Shows every message that lies ready in a queue, oldest first and at most `max`, to `look`, and gives them back. What is
-/// added meanwhile is not looked at, and what workers hold is not ready.
+/// Calls `look` with each of the first `max` ready messages of a queue, the oldest first, and requeues all of them. Messages
+/// that arrive meanwhile are not shown, nor those that workers hold.
 ///
-/// To the broker each was delivered and returned, which it counts (`x-delivery-count`), and workers that come by meanwhile get
-/// only the rest.
+/// For the broker this is a delivery and a requeue: it raises `x-delivery-count`, and workers get only the remaining messages
+/// until this returns.
 pub async fn browse(
     connection: &Connection,
     queue: &str,
@@ -60,29 +60,29 @@ pub async fn browse(
     look: impl FnMut(&Incoming),
 ) -> Result<Browsed, BrowseError> {
     let amqp = connection.connected().await.map_err(BrowseError::NotConnected)?;
-    let broken_off = |looked_at, error: lapin::Error| match is_not_found(&error) {
+    let interrupted = |inspected, error: lapin::Error| match is_not_found(&error) {
         true => BrowseError::NoSuchQueue { queue: queue.to_owned() },
-        false => BrowseError::BrokenOff { queue: queue.to_owned(), looked_at, reason: error.to_string() },
+        false => BrowseError::Interrupted { queue: queue.to_owned(), inspected, reason: error.to_string() },
     };
-    let channel = amqp.create_channel().await.map_err(|error| broken_off(0, error))?;
-    let mut browser = Browser { channel, queue: ShortString::from(queue), looked_at: 0, look };
-    let total = browser.browse(max).await.map_err(|error| broken_off(browser.looked_at, error))?;
-    let looked_at = browser.looked_at;
-    // Closing the channel is what gives all of it back.
-    browser.channel.close(200, "done".into()).await.map_err(|error| broken_off(looked_at, error))?;
-    Ok(Browsed { looked_at, total })
+    let channel = amqp.create_channel().await.map_err(|error| interrupted(0, error))?;
+    let mut browser = Browser { channel, queue: ShortString::from(queue), inspected: 0, look };
+    let total = browser.browse(max).await.map_err(|error| interrupted(browser.inspected, error))?;
+    let inspected = browser.inspected;
+    // Closing the channel requeues all of them.
+    browser.channel.close(200, "done".into()).await.map_err(|error| interrupted(inspected, error))?;
+    Ok(Browsed { inspected, total })
 }
 
 struct Browser<Look> {
     channel: Channel,
     queue: ShortString,
-    looked_at: u64,
+    inspected: u64,
     look: Look,
 }
 
 impl<Look: FnMut(&Incoming)> Browser<Look> {
-    /// Gives back how many there were. One subscription takes them all: what several had in turn comes back in the order of
-    /// the subscriptions' names.
+    /// Gives the number of ready messages. One subscription takes all of them: from several, messages would come back in the
+    /// order of the subscriptions' names.
     async fn browse(&mut self, max: u16) -> lapin::Result<u64> {
         let total = self.ready().await?;
         let end = u16::try_from(total).map_or(max, |total| total.min(max));
@@ -93,19 +93,19 @@ impl<Look: FnMut(&Incoming)> Browser<Look> {
     }
 
     async fn subscribe(&mut self, end: u16) -> lapin::Result<()> {
-        // As many and no more: there are no acknowledgements that would ask for others.
+        // The prefetch is a limit on the whole: without acknowledgements the broker delivers no further message.
         self.channel.basic_qos(end, BasicQosOptions { global: false }).await?;
         let (options, arguments) = (BasicConsumeOptions::default(), FieldTable::default());
         let tag = ShortString::from("");
         let mut deliveries = self.channel.basic_consume(self.queue.clone(), tag, options, arguments).await?;
         let mut quiet_times = 0;
-        while self.looked_at < end.into() && quiet_times < QUIET_TIMES_MAX {
+        while self.inspected < end.into() && quiet_times < QUIET_TIMES_MAX {
             match tokio::time::timeout(QUIET, deliveries.next()).await {
                 Ok(Some(delivery)) => {
                     (self.look)(&Incoming::from_delivery(delivery?));
-                    self.looked_at += 1;
+                    self.inspected += 1;
                 }
-                // The broker ended the subscription: the queue is gone.
+                // The broker ended the subscription: the queue was deleted.
                 Ok(None) => break,
                 Err(_) if self.ready().await? == 0 => break,
                 Err(_) => quiet_times += 1,

@@ -1,7 +1,7 @@
-//! A supervised AMQP connection: it reconnects by itself, and says at any moment how it is.
+//! A supervised AMQP connection: it reconnects by itself and reports its status at any time.
 //!
-//! lapin can recover connections itself, but re-using channels across connections has lost messages (its changelog for
-//! 4.12.1 and 4.12.3); here a lost connection is gone with all its channels, and whoever needs one opens a new one.
+//! lapin's own recovery is not used, because reusing channels across connections has lost messages (its changelog, 4.12.1
+//! and 4.12.3). Here a lost connection takes its channels with it, and the code that needs a channel opens a new one.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,24 +17,25 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-/// TCP, TLS, login and tuning together.
+/// For TCP, TLS, login and the negotiation of limits together.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
-/// Two missed heartbeats end a connection, so a dead peer is noticed within about 20 s.
+/// A connection ends after two missed heartbeats, so a dead peer is noticed within about 20 s.
 const HEARTBEAT_SECONDS: &str = "10";
-/// How long whoever needs a connection once waits for one.
+/// How long [`Connection::until_up`] waits.
 const UP_DEADLINE: Duration = Duration::from_secs(10);
 const CONNECT_TIMEOUT_MS: &str = "5000";
-/// RabbitMQ's default. Asked for all the same: lapin then makes its buffers of 32 frames at once, and memory is used as far
-/// as they are filled. Made larger when the broker has said its limit, they are filled with zeros, 8 MiB for each connection.
+/// RabbitMQ's default, in bytes. It is named here because lapin then allocates its buffers of 32 frames only once, and pages
+/// that are never written cost no memory. Otherwise lapin enlarges them after the broker has named its limit and fills them
+/// with zeros: 8 MiB for each connection.
 const FRAME_MAX: &str = "131072";
-/// A configuration error is not mended by asking more often.
+/// Between attempts that fail because of the configuration: only a person can correct it.
 const MISCONFIGURED_PAUSE: Duration = Duration::from_secs(10);
-/// What the broker answers at once if it answers at all.
+/// For requests that a working broker answers at once.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
-/// Events may be missed by a listener that came late; the connection's own state is looked at this often.
+/// How often the connection's own state is checked: a listener that is registered late misses events.
 const CHECK_EVERY: Duration = Duration::from_secs(1);
 
-/// Where to connect, and under which name.
+/// The broker's URL and the name under which this program connects.
 #[derive(Clone)]
 pub struct ConnectionSettings {
     url: Url,
@@ -42,7 +43,10 @@ pub struct ConnectionSettings {
 }
 
 impl ConnectionSettings {
-    /// A connection to this broker, shown in the console under `name`, such as `orders-worker@host`.
+    /// Settings for the broker at an `amqp://` or `amqps://` URL. RabbitMQ's console shows `name`, such as
+    /// `orders-worker@host`; what stands before the `@` becomes the app id of published messages.
+    ///
+    /// Heartbeat, connect timeout and frame size get defaults unless the URL's query names them.
     #[must_use]
     pub fn new(mut url: Url, name: impl Into<String>) -> Self {
         let defaults = [
@@ -55,14 +59,14 @@ impl ConnectionSettings {
                 url.query_pairs_mut().append_pair(key, value);
             }
         }
-        // A slash alone would name the vhost without a name, which nobody has; it is meant as no path, for vhost `/`.
+        // Taken literally, a single slash names a vhost whose name is empty. People who write it mean the vhost `/`.
         if url.path() == "/" {
             url.set_path("");
         }
         Self { url, name: name.into() }
     }
 
-    /// The user that the broker knows us as.
+    /// The broker user that the URL names; RabbitMQ's default where it names none.
     fn user(&self) -> String {
         let user = percent_encoding::percent_decode_str(self.url.username()).decode_utf8_lossy();
         if user.is_empty() { "guest".to_owned() } else { user.into_owned() }
@@ -75,18 +79,19 @@ impl fmt::Debug for ConnectionSettings {
     }
 }
 
-/// How a connection is.
+/// The status of a [`Connection`]. Its `Display` is a reason for logs and probes; it contains no secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ConnectionStatus {
-    /// Not there (yet, or any more); being tried.
+    /// Not connected; the next attempt follows within 2 s.
     Connecting,
-    /// Usable.
+    /// Connected.
     Up,
-    /// There, but the broker takes no messages for want of memory or disk.
+    /// Connected, but the broker accepts no messages because it is short of memory or disk space.
     Blocked,
-    /// The broker refuses us for a reason that waiting won't mend.
+    /// The broker refuses the connection, with this reason, because of a wrong password, vhost or permission. The next
+    /// attempt follows after 10 s.
     Misconfigured(String),
-    /// Closed by us for good.
+    /// Closed by [`Connection::close`]. It does not connect again.
     Closed,
 }
 
@@ -95,14 +100,16 @@ impl fmt::Display for ConnectionStatus {
         match self {
             Self::Connecting => f.write_str("not connected to the broker"),
             Self::Up => f.write_str("connected to the broker"),
-            Self::Blocked => f.write_str("the broker takes no messages: it is short of memory or disk"),
+            Self::Blocked => {
+                f.write_str("the broker accepts no messages: it is short of memory or disk space")
+            }
             Self::Misconfigured(reason) => write!(f, "the broker refuses the connection: {reason}"),
             Self::Closed => f.write_str("the connection to the broker is closed"),
         }
     }
 }
 
-/// A supervised connection. Cheap to clone; it lives until [`Connection::close`].
+/// A supervised connection. Clones share it, and it stays open until [`Connection::close`].
 #[derive(Clone)]
 pub struct Connection {
     shared: Arc<Shared>,
@@ -113,7 +120,7 @@ struct Shared {
     user: String,
     status: watch::Sender<ConnectionStatus>,
     current: watch::Sender<Option<Arc<lapin::Connection>>>,
-    given_up: watch::Sender<Option<Arc<lapin::Connection>>>,
+    replaced: watch::Sender<Option<Arc<lapin::Connection>>>,
     closing: CancellationToken,
     supervisor: std::sync::Mutex<Option<JoinHandle<()>>>,
 }
@@ -125,7 +132,7 @@ impl fmt::Debug for Connection {
 }
 
 impl Connection {
-    /// Starts connecting, and returns at once.
+    /// Starts connecting in a task of its own and returns at once. Needs a running Tokio runtime.
     #[must_use]
     pub fn open(settings: ConnectionSettings) -> Self {
         let shared = Arc::new(Shared {
@@ -133,7 +140,7 @@ impl Connection {
             settings,
             status: watch::Sender::new(ConnectionStatus::Connecting),
             current: watch::Sender::new(None),
-            given_up: watch::Sender::new(None),
+            replaced: watch::Sender::new(None),
             closing: CancellationToken::new(),
             supervisor: std::sync::Mutex::new(None),
         });
@@ -142,18 +149,18 @@ impl Connection {
         Self { shared }
     }
 
-    /// How the connection is, now and at every change.
+    /// The current status; the receiver also sees every change.
     #[must_use]
     pub fn status(&self) -> watch::Receiver<ConnectionStatus> {
         self.shared.status.subscribe()
     }
 
-    /// The current connection, now and at every change.
+    /// lapin's connection while there is one; the receiver also sees every change.
     pub(crate) fn current(&self) -> watch::Receiver<Option<Arc<lapin::Connection>>> {
         self.shared.current.subscribe()
     }
 
-    /// Waits until there is a connection; after 10 s, or as soon as the broker refuses us, it says how it is instead.
+    /// Waits until the connection is up. Fails with the current status after 10 s, or as soon as the broker refuses it.
     pub async fn until_up(&self) -> Result<(), ConnectionStatus> {
         self.connected().await.map(drop)
     }
@@ -169,37 +176,37 @@ impl Connection {
         connection.ok_or_else(|| self.status().borrow().clone())
     }
 
-    /// This connection is there and no use: another one is made. Behind a load balancer it may lead to another node.
-    pub(crate) fn give_up(&self, connection: Arc<lapin::Connection>) {
-        self.shared.given_up.send_replace(Some(connection));
+    /// Replaces a connection that is open but does not answer. Behind a load balancer the next one may reach another node.
+    pub(crate) fn replace(&self, connection: Arc<lapin::Connection>) {
+        self.shared.replaced.send_replace(Some(connection));
     }
 
-    /// Asks over this connection for what the broker gives at once if it answers at all. Where it does not, `None`, the
-    /// connection is given up, unless it is blocked: then nothing is written, so no answer could come.
-    pub(crate) async fn ask<T>(
+    /// Awaits a request over `connection` that a working broker answers at once. Gives `None` after 5 s, and then the
+    /// connection is replaced, unless it is blocked: over a blocked connection nothing is written, so no answer can come.
+    pub(crate) async fn request<T>(
         &self,
         connection: &Arc<lapin::Connection>,
-        question: impl Future<Output = T>,
+        request: impl Future<Output = T>,
     ) -> Option<T> {
-        let answer = tokio::time::timeout(ANSWER_DEADLINE, question).await.ok();
+        let answer = tokio::time::timeout(ANSWER_DEADLINE, request).await.ok();
         if answer.is_none() && *self.shared.status.borrow() != ConnectionStatus::Blocked {
-            self.give_up(Arc::clone(connection));
+            self.replace(Arc::clone(connection));
         }
         answer
     }
 
-    /// The user that the broker knows us as.
+    /// The broker user of this connection.
     pub(crate) fn user(&self) -> &str {
         &self.shared.user
     }
 
-    /// The program that we are: our name without the host.
+    /// The program's name: the connection's name up to the `@`.
     pub(crate) fn app(&self) -> &str {
         let name = &self.shared.settings.name;
         name.split_once('@').map_or(name.as_str(), |(app, _)| app)
     }
 
-    /// Closes the connection for good, and waits until the broker has heard of it.
+    /// Closes the connection for good and waits, for 5 s at most, until the broker confirms it.
     pub async fn close(&self) {
         self.shared.closing.cancel();
         let supervisor = self.shared.supervisor.lock().expect("nobody panics holding it").take();
@@ -220,7 +227,7 @@ async fn supervise(shared: Arc<Shared>) {
             Ok(connection) => {
                 waits.reset();
                 tracing::info!(connection = %shared.settings.name, "Connected to the broker");
-                watch_over(&shared, Arc::new(connection)).await;
+                monitor(&shared, Arc::new(connection)).await;
                 waits.next_backoff()
             }
             Err(failed) => {
@@ -246,7 +253,7 @@ async fn supervise(shared: Arc<Shared>) {
     shared.status.send_replace(ConnectionStatus::Closed);
 }
 
-/// Never gives up: 0.1 s at first, at most 2 s, so that a broker that is back is noticed soon.
+/// 0.1 s at first and 2 s at most, without an end, so that a broker that comes back is noticed soon.
 fn backoff() -> ExponentialBackoff {
     ExponentialBackoffBuilder::new()
         .with_initial_interval(Duration::from_millis(100))
@@ -259,9 +266,9 @@ fn backoff() -> ExponentialBackoff {
 enum ConnectError {
     #[error("The broker refuses the connection: {0}. Check user, password and vhost of AMQP_URL.")]
     Misconfigured(String),
-    #[error("The broker can't be reached and is tried again: {0}")]
+    #[error("Cannot connect to the broker, trying again: {0}")]
     Failed(lapin::Error),
-    #[error("The broker did not answer in time and is tried again")]
+    #[error("The broker did not answer in time, trying again")]
     Deadline,
 }
 
@@ -278,7 +285,8 @@ async fn connect(settings: &ConnectionSettings) -> Result<lapin::Connection, Con
     }
 }
 
-/// The broker's words when it refuses us for good (wrong password, vhost or permission); `None` for anything else.
+/// The broker's own reason when it refuses a request because of a wrong password, vhost or permission; `None` for any other
+/// error.
 pub(crate) fn refusal(error: &lapin::Error) -> Option<String> {
     let lapin::ErrorKind::ProtocolError(amqp) = error.kind() else { return None };
     let for_good = matches!(
@@ -289,7 +297,7 @@ pub(crate) fn refusal(error: &lapin::Error) -> Option<String> {
     for_good.then(|| amqp.get_message().to_string())
 }
 
-/// Whether the broker says that the exchange or queue is not there.
+/// Whether the error is the broker's 404: the exchange or queue does not exist.
 pub(crate) fn is_not_found(error: &lapin::Error) -> bool {
     match error.kind() {
         lapin::ErrorKind::ProtocolError(amqp) => {
@@ -299,22 +307,22 @@ pub(crate) fn is_not_found(error: &lapin::Error) -> bool {
     }
 }
 
-/// Returns when the connection is lost, or when we are closing and have closed it.
-async fn watch_over(shared: &Shared, connection: Arc<lapin::Connection>) {
+/// Publishes the connection's status until the connection is lost, replaced or closed.
+async fn monitor(shared: &Shared, connection: Arc<lapin::Connection>) {
     let mut events = Box::pin(connection.events_listener());
     shared.status.send_replace(ConnectionStatus::Up);
     shared.current.send_replace(Some(Arc::clone(&connection)));
-    let mut given_up = shared.given_up.subscribe();
+    let mut replaced = shared.replaced.subscribe();
     let mut checks = tokio::time::interval(CHECK_EVERY);
     loop {
         tokio::select! {
             event = events.next() => match event {
                 Some(Event::ConnectionBlocked(reason)) => {
-                    tracing::warn!(connection = %shared.settings.name, reason, "The broker takes no messages");
+                    tracing::warn!(connection = %shared.settings.name, reason, "The broker accepts no messages");
                     shared.status.send_replace(ConnectionStatus::Blocked);
                 }
                 Some(Event::ConnectionUnblocked) => {
-                    tracing::info!(connection = %shared.settings.name, "The broker takes messages again");
+                    tracing::info!(connection = %shared.settings.name, "The broker accepts messages again");
                     shared.status.send_replace(ConnectionStatus::Up);
                 }
                 Some(Event::Error(error)) if !connection.status().connected() => {
@@ -328,50 +336,50 @@ async fn watch_over(shared: &Shared, connection: Arc<lapin::Connection>) {
                 tracing::warn!(connection = %shared.settings.name, "The connection to the broker is lost");
                 break;
             },
-            () = named(&mut given_up, &connection) => {
+            () = until_replaced(&mut replaced, &connection) => {
                 tracing::warn!(
                     connection = %shared.settings.name,
-                    "The broker has not answered for too long: this connection is given up for a new one"
+                    "The broker does not answer; opening a new connection"
                 );
-                tokio::spawn(take_leave(connection));
+                tokio::spawn(close_replaced(connection));
                 break;
             }
             () = shared.closing.cancelled() => {
                 shared.current.send_replace(None);
-                let goodbye = connection.close(200, "closing".into());
-                if !matches!(tokio::time::timeout(CONNECT_DEADLINE, goodbye).await, Ok(Ok(()))) {
-                    tracing::debug!(connection = %shared.settings.name, "The broker did not take leave");
+                let closed = connection.close(200, "closing".into());
+                if !matches!(tokio::time::timeout(ANSWER_DEADLINE, closed).await, Ok(Ok(()))) {
+                    tracing::debug!(connection = %shared.settings.name, "The broker did not confirm the close");
                 }
                 return;
             }
         }
     }
-    shared.given_up.send_replace(None);
+    shared.replaced.send_replace(None);
     shared.current.send_replace(None);
     shared.status.send_replace(ConnectionStatus::Connecting);
 }
 
-/// Closes a connection that was given up. By then its missed heartbeats have ended it if the peer is dead: lapin looks for
-/// none once it has said goodbye, and would keep the socket until the peer answers.
-async fn take_leave(connection: Arc<lapin::Connection>) {
+/// Closes a connection that was replaced, after three heartbeats: if the peer is dead, missed heartbeats have ended the
+/// connection by then. Closed at once, lapin would stop watching for heartbeats and keep the socket until the peer answers.
+async fn close_replaced(connection: Arc<lapin::Connection>) {
     let heartbeat = Duration::from_secs(connection.configuration().heartbeat().into());
     tokio::time::sleep(heartbeat * 3).await;
     if connection.status().connected() {
-        let goodbye = connection.close(200, "given up".into());
-        if !matches!(tokio::time::timeout(CONNECT_DEADLINE, goodbye).await, Ok(Ok(()))) {
-            tracing::debug!("The broker did not take leave of a connection that was given up");
+        let closed = connection.close(200, "replaced".into());
+        if !matches!(tokio::time::timeout(ANSWER_DEADLINE, closed).await, Ok(Ok(()))) {
+            tracing::debug!("The broker did not confirm the close of a replaced connection");
         }
     }
 }
 
-/// Waits until this connection is given up.
-async fn named(
-    given_up: &mut watch::Receiver<Option<Arc<lapin::Connection>>>,
+/// Waits until this connection is to be replaced.
+async fn until_replaced(
+    replaced: &mut watch::Receiver<Option<Arc<lapin::Connection>>>,
     connection: &Arc<lapin::Connection>,
 ) {
     let this =
         |it: &Option<Arc<lapin::Connection>>| it.as_ref().is_some_and(|it| Arc::ptr_eq(it, connection));
-    if given_up.wait_for(this).await.is_err() {
+    if replaced.wait_for(this).await.is_err() {
         std::future::pending::<()>().await;
     }
 }

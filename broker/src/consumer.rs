@@ -1,4 +1,4 @@
-//! Consuming a queue over one channel: whatever is there is taken as a batch, and a batch is acknowledged as one.
+//! Consuming a queue over one channel: takes what was delivered as a batch, and acknowledges the batch as one.
 
 use std::time::Duration;
 
@@ -10,47 +10,48 @@ use lapin::types::{FieldTable, ShortString};
 use crate::connection::{Connection, refusal};
 use crate::wire::Incoming;
 
-/// How long the broker may take to let go of a subscription or a channel.
-const GOODBYE_DEADLINE: Duration = Duration::from_secs(5);
+/// For cancelling a subscription and closing a channel.
+const CLOSE_DEADLINE: Duration = Duration::from_secs(5);
 
-/// How a queue is consumed.
+/// How to consume a queue.
 #[derive(Debug, Clone)]
 pub struct ConsumerSettings {
-    /// The queue.
+    /// The queue's name. It must exist.
     pub queue: &'static str,
-    /// Shown in the console: which worker, where, which version.
+    /// The consumer tag, shown in RabbitMQ's console: program, host and version. Up to 255 bytes and unique on its channel.
     pub tag: String,
-    /// How many deliveries the broker sends ahead. The only bound on what waits in memory.
+    /// How many unacknowledged deliveries the broker sends (1 to 65535; 0 means no limit). Nothing else bounds the memory
+    /// of waiting deliveries.
     pub prefetch: u16,
 }
 
 /// Why a queue can't be consumed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConsumeError {
-    /// The broker refuses for a reason that waiting won't mend.
-    #[error("the broker refuses to let queue `{queue}` be consumed: {reason}")]
+    /// The broker refuses the subscription, and will refuse it again: a permission is missing, or the queue is exclusive.
+    #[error("the broker refuses the subscription to queue `{queue}`: {reason}")]
     Misconfigured {
-        /// The queue.
+        /// The queue's name.
         queue: &'static str,
-        /// The broker's words.
+        /// The broker's own reason.
         reason: String,
     },
-    /// The connection, the channel or the queue is not there.
-    #[error("queue `{queue}` can't be consumed now: {reason}")]
+    /// The connection or channel is lost, or the queue does not exist. Trying again may succeed.
+    #[error("queue `{queue}` cannot be consumed now: {reason}")]
     Unavailable {
-        /// The queue.
+        /// The queue's name.
         queue: &'static str,
-        /// What happened.
+        /// The underlying error.
         reason: String,
     },
 }
 
-/// A subscription to a queue, on a channel of its own, so that "everything up to here" can be acknowledged at once.
+/// A subscription to a queue on a channel of its own, so that one acknowledgement can cover all deliveries up to a point.
 pub struct Consumer {
     queue: &'static str,
     channel: Channel,
     deliveries: lapin::Consumer,
-    /// lapin says only once that a subscription has ended, perhaps right behind a delivery.
+    /// lapin reports the end of a subscription only once, and may do so in the middle of a batch.
     ended: bool,
 }
 
@@ -61,7 +62,7 @@ impl std::fmt::Debug for Consumer {
 }
 
 impl Consumer {
-    /// Waits for a connection and subscribes.
+    /// Waits for a connection, without a deadline, and subscribes within 5 s.
     pub async fn open(connection: &Connection, settings: &ConsumerSettings) -> Result<Self, ConsumeError> {
         let queue = settings.queue;
         let explain = |error: lapin::Error| match refusal(&error) {
@@ -73,13 +74,15 @@ impl Consumer {
         let amqp = current.wait_for(Option::is_some).await.map_err(|_| gone())?.clone();
         let amqp = amqp.ok_or_else(gone)?;
         let silent = || ConsumeError::Unavailable { queue, reason: "the broker does not answer".to_owned() };
-        let subscribed = connection.ask(&amqp, subscribe(&amqp, settings)).await.ok_or_else(silent)?;
+        let subscribed = connection.request(&amqp, subscribe(&amqp, settings)).await.ok_or_else(silent)?;
         let (channel, deliveries) = subscribed.map_err(explain)?;
         Ok(Self { queue, channel, deliveries, ended: false })
     }
 
-    /// Takes what is there: at least one delivery, for which it waits, and at most `max`. `None` when the subscription
-    /// has ended, be it that the connection broke, the queue was deleted or the subscription was cancelled.
+    /// Waits for a delivery and takes it together with all others that have arrived, up to `max`.
+    ///
+    /// Gives `None` when the subscription has ended: the connection was lost, the queue was deleted, or [`Self::cancel`]
+    /// was called and all deliveries before it were taken.
     pub async fn next_batch(&mut self, max: usize) -> Option<Vec<Incoming>> {
         let mut batch = vec![self.next().await?];
         while batch.len() < max {
@@ -110,7 +113,9 @@ impl Consumer {
         self.channel.status().connected()
     }
 
-    /// Acknowledges a delivery and everything before it on this channel. Deliveries must be worked in order.
+    /// Acknowledges this delivery and all before it on this channel, so deliveries must be settled in order.
+    ///
+    /// Fails when the channel is lost; the broker then delivers them again.
     pub async fn acknowledge_through(&self, last: &Incoming) -> Result<(), ConsumeError> {
         let unavailable =
             |error: lapin::Error| ConsumeError::Unavailable { queue: self.queue, reason: error.to_string() };
@@ -120,24 +125,27 @@ impl Consumer {
             .map_err(unavailable)
     }
 
-    /// Asks the broker to send no more. What it has sent already can still be gathered; where it does not answer, the
-    /// subscription counts as ended.
+    /// Asks the broker to stop delivering. [`Self::next_batch`] still gives what has arrived. Where the broker does not answer
+    /// within 5 s, the subscription counts as ended.
     pub async fn cancel(&mut self) {
         let cancel = self.channel.basic_cancel(self.deliveries.tag(), BasicCancelOptions::default());
-        match tokio::time::timeout(GOODBYE_DEADLINE, cancel).await {
+        match tokio::time::timeout(CLOSE_DEADLINE, cancel).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                tracing::debug!(queue = self.queue, "The subscription was gone before its end: {error}");
+                tracing::debug!(
+                    queue = self.queue,
+                    "The subscription had ended before it was cancelled: {error}"
+                );
             }
             Err(_) => self.ended = true,
         }
     }
 
-    /// Gives back what is unacknowledged and frees the channel.
+    /// Closes the channel, for which it waits 5 s at most. The broker requeues what is unacknowledged.
     pub async fn close(self) {
-        let closed = tokio::time::timeout(GOODBYE_DEADLINE, self.channel.close(200, "done".into())).await;
+        let closed = tokio::time::timeout(CLOSE_DEADLINE, self.channel.close(200, "done".into())).await;
         if !matches!(closed, Ok(Ok(()))) {
-            tracing::debug!(queue = self.queue, "The channel was gone before it was closed: {closed:?}");
+            tracing::debug!(queue = self.queue, "The channel had ended before it was closed: {closed:?}");
         }
     }
 }
@@ -147,7 +155,7 @@ async fn subscribe(
     settings: &ConsumerSettings,
 ) -> lapin::Result<(Channel, lapin::Consumer)> {
     let channel = amqp.create_channel().await?;
-    // Before the subscription, as the broker would otherwise send all it has.
+    // Before the subscription: otherwise the broker would deliver the whole queue at once.
     channel.basic_qos(settings.prefetch, BasicQosOptions { global: false }).await?;
     let queue = ShortString::from(settings.queue);
     let tag = ShortString::try_new(settings.tag.as_str()).unwrap_or_else(|_| queue.clone());

@@ -1,4 +1,4 @@
-//! Dead-letter queues as an operator uses them: looking at what is in them, and sending it to its domain again.
+//! Dead-letter queues for operators: shows what is in them, and publishes dead letters to their domain again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,51 +15,51 @@ use crate::publisher::{PublishError, Publisher};
 use crate::topology::{Management, ManagementError};
 use crate::wire::{Incoming, Outgoing};
 
-/// How many messages are on their way to a domain at once.
+/// How many messages are republished together.
 const WINDOW: usize = 100;
 
-/// What a dead-letter queue holds.
+/// The content of a dead-letter queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetters {
-    /// How many there are.
+    /// The number of messages in the queue.
     pub total: u64,
-    /// The first of them.
+    /// The oldest ones, up to the given limit.
     pub first: Vec<DeadLetter>,
 }
 
-/// One message that was given up, as far as it tells of itself; a foreign one may tell nothing.
+/// What a dead letter's properties and headers say. A foreign message may have none of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DeadLetter {
-    /// Its id.
+    /// The message's id.
     pub message_id: Option<String>,
-    /// The job that it belongs to.
+    /// The id of its job.
     pub job_id: Option<String>,
-    /// Its type.
+    /// The message's type, such as `users.register`.
     pub message_type: Option<String>,
-    /// Which kind of trouble it had.
+    /// The name of a [`FailureClass`](crate::FailureClass), or `broker` where RabbitMQ itself dead-lettered the message.
     pub class: Option<String>,
-    /// What happened, as a sentence.
+    /// Why it was dead-lettered, as a sentence.
     pub reason: Option<String>,
-    /// When it failed last.
+    /// When it last failed (RFC 3339).
     pub failed_at: Option<String>,
-    /// Who gave it up.
+    /// Worker, host and version of the process that dead-lettered it.
     pub failed_by: Option<String>,
-    /// Which attempt was the last.
+    /// The number of the last attempt, from 1.
     pub attempt: Option<u64>,
 }
 
-/// Looks at a domain's dead letters, at most `limit` of them. They stay where they are, but the broker counts it as a
-/// return of each; `None` where the queue does not exist.
+/// Shows a domain's oldest dead letters, at most `limit` of them; `None` where the queue does not exist. They stay in the
+/// queue, but the broker counts a delivery of each.
 pub async fn peek(
     management: &Management,
     domain: Domain,
     limit: usize,
 ) -> Result<Option<DeadLetters>, ManagementError> {
     let queue = dead_queue(domain);
-    // Nobody needs the bodies here, and the API knows no "none of it".
+    // Bodies are not needed, and the shortest that the API can truncate them to is one byte.
     let body = json!({ "count": limit, "ackmode": "ack_requeue_true", "encoding": "auto", "truncate": 1 });
     let doing = format!("look into queue `{queue}`");
-    let got: Option<Vec<Got>> = management.ask("queues", &[&queue, "get"], &body, &doing).await?;
+    let got: Option<Vec<Got>> = management.act("queues", &[&queue, "get"], &body, &doing).await?;
     Ok(got.map(|got| DeadLetters {
         total: got.last().map_or(0, |last| last.message_count) + got.len() as u64,
         first: got.into_iter().map(|got| got.properties.into()).collect(),
@@ -68,12 +68,12 @@ pub async fn peek(
 
 #[derive(Deserialize)]
 struct Got {
-    /// How many are in the queue behind this one.
+    /// How many messages are in the queue behind this one.
     message_count: u64,
     properties: Properties,
 }
 
-/// The API writes properties without any as an empty list.
+/// The API writes an empty list where there are no properties.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Properties {
@@ -93,11 +93,11 @@ impl From<Properties> for DeadLetter {
             return Self::default();
         };
         let text = |name: &str| headers.get(name).and_then(Value::as_str).map(str::to_owned);
-        // Where the broker itself gave a message up, only the broker's own header tells why.
-        let given_up = || headers.get("x-death")?.get(0)?.get("reason")?.as_str().map(str::to_owned);
+        // Where the broker dead-lettered the message itself, only its own header has the reason.
+        let by_broker = || headers.get("x-death")?.get(0)?.get("reason")?.as_str().map(str::to_owned);
         let (class, reason) = match text("failure-class") {
             Some(class) => (Some(class), text("failure-reason")),
-            None => (given_up().map(|_| "broker".to_owned()), given_up().map(|it| by_broker(&it))),
+            None => (by_broker().map(|_| "broker".to_owned()), by_broker().map(|it| explained(&it))),
         };
         Self {
             message_id,
@@ -112,22 +112,22 @@ impl From<Properties> for DeadLetter {
     }
 }
 
-fn by_broker(reason: &str) -> String {
+fn explained(reason: &str) -> String {
     match reason {
         "delivery_limit" => {
-            "it came back from workers more often than the queue allows: look for crashes".to_owned()
+            "it was redelivered more often than the queue allows: look for workers that crash".to_owned()
         }
-        "rejected" => "a consumer that is not one of our workers rejected it".to_owned(),
-        other => format!("the broker gave it up: {other}"),
+        "rejected" => "a consumer that is not a worker of this system rejected it".to_owned(),
+        other => format!("the broker dead-lettered it: {other}"),
     }
 }
 
-/// Which dead letters to send again.
+/// Which dead letters to redrive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Selection {
-    /// All that are there now.
+    /// All that are in the queue at the beginning.
     All,
-    /// The ones with these message ids.
+    /// Those with these message ids.
     Ids(BTreeSet<String>),
 }
 
@@ -140,46 +140,46 @@ impl Selection {
     }
 }
 
-/// What became of a dead-letter queue.
+/// The result of a redrive.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Redriven {
-    /// Sent to the domain's queue, and gone from here.
+    /// How many were published to the domain's queue and removed from the dead-letter queue.
     pub sent: u64,
-    /// Still here.
+    /// How many remain in the dead-letter queue.
     pub left: u64,
-    /// Ids that were asked for and are not here.
+    /// Selected ids that are not in the dead-letter queue.
     pub missing: Vec<String>,
 }
 
-/// Why dead letters were not (all) sent again. Those that were not are still in their queue.
+/// Why a redrive stopped. Dead letters that were not published are still in their queue.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RedriveError {
-    /// No connection.
+    /// There is no connection; the status says why.
     #[error("{0}")]
     NotConnected(ConnectionStatus),
-    /// The queue can't be read, or no longer; some messages may have been sent.
-    #[error("queue `{queue}` can't be read: {reason}")]
+    /// The queue can't be read, or no longer; some messages may have been published.
+    #[error("queue `{queue}` cannot be read: {reason}")]
     Unreadable {
-        /// The queue.
+        /// The queue's name.
         queue: String,
-        /// What happened.
+        /// The underlying error.
         reason: String,
     },
-    /// The domain's queue did not take a message.
-    #[error("{sent} were sent, then one was not, and it stays with the rest: {error}")]
+    /// The domain's queue did not accept a message.
+    #[error("stopped after {sent} messages, because the next one was not published: {error}")]
     Unpublished {
-        /// How many were sent before.
+        /// How many were published before.
         sent: u64,
         /// Why the next one was not.
         error: PublishError,
     },
 }
 
-/// Sends a domain's dead letters to its queue again, each with all its attempts before it and under the same id, so that
-/// it takes effect at most once. What is selected is taken from its queue only after the broker has confirmed the copy;
-/// what is not goes back when this is done.
+/// Publishes selected dead letters to their domain's queue again. Each keeps its id, so that it takes effect at most once,
+/// and begins with its first attempt. It leaves the dead-letter queue only after the broker has confirmed the copy; dead
+/// letters that were not selected are requeued at the end.
 ///
-/// Only what is there at the beginning is looked at: a message that fails again at once is not sent again and again.
+/// Messages that arrive meanwhile are not considered, so one that fails again at once is not redriven twice.
 pub async fn redrive(
     connection: &Connection,
     publisher: &Publisher,
@@ -211,15 +211,15 @@ pub async fn redrive(
     Ok(done)
 }
 
-/// A dead-letter queue that is gone through once.
+/// A dead-letter queue that is read once from front to end.
 struct Queue {
     name: String,
     channel: Channel,
-    /// How many messages are still to be looked at; not known before the first.
+    /// How many messages are still to be read; unknown before the first.
     ahead: Option<u64>,
 }
 
-/// A stretch of a queue.
+/// A number of messages that are republished together, and how many others were read with them.
 struct Window {
     selected: Vec<Incoming>,
     other: u64,
@@ -235,7 +235,7 @@ impl Queue {
         }
     }
 
-    /// Goes on until enough messages are selected, or all that were there at the beginning have been looked at.
+    /// Reads until enough messages are selected, or all that were there at the beginning have been read.
     async fn window(&mut self, selection: &Selection) -> Result<Window, RedriveError> {
         let mut window = Window { selected: Vec::new(), other: 0 };
         while window.selected.len() < WINDOW && self.ahead != Some(0) {
@@ -260,7 +260,7 @@ impl Queue {
         acknowledged.map_err(|error| self.unreadable(&error))
     }
 
-    /// Gives back what was not acknowledged, and waits until all acknowledgements before it have been taken.
+    /// Closes the channel: the broker processes all acknowledgements before it, and requeues what is unacknowledged.
     async fn close(self) -> Result<(), RedriveError> {
         self.channel.close(200, "done".into()).await.map_err(|error| self.unreadable(&error))
     }

@@ -1,4 +1,5 @@
-//! The wire: a supervised AMQP connection, a confirmed publisher, a consumer, looking into queues, and the topology.
+//! RabbitMQ: a supervised connection, a publisher with confirms, a consumer, and the tools of operators for queues, dead
+//! letters and the topology.
 #![warn(missing_docs)]
 
 pub mod browse;
@@ -6,7 +7,7 @@ mod connection;
 mod consumer;
 pub mod dead;
 mod publisher;
-pub mod replies;
+mod replies;
 pub mod topology;
 mod wire;
 

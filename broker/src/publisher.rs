@@ -1,9 +1,9 @@
-//! Publishing with confirms: one task per channel, which publishes a window of messages and waits for all its confirms.
+//! Publishing with confirms: one task per channel publishes a window of messages and awaits all of its confirms.
 //!
-//! The window is what makes outcomes exact. The broker returns an unroutable message before it confirms it, but lapin
-//! hands the return to whichever confirm completes next, and confirms a range of messages in no fixed order. Within a
-//! window all confirms are awaited before any outcome is told, so every return is seen in time and is matched by
-//! message id. Requests that come while a window is under way form the next one, so windows grow with the load.
+//! The window makes outcomes exact. The broker returns an unroutable message before it confirms it, but lapin hands the
+//! return to whichever confirm completes next, and confirms a range of messages in no fixed order. The task therefore
+//! awaits all confirms of a window before it reports any outcome, and matches returned messages by their ids. Requests that
+//! arrive meanwhile form the next window, so windows grow with the load.
 
 use std::collections::HashSet;
 use std::pin::pin;
@@ -21,35 +21,35 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::connection::{Connection, ConnectionStatus, is_not_found, refusal};
 use crate::wire::Outgoing;
 
-/// How many requests wait for a channel before those who publish are made to wait, too.
+/// How many requests may wait for a channel; with more, [`Publisher::publish`] waits before it queues another one.
 const QUEUED_REQUESTS: usize = 1024;
-/// How many messages a window takes up at most, unless one request alone brings more.
+/// How many messages a window holds at most, unless a single request has more.
 const WINDOW: usize = 512;
-/// A window that has so many bytes takes up no more: lapin holds a copy of all of it until it is written.
+/// A window with this many bytes takes no further request: lapin keeps a copy of all bodies until they are written.
 const WINDOW_BYTES: usize = 4 * 1024 * 1024;
 
-/// A connection over which nothing was confirmed for so long, though something waited for it, is given up. Its heartbeats
-/// may be fine all the same: those of a node that has lost touch with the majority of its cluster are.
+/// A connection is replaced once it has confirmed nothing for this long although messages were waiting for it. Its
+/// heartbeats may arrive all the same: a node that is cut off from the majority of its cluster still sends them.
 const SILENCE_MAX: Duration = Duration::from_secs(5);
 
-/// Why messages were not published, or may not have been.
+/// Why messages were not published, or may not have been. Publishing them again is safe in every case: they keep their ids.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PublishError {
-    /// Nothing was sent: there is no usable connection.
+    /// Nothing was sent, for this reason: there is no usable connection, or the broker refuses the publish.
     #[error("nothing was sent: {0}")]
     Unavailable(String),
-    /// The broker has refused at least one message: a queue is full.
+    /// The broker refused at least one message with `basic.nack`: a queue is full.
     #[error("the broker refused the message: a queue is full")]
     Refused,
-    /// At least one message fits no queue, or its exchange is not there; the topology is not applied.
+    /// The broker returned at least one message because no binding leads to a queue, or the exchange does not exist.
     #[error("no queue takes the message: the topology is not applied")]
     Unroutable,
-    /// Sent, but the answer did not come; the messages may be there.
+    /// The messages were sent, but no confirm arrived, for this reason; they may be in their queues.
     #[error("the broker did not confirm in time, so the message may or may not be there: {0}")]
     Unknown(String),
 }
 
-/// Publishes with confirms, over several channels. Cheap to clone.
+/// Publishes with confirms over several channels. Clones share the channels.
 #[derive(Debug, Clone)]
 pub struct Publisher {
     channels: Arc<[mpsc::Sender<Request>]>,
@@ -70,7 +70,9 @@ impl Request {
 }
 
 impl Publisher {
-    /// A publisher over this connection with this many channels, which answers within `deadline`.
+    /// Opens a publisher with this number of channels (at least one). Each publish ends within `deadline`.
+    ///
+    /// Starts one task per channel and needs a running Tokio runtime. The tasks end when the last clone is dropped.
     #[must_use]
     pub fn open(connection: &Connection, channels: usize, deadline: Duration) -> Self {
         let channels = (0..channels.max(1)).map(|_| {
@@ -81,9 +83,10 @@ impl Publisher {
         Self { channels: channels.collect(), next: Arc::default(), deadline }
     }
 
-    /// Publishes all messages and returns once the broker has confirmed every one of them.
+    /// Publishes all messages, and returns when the broker has confirmed every one of them.
     ///
-    /// After an error some of them may be there; publishing all of them again is safe, as they keep their ids.
+    /// After an error some of them may have been published. Publish all of them again: they keep their ids, so a copy takes
+    /// no effect twice.
     pub async fn publish(&self, messages: Arc<[Outgoing]>) -> Result<(), PublishError> {
         if messages.is_empty() {
             return Ok(());
@@ -101,7 +104,7 @@ impl Publisher {
     }
 }
 
-/// Serves one channel after the other until the publisher is dropped.
+/// Opens a channel after the other and serves requests over it until the publisher is dropped.
 async fn run(connection: Connection, mut requests: mpsc::Receiver<Request>, deadline: Duration) {
     let mut status = connection.status();
     let mut waiting = Vec::new();
@@ -119,9 +122,9 @@ async fn run(connection: Connection, mut requests: mpsc::Receiver<Request>, dead
             Served::ChannelInDoubt => {
                 if silent_since.is_some_and(|since: Instant| since.elapsed() >= SILENCE_MAX) {
                     silent_since = None;
-                    connection.give_up(amqp);
+                    connection.replace(amqp);
                 }
-                // Never used again; closing it also stops what is still queued in it.
+                // This channel is not used again. Closing it also drops what lapin still has queued for it.
                 tokio::spawn(async move { channel.close(200, "replaced".into()).await });
                 Vec::new()
             }
@@ -129,15 +132,15 @@ async fn run(connection: Connection, mut requests: mpsc::Receiver<Request>, dead
     }
 }
 
-/// A channel in confirm mode, its connection, and the requests that have waited for it.
+/// A channel in confirm mode, its connection, and the requests that waited for it.
 struct Opened {
     amqp: Arc<lapin::Connection>,
     channel: Channel,
     held: Vec<Request>,
 }
 
-/// Waits for a connection and opens a channel in confirm mode. Meanwhile requests are told that there is none, except
-/// that a channel which is about to be there is waited for, for half of the time that they have.
+/// Waits for a connection and opens a channel in confirm mode. Requests that arrive meanwhile fail at once without a
+/// connection; with one, they wait for the channel during the first half of their deadline.
 async fn open_channel(
     connection: &Connection,
     status: &mut watch::Receiver<ConnectionStatus>,
@@ -165,7 +168,7 @@ async fn open_channel(
         };
         match opened {
             Some((amqp, channel)) => return Some(Opened { amqp, channel, held }),
-            // The connection broke meanwhile; its supervisor will notice and bring another one.
+            // The connection was lost meanwhile; its supervisor will open another one.
             None => {
                 refuse(held, "the connection to the broker is lost");
                 tokio::time::sleep(Duration::from_millis(50)).await;
@@ -181,7 +184,7 @@ fn refuse(requests: Vec<Request>, reason: &str) {
 async fn try_open(connection: &Connection) -> Option<(Arc<lapin::Connection>, Channel)> {
     let (mut current, mut status) = (connection.current(), connection.status());
     let amqp = current.wait_for(Option::is_some).await.ok()?.clone()?;
-    // Over a blocked connection nothing is written, so no answer could come.
+    // Over a blocked connection nothing is written, so no answer can come.
     status.wait_for(|status| *status != ConnectionStatus::Blocked).await.ok()?;
     let opening = async {
         let channel = amqp.create_channel().await?;
@@ -190,16 +193,16 @@ async fn try_open(connection: &Connection) -> Option<(Arc<lapin::Connection>, Ch
         }
         Ok::<_, lapin::Error>(channel)
     };
-    let channel = connection.ask(&amqp, opening).await?.ok()?;
+    let channel = connection.request(&amqp, opening).await?.ok()?;
     Some((amqp, channel))
 }
 
 enum Served {
-    /// Nobody publishes any more.
+    /// The last clone of the publisher was dropped.
     Dropped,
-    /// The channel went with its connection before these were sent.
+    /// The channel was lost before these requests were sent.
     ChannelGone { unsent: Vec<Request> },
-    /// What became of the last window is not known.
+    /// The outcome of the last window is unknown.
     ChannelInDoubt,
 }
 
@@ -235,7 +238,7 @@ async fn serve(
                     silent_since.get_or_insert(sent_at);
                     Err(PublishError::Unknown("the broker is silent".to_owned()))
                 }),
-            // A blocked connection writes nothing, confirms included: there is nothing to wait for.
+            // Over a blocked connection neither messages nor confirms arrive, so waiting is pointless.
             _ = status.wait_for(|status| *status == ConnectionStatus::Blocked) => {
                 Err(PublishError::Unknown(ConnectionStatus::Blocked.to_string()))
             }
@@ -253,7 +256,7 @@ async fn serve(
     }
 }
 
-/// Everything that is waiting, at least one request.
+/// Waits for a request and takes all that are waiting, up to a full window.
 async fn next_window(requests: &mut mpsc::Receiver<Request>) -> Option<Vec<Request>> {
     let first = requests.recv().await?;
     let (mut messages, mut bytes) = (first.messages.len(), first.bytes());
@@ -267,7 +270,7 @@ async fn next_window(requests: &mut mpsc::Receiver<Request>) -> Option<Vec<Reque
     Some(window)
 }
 
-/// What was not stored, by the position of its request in the window.
+/// The failed requests, by their position in the window.
 type Failed = Vec<(usize, PublishError)>;
 
 async fn publish_window(
@@ -284,9 +287,9 @@ async fn publish_window(
         .iter()
         .enumerate()
         .flat_map(|(position, request)| request.messages.iter().map(move |message| (position, message)));
-    // A message counts as published once it is written to the socket. To wait for that one by one would be a system call and
-    // two changes of thread for each; this way lapin writes what it has at once. A first poll both takes a delivery tag and
-    // queues the message, so that no other one, polled by this task too, can come between.
+    // `basic_publish` completes when the message is written to the socket. Awaiting one after the other would cost a system
+    // call and two thread switches for each; together, lapin writes them at once. The first poll takes the delivery tag and
+    // queues the message in one step, so the messages keep their order.
     let sending = messages.map(async |(position, message)| {
         let confirm = publish(channel, connection, message).await?;
         reach(Point::PublishedOne);
@@ -321,13 +324,13 @@ async fn publish_window(
     Ok(failed)
 }
 
-/// Sends one message; the future that comes back is its confirm.
+/// Sends one message; the returned future is its confirm.
 async fn publish(
     channel: &Channel,
     connection: &Connection,
     message: &Outgoing,
 ) -> lapin::Result<impl Future<Output = lapin::Result<Confirmation>> + use<>> {
-    // The broker checks the user. Who built the message is kept when another one sends it again.
+    // The broker verifies the user id. The app id names the program that built the message, also in copies of others.
     let mut properties = message.properties.clone().with_user_id(ShortString::from(connection.user()));
     if properties.app_id().is_none() {
         properties = properties.with_app_id(ShortString::from(connection.app()));
@@ -349,7 +352,7 @@ fn answer(window: Vec<Request>, failed: &[(usize, PublishError)], otherwise: &Re
             Some((_, error)) => Err(error.clone()),
             None => otherwise.clone(),
         };
-        // Whoever asked may have stopped waiting.
+        // The caller may have stopped waiting.
         let _ = request.answer.send(outcome);
     }
 }

@@ -1,7 +1,8 @@
-//! Answers to a door that waits: a queue of its own, an exchange that leads there, and a sender that never holds work up.
+//! Replies to an API process whose client waits for a job: the process has a queue of its own on the exchange `replies`, and
+//! the worker sends the job's row there.
 //!
-//! An answer is a courtesy: what it says stands in the ledger as well. So answers are neither stored nor confirmed, and one
-//! that can't be sent at once is dropped.
+//! Replies save time and are never needed: the ledger has the same content. They are therefore neither persistent nor
+//! confirmed, and a reply that can't be sent at once is dropped, so that it never delays a worker.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,22 +19,24 @@ use uuid::Uuid;
 
 use crate::connection::{Connection, ConnectionStatus, refusal};
 
-/// What every door's queue is called, up to its own part; a door's broker user must be allowed to configure, write and
-/// read queues of this name.
-pub const QUEUE_PREFIX: &str = "replies.";
+/// The name of a reply queue is this prefix and a UUID. The API's broker user needs the permissions to configure, write and
+/// read queues with this prefix.
+const QUEUE_PREFIX: &str = "replies.";
 const TRANSIENT: u8 = 1;
-/// So many answers wait to be sent; more are dropped.
+/// How many replies may wait to be sent; further ones are dropped.
 const UNSENT_MAX: usize = 1024;
-/// After trouble with a channel; a refusal for good is not mended by asking more often.
+/// Before the queue is declared again after it was lost.
 const PAUSE: Duration = Duration::from_millis(500);
+/// The same after the broker has refused it: only a person can change permissions.
 const REFUSED_PAUSE: Duration = Duration::from_secs(10);
 
-/// Where an answer is sent: a door's queue.
+/// The reply queue that a message names in its property `reply_to`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReplyAddress(String);
 
 impl ReplyAddress {
-    /// An address that came with a message; `None` where it can't be a door's.
+    /// Parses a `reply_to`. Gives `None` for anything but the name of a reply queue, so that a foreign sender can't direct
+    /// replies to other queues.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let own = text.strip_prefix(QUEUE_PREFIX)?;
@@ -45,10 +48,10 @@ impl ReplyAddress {
     }
 }
 
-/// Jobs that are waited for. A job may be waited for more than once.
+/// Those who wait, by job. Several may wait for the same job.
 type Waiting = HashMap<JobId, Vec<oneshot::Sender<Bytes>>>;
 
-/// A door's queue for answers. Cheap to clone; it exists as long as its link.
+/// An exclusive queue for replies. Clones share it, and it exists as long as its connection.
 #[derive(Debug, Clone)]
 pub struct ReplyQueue {
     address: ReplyAddress,
@@ -62,7 +65,8 @@ struct State {
 }
 
 impl ReplyQueue {
-    /// A queue of a new name, consumed over this link and made again whenever it was lost.
+    /// Declares a queue with a new name and consumes it in a task of its own; after a lost connection, the task declares it
+    /// again. Needs a running Tokio runtime.
     #[must_use]
     pub fn open(connection: &Connection) -> Self {
         let address = ReplyAddress(format!("{QUEUE_PREFIX}{}", Uuid::now_v7()));
@@ -71,19 +75,19 @@ impl ReplyQueue {
         replies
     }
 
-    /// From now on an answer about this job is kept for the one who asks; `None` while no answer could arrive.
+    /// Starts waiting for a reply about this job. Gives `None` while there is no queue at which a reply could arrive.
     #[must_use]
-    pub fn expect(&self, job: JobId) -> Option<PendingReply> {
-        let (sender, answer) = oneshot::channel();
+    pub fn expect_reply(&self, job: JobId) -> Option<PendingReply> {
+        let (sender, reply) = oneshot::channel();
         let mut state = self.lock();
         if !state.open {
             return None;
         }
         state.waiting.entry(job).or_default().push(sender);
-        Some(PendingReply { replies: self.clone(), job, answer })
+        Some(PendingReply { replies: self.clone(), job, reply })
     }
 
-    /// Forgets those who no longer wait for this job.
+    /// Removes those who no longer wait for this job.
     fn forget(&self, job: JobId) {
         let mut state = self.lock();
         if let Some(waiting) = state.waiting.get_mut(&job) {
@@ -106,20 +110,20 @@ impl ReplyQueue {
                 _ = status.wait_for(|status| *status == ConnectionStatus::Closed) => None,
             };
             let Some(amqp) = amqp else { return };
-            let pause = match connection.ask(&amqp, subscribe(&amqp, &self.address)).await {
+            let pause = match connection.request(&amqp, subscribe(&amqp, &self.address)).await {
                 Some(Ok((_channel, deliveries))) => {
                     self.lock().open = true;
-                    self.hand_out(deliveries).await;
-                    // Whoever still waits learns from the ledger instead.
+                    self.deliver(deliveries).await;
+                    // Those who still wait get no reply and read the ledger instead.
                     *self.lock() = State::default();
                     PAUSE
                 }
                 Some(Err(error)) => match refusal(&error) {
                     Some(reason) => {
                         tracing::warn!(
-                            "The door has no queue for answers, so a job that is waited for is looked up in the \
-                             ledger, which takes longer: {reason}. Its broker user needs the permissions to \
-                             configure, write and read `^replies.*`"
+                            "There is no reply queue, so clients that wait for a job are answered from the ledger, \
+                             which takes longer: {reason}. This broker user needs the permissions to configure, \
+                             write and read `^replies.*`"
                         );
                         REFUSED_PAUSE
                     }
@@ -131,7 +135,7 @@ impl ReplyQueue {
         }
     }
 
-    async fn hand_out(&self, mut deliveries: Consumer) {
+    async fn deliver(&self, mut deliveries: Consumer) {
         while let Some(Ok(delivery)) = deliveries.next().await {
             let job = delivery
                 .properties
@@ -141,37 +145,37 @@ impl ReplyQueue {
             let waiting = job.and_then(|job| self.lock().waiting.remove(&JobId(job))).unwrap_or_default();
             let body = Bytes::from(delivery.data);
             for waiting in waiting {
-                // Whoever asked may have stopped waiting.
+                // It may have stopped waiting.
                 let _ = waiting.send(body.clone());
             }
         }
     }
 }
 
-/// An answer that is waited for, until this is dropped.
+/// A reply that is awaited until this is dropped.
 #[derive(Debug)]
 pub struct PendingReply {
     replies: ReplyQueue,
     job: JobId,
-    answer: oneshot::Receiver<Bytes>,
+    reply: oneshot::Receiver<Bytes>,
 }
 
 impl PendingReply {
-    /// Where it is to be sent.
+    /// The address for [`crate::Outgoing::with_reply_to`].
     #[must_use]
     pub fn address(&self) -> &ReplyAddress {
         &self.replies.address
     }
 
-    /// Its body; `None` when the queue for answers is lost.
+    /// Waits for the reply and gives its body; `None` when the queue is lost first. Has no deadline.
     pub async fn body(mut self) -> Option<Bytes> {
-        (&mut self.answer).await.ok()
+        (&mut self.reply).await.ok()
     }
 }
 
 impl Drop for PendingReply {
     fn drop(&mut self) {
-        self.answer.close();
+        self.reply.close();
         self.replies.forget(self.job);
     }
 }
@@ -179,7 +183,7 @@ impl Drop for PendingReply {
 async fn subscribe(amqp: &lapin::Connection, address: &ReplyAddress) -> lapin::Result<(Channel, Consumer)> {
     let channel = amqp.create_channel().await?;
     let queue = ShortString::from(address.as_str());
-    // Exclusive: it goes with the connection, and nobody else may read it.
+    // Exclusive: the broker deletes it with the connection and lets no other connection read it.
     let options =
         QueueDeclareOptions { exclusive: true, auto_delete: true, ..QueueDeclareOptions::default() };
     let mut arguments = FieldTable::default();
@@ -199,14 +203,14 @@ struct Unsent {
     body: Vec<u8>,
 }
 
-/// Sends answers, on a channel of its own. Cheap to clone.
+/// Sends replies on a channel of its own. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Replier {
     unsent: mpsc::Sender<Unsent>,
 }
 
 impl Replier {
-    /// A sender over this link.
+    /// Starts a task that sends replies until the last clone is dropped. Needs a running Tokio runtime.
     #[must_use]
     pub fn open(connection: &Connection) -> Self {
         let (sender, unsent) = mpsc::channel(UNSENT_MAX);
@@ -214,33 +218,33 @@ impl Replier {
         Self { unsent: sender }
     }
 
-    /// Sends an answer about this job, or drops it where that would take time.
+    /// Sends a reply about this job without waiting. It is dropped while there is no connection, or when 1024 others wait.
     pub fn send(&self, to: ReplyAddress, job: JobId, body: Vec<u8>) {
         if self.unsent.try_send(Unsent { to, job, body }).is_err() {
-            tracing::debug!(job.id = %job, "An answer was dropped, as too many wait to be sent");
+            tracing::debug!(job.id = %job, "A reply was dropped because too many are waiting to be sent");
         }
     }
 }
 
-/// Sends answers until nobody has any more; what comes while there is no channel is dropped with those before it.
+/// Sends replies until the last [`Replier`] is dropped. Without a channel, replies are dropped.
 async fn send_all(connection: Connection, mut unsent: mpsc::Receiver<Unsent>) {
     let mut channel: Option<Channel> = None;
-    while let Some(answer) = unsent.recv().await {
+    while let Some(reply) = unsent.recv().await {
         if channel.as_ref().is_none_or(|channel| !channel.status().connected()) {
             let amqp = connection.current().borrow().clone();
             let Some(amqp) = amqp else { continue };
-            channel = connection.ask(&amqp, amqp.create_channel()).await.and_then(Result::ok);
+            channel = connection.request(&amqp, amqp.create_channel()).await.and_then(Result::ok);
         }
         let Some(open) = &channel else { continue };
         let properties = BasicProperties::default()
-            .with_correlation_id(ShortString::from(answer.job.to_string()))
+            .with_correlation_id(ShortString::from(reply.job.to_string()))
             .with_content_type("application/json".into())
             .with_delivery_mode(TRANSIENT);
-        let (exchange, key) = (topology::REPLIES.into(), ShortString::from(answer.to.as_str()));
+        let (exchange, key) = (topology::REPLIES.into(), ShortString::from(reply.to.as_str()));
         let sent =
-            open.basic_publish(exchange, key, BasicPublishOptions::default(), &answer.body, properties).await;
+            open.basic_publish(exchange, key, BasicPublishOptions::default(), &reply.body, properties).await;
         if let Err(error) = sent {
-            tracing::debug!("An answer could not be sent: {error}");
+            tracing::debug!("A reply could not be sent: {error}");
             channel = None;
         }
     }

@@ -1,4 +1,4 @@
-//! The wire format, as others rely on it.
+//! The wire format, on which other systems rely.
 
 mod copies;
 mod envelope;
@@ -67,7 +67,7 @@ fn without_header(name: &str) -> Incoming {
     with_headers(|headers| *headers = kept(headers).into())
 }
 
-fn again(incoming: &Incoming) -> Outgoing {
+fn retried(incoming: &Incoming) -> Outgoing {
     Outgoing::after_failure(incoming, "retry.1s", "orders", 4, &failure("the gateway is silent"))
 }
 

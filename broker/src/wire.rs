@@ -1,4 +1,4 @@
-//! Envelopes to AMQP properties and back, and what a failure adds to them.
+//! Messages as AMQP carries them: envelopes to properties and headers and back, and the headers that a failure adds.
 
 use bytes::Bytes;
 use lapin::BasicProperties;
@@ -16,11 +16,11 @@ use uuid::Uuid;
 
 use crate::replies::ReplyAddress;
 
-/// A header must fit the frame that carries all of them, 128 KiB at most; a sentence needs far less.
+/// All headers of a message must fit one frame of 128 KiB, and a sentence needs far less.
 const MAX_REASON_BYTES: usize = 2048;
-/// A frame of 128 KiB carries all headers of a message. What came in just fits; with ours added it would not, and the
-/// broker would close the connection each time.
-const MAX_CARRIED_BYTES: usize = 64 * 1024;
+/// All headers of a message must fit one frame of 128 KiB. A foreign message may fill it, and with our headers added the
+/// broker would close the connection at each attempt to publish the copy.
+const MAX_KEPT_BYTES: usize = 64 * 1024;
 const PERSISTENT: u8 = 2;
 
 mod header {
@@ -36,28 +36,29 @@ mod header {
     pub const FIRST_FAILED_AT: &str = "first-failed-at";
     pub const LAST_FAILED_AT: &str = "last-failed-at";
     pub const FAILED_BY: &str = "failed-by";
-    /// The ones that a message can't do without.
+    /// The headers that a message needs to be processed.
     pub const IDENTITY: [&str; 7] =
         [VERSION, CAUSATION_ID, CLIENT_ID, ATTEMPT, FINGERPRINT, TRACEPARENT, TRACESTATE];
-    /// What a redriven message leaves behind.
+    /// The headers that are removed from a redriven message.
     pub const FAILURE: [&str; 4] = [FAILURE_CLASS, FAILURE_REASON, LAST_FAILED_AT, FAILED_BY];
-    /// Written by the broker: how often the message came back after a crash or a lost connection.
+    /// Written by the broker: how many times the message was redelivered after a crash or a lost connection.
     pub const DELIVERY_COUNT: &str = "x-delivery-count";
 }
 
-/// A message on its way out.
+/// A message to publish.
 #[derive(Debug, Clone)]
 pub struct Outgoing {
     pub(crate) exchange: Cow<'static, str>,
     pub(crate) routing_key: Cow<'static, str>,
     pub(crate) properties: BasicProperties,
     pub(crate) body: Bytes,
-    /// Whether the broker must find a queue for it.
+    /// Whether the broker returns it where no binding leads to a queue.
     pub(crate) mandatory: bool,
 }
 
 impl Outgoing {
-    /// A message with this envelope; the routing key is its type. Only an event that no domain hears may go nowhere.
+    /// A message with this envelope and its type as the routing key. It must reach a queue, unless it is an event to which no
+    /// domain subscribes.
     #[must_use]
     pub fn new(exchange: impl Into<Cow<'static, str>>, envelope: &Envelope, body: impl Into<Bytes>) -> Self {
         Self {
@@ -70,10 +71,11 @@ impl Outgoing {
         }
     }
 
-    /// A delivered message once more, with the same identity, to another place.
+    /// A copy of a delivered message for a delay queue or a dead-letter queue, with the same ids and the failure in its
+    /// headers.
     ///
-    /// Headers that the broker wrote (`x-…`, `CC`, `BCC`) stay behind: it would act on them again. So do headers of
-    /// a foreign sender that are too big to be sent again with what is added here.
+    /// It has none of the headers that the broker acts upon (`x-…`, `CC`, `BCC`), nor those of a foreign sender that would
+    /// not fit a frame together with the failure's.
     #[must_use]
     pub fn after_failure(
         incoming: &Incoming,
@@ -82,7 +84,7 @@ impl Outgoing {
         attempt: u32,
         failure: &Failure,
     ) -> Self {
-        let mut headers = incoming.properties.headers().as_ref().map(carried_on).unwrap_or_default();
+        let mut headers = incoming.properties.headers().as_ref().map(kept_headers).unwrap_or_default();
         let first = text(&headers, header::FIRST_FAILED_AT).map_or_else(|| failure.at(), str::to_owned);
         insert(&mut headers, header::ATTEMPT, AMQPValue::LongUInt(attempt));
         insert(&mut headers, header::FAILURE_CLASS, failure.class.name());
@@ -93,12 +95,12 @@ impl Outgoing {
         Self::copy(incoming, exchange, routing_key, headers)
     }
 
-    /// A dead letter once more, with the same identity and all attempts before it, back to its domain's queue.
+    /// A copy of a dead letter for its domain's queue, with the same ids and at its first attempt.
     ///
-    /// What is said of its failure stays behind, but for when it failed first.
+    /// Of the failure's headers it keeps only the time of the first failure.
     #[must_use]
     pub fn redriven(incoming: &Incoming, domain: Domain) -> Self {
-        let given = incoming.properties.headers().as_ref().map(carried_on).unwrap_or_default();
+        let given = incoming.properties.headers().as_ref().map(kept_headers).unwrap_or_default();
         let mut headers = FieldTable::default();
         for (key, value) in given.inner().iter().filter(|(key, _)| !header::FAILURE.contains(&key.as_str())) {
             headers.insert(key.clone(), value.clone());
@@ -107,8 +109,7 @@ impl Outgoing {
         Self::copy(incoming, topology::REDRIVE, domain.name(), headers)
     }
 
-    /// What the sender asked of the broker for the first delivery is not asked again: no expiry, no answer address,
-    /// unless that is added to the copy.
+    /// A copy has neither the expiration nor the `reply_to` of its original: both were meant for the first delivery.
     fn copy(
         incoming: &Incoming,
         exchange: impl Into<Cow<'static, str>>,
@@ -141,49 +142,49 @@ impl Outgoing {
         }
     }
 
-    /// Asks whoever handles it for an answer to this address.
+    /// Asks the worker that handles this message for a reply to this address.
     #[must_use]
     pub fn with_reply_to(mut self, address: &ReplyAddress) -> Self {
         self.properties = self.properties.with_reply_to(short(address.as_str()));
         self
     }
 
-    /// Where it is published.
+    /// The exchange that it is published to.
     #[must_use]
     pub fn exchange(&self) -> &str {
         &self.exchange
     }
 
-    /// By what the exchange routes it.
+    /// The routing key that it is published with.
     #[must_use]
     pub fn routing_key(&self) -> &str {
         &self.routing_key
     }
 
-    /// By which returned messages are told apart. A foreign message may have none.
+    /// The id by which a returned message is recognized. A copy of a foreign message may have none.
     pub(crate) fn message_id(&self) -> Option<&str> {
         self.properties.message_id().as_ref().map(ShortString::as_str)
     }
 }
 
-/// Which kind of trouble a message had.
+/// The kind of a failure, as in the header `failure-class`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FailureClass {
-    /// Can't be read; trying again won't help.
+    /// The message can't be decoded or is not permitted; retrying is pointless.
     Unreadable,
-    /// Overtook its cause.
+    /// The message arrived before something that it depends on.
     Postponed,
     /// A call to an outside system failed.
     Effect,
-    /// Our own code panicked, or the database refused a row.
+    /// The worker's code panicked, or the database refused a row.
     Defect,
-    /// The process died while it worked on the message.
+    /// The process ended while it was processing the message.
     Crash,
 }
 
 impl FailureClass {
-    /// The name in headers, logs and metrics.
+    /// The class's name in headers, logs and metrics.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -196,16 +197,16 @@ impl FailureClass {
     }
 }
 
-/// What went wrong with a message, as its headers tell it to whoever looks at it in the console.
+/// What went wrong with a message. It travels in the message's headers and can be read in RabbitMQ's console.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// Kind of trouble.
+    /// The kind of failure.
     pub class: FailureClass,
-    /// A sentence.
+    /// Why it failed, as a sentence. In the header it is cut off after 2 KiB.
     pub reason: String,
-    /// Worker and version.
+    /// The worker's name, host and version.
     pub by: String,
-    /// When.
+    /// The time of the failure.
     pub failed_at: OffsetDateTime,
 }
 
@@ -215,13 +216,13 @@ impl Failure {
     }
 }
 
-/// The headers that a message takes along when it is sent again, the ones it can't do without first.
-fn carried_on(given: &FieldTable) -> FieldTable {
+/// The headers of the original that a copy has. Those that it needs to be processed come first, in case not all fit.
+fn kept_headers(given: &FieldTable) -> FieldTable {
     let brokers = |key: &str| key.starts_with("x-") || ["CC", "BCC"].contains(&key);
     let (needed, other): (Vec<_>, Vec<_>) =
         given.inner().iter().partition(|(key, _)| header::IDENTITY.contains(&key.as_str()));
     let mut headers = FieldTable::default();
-    let mut left = MAX_CARRIED_BYTES;
+    let mut left = MAX_KEPT_BYTES;
     for (key, value) in needed.into_iter().chain(other).filter(|(key, _)| !brokers(key.as_str())) {
         if let Some(rest) = left.checked_sub(1 + key.as_str().len() + encoded_bytes(value)) {
             left = rest;
@@ -231,7 +232,7 @@ fn carried_on(given: &FieldTable) -> FieldTable {
     headers
 }
 
-/// At least as many bytes as a header's value takes on the wire (AMQP 0-9-1 §4.2.5.5).
+/// An upper bound of a header value's encoded size in bytes (AMQP 0-9-1 §4.2.5.5).
 fn encoded_bytes(value: &AMQPValue) -> usize {
     const TYPE_AND_LENGTH: usize = 5;
     let content = match value {
@@ -247,7 +248,7 @@ fn encoded_bytes(value: &AMQPValue) -> usize {
     TYPE_AND_LENGTH + content
 }
 
-/// Cuts at a character's boundary.
+/// At most [`MAX_REASON_BYTES`] of it, cut between two characters.
 fn shortened(reason: &str) -> &str {
     &reason[..reason.floor_char_boundary(MAX_REASON_BYTES)]
 }
@@ -277,8 +278,7 @@ fn properties(envelope: &Envelope) -> BasicProperties {
         .with_headers(headers)
 }
 
-/// Ids, types and names of ours are far shorter than the 255 bytes that AMQP allows; foreign ones are passed through
-/// as they came.
+/// AMQP allows 255 bytes; ids, types and names of this system are far shorter.
 fn short(text: &str) -> ShortString {
     ShortString::try_new(&text[..text.floor_char_boundary(255)]).unwrap_or_else(|_| ShortString::from(""))
 }
@@ -324,25 +324,26 @@ fn number(headers: &FieldTable, key: &str) -> Option<u64> {
     }
 }
 
-/// A delivered message.
+/// A delivered message, not acknowledged yet.
 #[derive(Debug)]
 pub struct Incoming {
-    /// Its metadata, or why it has none.
+    /// The message's metadata, or why they can't be read.
     pub envelope: Result<Envelope, UnreadableEnvelope>,
-    /// The body, not looked at yet.
+    /// The body, not decoded yet.
     pub body: Bytes,
-    /// How often the message came back because a worker died or lost its connection while it held it.
+    /// How many times the message was redelivered because a worker ended or lost its connection while it held it
+    /// (RabbitMQ's header `x-delivery-count`).
     pub delivery_count: u64,
-    /// The user that published it, as the broker has verified.
+    /// The broker user that published it. RabbitMQ verifies it; a publisher may leave it out.
     pub user_id: Option<String>,
-    /// Where somebody waits for an answer.
+    /// The reply queue that waits for this message's outcome.
     pub reply_to: Option<ReplyAddress>,
     pub(crate) delivery_tag: u64,
     properties: BasicProperties,
 }
 
 impl Incoming {
-    /// Reads what the broker delivered.
+    /// Reads the properties of one of lapin's deliveries. Never fails: what can't be read is an error in `envelope`.
     #[must_use]
     pub fn from_delivery(delivery: Delivery) -> Self {
         let Delivery { properties, data, delivery_tag, .. } = delivery;
@@ -361,33 +362,33 @@ impl Incoming {
         }
     }
 
-    /// Who the message says it is, however broken the rest of it may be: for logs.
+    /// The property `message_id` as it is, for logs: present even where the envelope can't be read.
     #[must_use]
     pub fn claimed_id(&self) -> Option<&str> {
         self.properties.message_id().as_ref().map(ShortString::as_str)
     }
 
-    /// What the message says it is, however broken the rest of it may be: for logs.
+    /// The property `type` as it is, for logs: present even where the envelope can't be read.
     #[must_use]
     pub fn claimed_type(&self) -> Option<&str> {
         self.properties.kind().as_ref().map(ShortString::as_str)
     }
 }
 
-/// Why a message's properties are not an envelope.
+/// Why an envelope can't be read from a message's properties.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UnreadableEnvelope {
-    /// A property or header is not there.
+    /// This property or header is missing.
     #[error(
         "the message has no {0}, which every message of this system carries: it was published by something else"
     )]
     Missing(&'static str),
-    /// A property or header is not what it should be.
+    /// A property or header has another form than expected.
     #[error("the message's {name} is not {expected}")]
     Malformed {
-        /// The property or header.
+        /// The property's or header's name.
         name: &'static str,
-        /// What it should be.
+        /// The expected form, such as `a UUID`.
         expected: &'static str,
     },
 }

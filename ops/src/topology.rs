@@ -99,7 +99,7 @@ fn print(found: &Plan, vhost: &str) {
         return;
     }
     for obstacle in &found.obstacles {
-        say(format!("In the way: {obstacle}"));
+        say(format!("Obstacle: {obstacle}"));
     }
     for step in &found.steps {
         say(format!("Would {step}"));

@@ -1,4 +1,4 @@
-//! What a dead letter tells of itself, in the words of the management API.
+//! Dead letters as the management API shows them.
 
 use super::*;
 
@@ -8,8 +8,8 @@ fn letter(properties: Value) -> DeadLetter {
 }
 
 #[test]
-fn a_letter_that_a_worker_gave_up_tells_all() {
-    let told = letter(json!({
+fn a_letter_from_a_worker_has_every_field() {
+    let shown = letter(json!({
         "message_id": "m", "correlation_id": "j", "type": "orders.place", "delivery_mode": 2, "headers": {
             "attempt": 6, "failure-class": "effect", "failure-reason": "the gateway is silent",
             "last-failed-at": "2026-11-22T12:00:00Z", "failed-by": "payments-worker@host 0.1.0", "version": 1,
@@ -27,23 +27,23 @@ fn a_letter_that_a_worker_gave_up_tells_all() {
         failed_by: some("payments-worker@host 0.1.0"),
         attempt: Some(6),
     };
-    assert_eq!(told, expected);
+    assert_eq!(shown, expected);
 }
 
 #[test]
-fn a_letter_that_the_broker_gave_up_tells_why() {
-    let told = |reason: &str| {
+fn a_letter_from_the_broker_says_why() {
+    let by_broker = |reason: &str| {
         let death = json!({ "count": 1, "queue": "orders", "reason": reason });
         letter(json!({ "headers": { "x-death": [death, { "reason": "expired" }] } }))
     };
-    assert_eq!(told("delivery_limit").class.as_deref(), Some("broker"));
-    assert!(told("delivery_limit").reason.unwrap().contains("look for crashes"));
-    assert!(told("rejected").reason.unwrap().contains("rejected"));
-    assert!(told("maxlen").reason.unwrap().contains("maxlen"));
+    assert_eq!(by_broker("delivery_limit").class.as_deref(), Some("broker"));
+    assert!(by_broker("delivery_limit").reason.unwrap().contains("look for workers that crash"));
+    assert!(by_broker("rejected").reason.unwrap().contains("rejected"));
+    assert!(by_broker("maxlen").reason.unwrap().contains("maxlen"));
 }
 
 #[test]
-fn a_letter_without_properties_or_with_odd_ones_tells_nothing() {
+fn a_letter_without_properties_or_with_odd_ones_is_empty() {
     for odd in [
         json!([]),
         json!({}),

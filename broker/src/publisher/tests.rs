@@ -1,4 +1,4 @@
-//! What a window takes up.
+//! How requests are grouped into windows.
 
 use millrace_contracts::{ClientId, Envelope, Fingerprint, JobId, topology};
 use tokio::sync::{mpsc, oneshot};
@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{Request, WINDOW, WINDOW_BYTES, next_window};
 use crate::wire::Outgoing;
 
-/// A request with so many messages of so many bytes each.
+/// A request with this many messages of this many bytes each.
 fn request(messages: usize, bytes: usize) -> Request {
     let client = ClientId::parse("web-shop").unwrap();
     let envelope = Envelope::of_job(JobId(Uuid::now_v7()), client, "orders.place", 1, Fingerprint::of(b"{}"));
@@ -15,7 +15,7 @@ fn request(messages: usize, bytes: usize) -> Request {
     Request { messages: (0..messages).map(|_| message()).collect(), answer: oneshot::channel().0 }
 }
 
-/// How many requests each window takes up when all of these wait.
+/// The number of requests in each window when all of these wait.
 async fn windows(waiting: Vec<Request>) -> Vec<usize> {
     let (sender, mut requests) = mpsc::channel(waiting.len());
     for request in waiting {
@@ -30,7 +30,7 @@ async fn windows(waiting: Vec<Request>) -> Vec<usize> {
 }
 
 #[tokio::test]
-async fn a_window_takes_up_what_waits_until_it_is_full() {
+async fn a_window_takes_all_waiting_requests_until_it_is_full() {
     let single = || request(1, 10);
     assert_eq!(windows((0..WINDOW + 3).map(|_| single()).collect()).await, [WINDOW, 3]);
 }

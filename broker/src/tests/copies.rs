@@ -1,4 +1,5 @@
-//! What is passed on, to a rung, to the dead letters or back: who it is stays, and what a failure adds is bounded.
+//! Copies for a delay queue, a dead-letter queue or a redrive: they keep their ids, and a failure adds a limited number of
+//! bytes.
 
 use lapin::types::{ByteArray, DecimalValue, FieldArray, ShortString};
 use millrace_contracts::Domain;
@@ -8,24 +9,24 @@ use super::*;
 use crate::wire::UnreadableEnvelope;
 
 #[test]
-fn a_retry_keeps_who_it_is_and_says_what_happened() {
-    let asked = Outgoing::new(topology::COMMANDS, &envelope(), "{}")
+fn a_retry_keeps_its_identity_and_says_what_happened() {
+    let original = Outgoing::new(topology::COMMANDS, &envelope(), "{}")
         .properties
-        .with_app_id("door".into())
+        .with_app_id("producer-api".into())
         .with_content_encoding("identity".into())
         .with_reply_to("amq.rabbitmq.reply-to".into())
         .with_expiration("1000".into())
         .with_priority(9)
-        .with_user_id("door".into())
+        .with_user_id("producer-api".into())
         .with_cluster_id("c".into());
-    let mut headers = asked.headers().clone().unwrap();
+    let mut headers = original.headers().clone().unwrap();
     headers.insert("x-death".into(), AMQPValue::FieldArray(FieldArray::default()));
     headers.insert("x-delivery-count".into(), AMQPValue::LongLongInt(2));
     headers.insert("CC".into(), AMQPValue::FieldArray(FieldArray::default()));
     headers.insert("BCC".into(), AMQPValue::FieldArray(FieldArray::default()));
     headers.insert("tenant".into(), long("blue"));
-    let incoming = delivered(asked.with_headers(headers), b"{\"a\":1}");
-    let message = again(&incoming);
+    let incoming = delivered(original.with_headers(headers), b"{\"a\":1}");
+    let message = retried(&incoming);
     insta::assert_snapshot!(shown(&message), @"
     to retry.1s for orders
     message_id: 01890a5d-ac96-774b-bcce-b302099a8057
@@ -33,7 +34,7 @@ fn a_retry_keeps_who_it_is_and_says_what_happened() {
     type: orders.place
     content_type: application/json
     content_encoding: identity
-    app_id: door
+    app_id: producer-api
     delivery_mode: 2
     timestamp
       attempt: LongUInt(4)
@@ -58,8 +59,8 @@ fn a_retry_keeps_who_it_is_and_says_what_happened() {
 }
 
 #[test]
-fn the_first_failure_is_remembered_and_the_last_one_told() {
-    let first = again(&with_headers(|_| {}));
+fn the_headers_tell_the_time_of_the_first_failure_and_all_of_the_last() {
+    let first = retried(&with_headers(|_| {}));
     let second = Outgoing::after_failure(
         &delivered(first.properties, b"{}"),
         topology::DEAD,
@@ -80,9 +81,9 @@ fn the_first_failure_is_remembered_and_the_last_one_told() {
 }
 
 #[test]
-fn a_redriven_message_has_all_its_attempts_again() {
+fn a_redriven_message_begins_with_its_first_attempt() {
     let dead =
-        delivered(again(&with_headers(|headers| set(headers, "tenant", long("blue")))).properties, b"{}");
+        delivered(retried(&with_headers(|headers| set(headers, "tenant", long("blue")))).properties, b"{}");
     let message = Outgoing::redriven(&dead, Domain::Orders);
     insta::assert_snapshot!(shown(&message), @"
     to redrive for orders
@@ -122,11 +123,11 @@ fn a_long_reason_is_cut_between_characters() {
 }
 
 #[test]
-fn a_message_without_any_properties_is_passed_on_with_its_failure() {
+fn a_message_without_any_properties_is_copied_with_its_failure() {
     let incoming = delivered(BasicProperties::default(), b"\xff\x00 not json");
     assert_eq!(incoming.envelope, Err(UnreadableEnvelope::Missing("message_id property")));
     assert_eq!((incoming.claimed_id(), incoming.claimed_type()), (None, None));
-    let message = again(&incoming);
+    let message = retried(&incoming);
     assert_eq!(message.message_id(), None);
     assert_eq!(&message.body[..], b"\xff\x00 not json");
     insta::assert_snapshot!(shown(&message), @"
@@ -142,7 +143,7 @@ fn a_message_without_any_properties_is_passed_on_with_its_failure() {
 }
 
 #[test]
-fn headers_that_would_not_fit_a_frame_stay_behind() {
+fn headers_that_would_not_fit_a_frame_are_dropped() {
     // As much as a frame of 128 KiB can bring in.
     let nested: BTreeMap<ShortString, AMQPValue> = [("deep".into(), long("x".repeat(60_000)))].into();
     let incoming = with_headers(|headers| {
@@ -150,12 +151,12 @@ fn headers_that_would_not_fit_a_frame_stay_behind() {
         set(headers, "note", long("kept"));
         set(headers, "zzz", AMQPValue::FieldTable(nested.into()));
     });
-    let message = again(&incoming);
+    let message = retried(&incoming);
     assert!(header(&message, "aaa").is_some() && header(&message, "zzz").is_none());
     assert_eq!(header_text(&message, "note"), "kept");
     assert_eq!(delivered(message.properties, b"{}").envelope, Ok(Envelope { attempt: 4, ..envelope() }));
     let incoming = with_headers(|headers| set(headers, "first-failed-at", long("x".repeat(120_000))));
-    assert_eq!(header_text(&again(&incoming), "first-failed-at"), "2026-11-22T12:00:00.25Z");
+    assert_eq!(header_text(&retried(&incoming), "first-failed-at"), "2026-11-22T12:00:00.25Z");
 }
 
 fn any_value() -> impl Strategy<Value = AMQPValue> {
@@ -209,7 +210,7 @@ fn any_headers() -> impl Strategy<Value = FieldTable> {
 
 proptest! {
     #[test]
-    fn whatever_is_in_a_message_it_can_be_read_or_refused_and_passed_on(
+    fn any_message_can_be_read_or_refused_and_copied(
         headers in any_headers(),
         id in prop::option::of(".{0,60}"),
         body in prop::collection::vec(any::<u8>(), 0..64),
@@ -223,12 +224,12 @@ proptest! {
             properties = properties.with_message_id(ShortString::from(id));
         }
         let incoming = delivered(properties.with_headers(headers), &body);
-        let message = again(&incoming);
+        let message = retried(&incoming);
         prop_assert_eq!(&message.body[..], &body[..]);
         prop_assert_eq!(message.message_id(), incoming.claimed_id());
         let stays = |name: &str| !name.starts_with("x-") && name != "CC" && name != "BCC";
         prop_assert!(message.properties.headers().iter().flat_map(|it| it.inner().keys()).all(|key| stays(key.as_str())));
-        // What can be read once can be read again, with the new attempt.
+        // An envelope that can be read once can be read from the copy, too, with the new attempt.
         if let Ok(envelope) = incoming.envelope {
             let back = delivered(message.properties, &message.body).envelope;
             prop_assert_eq!(back, Ok(Envelope { attempt: 4, ..envelope }));

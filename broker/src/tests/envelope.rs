@@ -1,4 +1,4 @@
-//! An envelope's properties, and the way back.
+//! Envelopes as properties and headers, and read back from them.
 
 use lapin::types::ShortString;
 
@@ -30,24 +30,24 @@ fn an_envelope_comes_back_as_it_went() {
     let plain = Envelope { trace: Trace::default(), ..envelope() };
     for envelope in [envelope(), plain] {
         let message = Outgoing::new(topology::COMMANDS, &envelope, "{\"a\":1}");
-        let incoming = delivered(message.properties.with_user_id("door".into()), &message.body);
+        let incoming = delivered(message.properties.with_user_id("producer-api".into()), &message.body);
         assert_eq!(incoming.envelope, Ok(envelope));
         assert_eq!(&incoming.body[..], b"{\"a\":1}");
-        assert_eq!((incoming.delivery_count, incoming.user_id.as_deref()), (0, Some("door")));
+        assert_eq!((incoming.delivery_count, incoming.user_id.as_deref()), (0, Some("producer-api")));
         assert_eq!(incoming.claimed_type(), Some("orders.place"));
         assert_eq!(incoming.claimed_id(), Some("01890a5d-ac96-774b-bcce-b302099a8057"));
     }
 }
 
 #[test]
-fn only_an_event_that_nobody_hears_may_go_nowhere() {
+fn only_an_event_without_subscribers_may_be_unroutable() {
     let mandatory = |message_type: &str| {
         let envelope = Envelope { message_type: message_type.to_owned(), ..envelope() };
         Outgoing::new(topology::EVENTS, &envelope, "{}").mandatory
     };
     assert!(mandatory("orders.place") && mandatory("orders.placed") && mandatory("not.known"));
     assert!(!mandatory("auth.password-set"));
-    assert!(again(&delivered(BasicProperties::default(), b"")).mandatory);
+    assert!(retried(&delivered(BasicProperties::default(), b"")).mandatory);
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn a_malformed_property_or_header_is_named() {
         malformed("causation-id", long("nobody")),
         malformed("client-id", long("Robert'); DROP TABLE")),
         malformed("fingerprint", long("beef")),
-        // Of another type than ours, they are as good as not there.
+        // Headers of another AMQP type count as missing.
         malformed("version", long("1")),
         malformed("attempt", AMQPValue::LongLongInt(-1)),
         malformed("causation-id", long([0xff, 0xfe])),

@@ -1,4 +1,4 @@
-//! Addresses for answers: whose they can be, and how far they travel.
+//! Reply addresses: which ones are accepted, and which copies keep them.
 
 use millrace_contracts::Domain;
 
@@ -13,7 +13,7 @@ fn awaited() -> Outgoing {
 }
 
 #[test]
-fn an_address_is_a_doors_queue_and_nothing_else() {
+fn only_the_name_of_a_reply_queue_is_an_address() {
     assert!(ReplyAddress::parse(ADDRESS).is_some());
     for foreign in
         ["", "orders", "replies.", "replies.orders", "replies", "amq.rabbitmq.reply-to.x", "unrouted"]
@@ -25,14 +25,14 @@ fn an_address_is_a_doors_queue_and_nothing_else() {
         delivered(properties, b"{}").reply_to
     };
     assert_eq!(asking(ADDRESS), ReplyAddress::parse(ADDRESS));
-    assert_eq!(asking("orders"), None, "who publishes past the door can't have answers sent where they like");
+    assert_eq!(asking("orders"), None, "a foreign sender must not direct replies to other queues");
 }
 
 #[test]
-fn a_copy_asks_for_an_answer_only_if_it_is_told_to() {
+fn a_copy_asks_for_a_reply_only_where_it_is_added() {
     let incoming = delivered(awaited().properties, b"{}");
-    assert_eq!(delivered(again(&incoming).properties, b"{}").reply_to, None);
+    assert_eq!(delivered(retried(&incoming).properties, b"{}").reply_to, None);
     assert_eq!(delivered(Outgoing::redriven(&incoming, Domain::Orders).properties, b"{}").reply_to, None);
-    let retried = again(&incoming).with_reply_to(incoming.reply_to.as_ref().unwrap());
+    let retried = retried(&incoming).with_reply_to(incoming.reply_to.as_ref().unwrap());
     assert_eq!(delivered(retried.properties, b"{}").reply_to, incoming.reply_to);
 }

@@ -1,4 +1,4 @@
-//! What a comparison finds that no step can mend: obstacles, which block applying, and warnings, which do not.
+//! Differences that no step can remove: obstacles prevent applying, warnings do not.
 
 use std::fmt;
 
@@ -11,37 +11,37 @@ use super::state::{FoundExchange, FoundPolicy, State};
 /// The first version with at-least-once dead-lettering and TTL for quorum queues.
 const OLDEST_VERSION: (u32, u32) = (3, 10);
 
-/// Something that must be done by a person before the topology can be applied.
+/// Something that a person must change before the topology can be applied. Its `Display` says what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Obstacle {
-    /// The broker lacks what the guarantees rest on.
+    /// The broker is older than RabbitMQ 3.10, whose quorum queues can expire and dead-letter messages at least once.
     OldBroker {
-        /// Its version.
+        /// The broker's version.
         version: String,
     },
-    /// The broker could, but the feature flag is off.
+    /// The feature flag `quorum_queue` is off.
     NoQuorumQueues,
-    /// A queue of our name is of another type.
+    /// A queue with a name from the topology has another type than quorum.
     QueueType {
-        /// The queue.
+        /// The queue's name.
         queue: String,
-        /// Its type.
+        /// The queue's type, such as `classic`.
         kind: String,
     },
-    /// A queue of our name was declared with arguments, which win over policies.
+    /// A queue with a name from the topology was declared with arguments, which win over policies.
     QueueArguments {
-        /// The queue.
+        /// The queue's name.
         queue: String,
-        /// The arguments' names.
+        /// The names of the arguments.
         arguments: Vec<String>,
     },
-    /// An exchange of our name is not as it should be.
+    /// An exchange with a name from the topology has other properties.
     Exchange {
-        /// The exchange.
+        /// The exchange's name.
         exchange: String,
-        /// As it is, such as `transient fanout exchange`.
+        /// The properties found, such as `transient fanout exchange`.
         found: String,
-        /// As it should be.
+        /// The properties needed, such as `durable topic exchange`.
         wanted: String,
     },
 }
@@ -80,25 +80,25 @@ impl fmt::Display for Obstacle {
     }
 }
 
-/// Something that works, but not as well as it should.
+/// Something that weakens a guarantee. Its `Display` says what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Warning {
-    /// Without this feature flag, dead-lettering falls back to at most once.
+    /// The feature flag `stream_queue` is off, without which messages are dead-lettered at most once.
     NoStreams,
-    /// Only one policy applies to an object, and here it is somebody else's.
+    /// A foreign policy with a higher priority applies instead of ours.
     Overruled {
-        /// The other policy.
+        /// The foreign policy's name.
         policy: String,
-        /// Its priority.
+        /// The foreign policy's priority.
         priority: i64,
         /// Such as ``queue `orders` ``.
         objects: Vec<String>,
     },
-    /// An operator policy also applies, and where both set something, the lower value counts.
+    /// An operator policy applies as well; of two limits, RabbitMQ takes the lower one.
     Operator {
-        /// The operator policy.
+        /// The operator policy's name.
         policy: String,
-        /// What it sets.
+        /// The operator policy's settings, such as `max-length 10`.
         settings: String,
         /// Such as ``queue `orders` ``.
         objects: Vec<String>,
@@ -121,7 +121,7 @@ impl fmt::Display for Warning {
             Self::Operator { policy, settings, objects } => write!(
                 f,
                 "operator policy `{policy}` sets {settings} on {}: where it is stricter than ours it wins, so \
-                 check that it makes no messages vanish",
+                 check that it loses no messages",
                 objects.join(", ")
             ),
         }
@@ -179,7 +179,8 @@ pub(super) fn warnings(wanted: &Topology, found: &State) -> Vec<Warning> {
     warnings
 }
 
-/// What of ours each of these policies applies to, where that is anything: of all that match, the strongest applies.
+/// The exchanges and queues of the topology to which each of these policies applies. Of all policies that match a name, the
+/// one with the highest priority applies.
 fn by_policy<'a>(
     policies: impl IntoIterator<Item = &'a FoundPolicy>,
     wanted: &Topology,
@@ -200,10 +201,10 @@ fn by_policy<'a>(
         .map(|(reach, objects)| (reach.policy, objects))
 }
 
-/// A policy and what it reaches. The broker also tells which policy applies to a queue, but up to a minute late.
+/// A policy and the names it matches. The broker also reports which policy applies to a queue, but up to a minute late.
 struct Reach<'a> {
     policy: &'a FoundPolicy,
-    /// The broker's regular expressions are Perl's. One that isn't understood here may match anything.
+    /// The broker's regular expressions are Perl's. One that can't be parsed here is taken to match every name.
     pattern: Option<Regex>,
 }
 
@@ -237,7 +238,7 @@ fn describe(exchange: &FoundExchange) -> String {
     format!("{durability}{auto_delete}{internal} {} exchange{with}", exchange.kind)
 }
 
-/// Major and minor; `None` for a version that is not made of numbers, which then is not held against it.
+/// Major and minor version; `None` where they are not numbers, and then no version is required.
 fn version(text: &str) -> Option<(u32, u32)> {
     let mut parts = text.split('.');
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))

@@ -1,4 +1,4 @@
-//! A small client for RabbitMQ's management HTTP API, bound to one vhost.
+//! A small client for RabbitMQ's management HTTP API and one vhost.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,21 +9,21 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-/// A broker that keeps failing is reported after two seconds.
+/// Requests that fail with status 5xx are repeated for two seconds.
 const REPEATS: u32 = 8;
 const REPEAT_PAUSE: Duration = Duration::from_millis(250);
-/// Name lookup, TCP and TLS.
+/// For name lookup, TCP and TLS together.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
-/// One whole request. A policy that matches many queues takes the broker a moment.
+/// For one whole request. The broker needs some time for a policy that matches many queues.
 const REQUEST_DEADLINE: Duration = Duration::from_secs(30);
-/// RFC 3986 §2.3: what never needs encoding.
+/// All but the unreserved characters of RFC 3986 §2.3.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// RabbitMQ's management API, for one vhost.
+/// A client of RabbitMQ's management API for one vhost. Its `Debug` does not show the password.
 #[derive(Clone)]
 pub struct Management {
     http: reqwest::Client,
-    /// Without user and password, and without a slash at its end.
+    /// The URL without user, password and trailing slash.
     base: String,
     user: String,
     password: String,
@@ -36,22 +36,22 @@ impl fmt::Debug for Management {
     }
 }
 
-/// Why the management API did not do what was asked. Each is a sentence for the person who runs the command.
+/// Why a request to the management API failed. Each `Display` is a sentence for the person who runs the command.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ManagementError {
-    /// No connection.
+    /// No connection could be opened.
     #[error(
-        "RabbitMQ's management API at {url} can't be reached ({reason}). Check that the broker runs, that its \
+        "RabbitMQ's management API at {url} cannot be reached ({reason}). Check that the broker runs, that its \
          management plugin is on (`rabbitmq-plugins enable rabbitmq_management`), and host and port in \
          AMQP_MANAGEMENT_URL"
     )]
     Unreachable {
         /// Without user and password.
         url: String,
-        /// What the operating system or TLS said.
+        /// The error of the operating system or of TLS.
         reason: String,
     },
-    /// A connection, but no answer.
+    /// Connected, but no response arrived within 30 s.
     #[error(
         "RabbitMQ's management API did not answer {url} within {} s: the broker is overloaded or hangs. It is \
          unknown whether the request was carried out; asking again is safe", REQUEST_DEADLINE.as_secs()
@@ -60,7 +60,7 @@ pub enum ManagementError {
         /// Without user and password.
         url: String,
     },
-    /// An answer, but not from the management API.
+    /// The response is not one of the management API.
     #[error(
         "{url} answers, but not as RabbitMQ's management API does ({reason}). Check host, port (usually 15672; \
          5672 is AMQP) and http or https in AMQP_MANAGEMENT_URL"
@@ -68,69 +68,67 @@ pub enum ManagementError {
     NotManagement {
         /// Without user and password.
         url: String,
-        /// What is wrong with the answer.
+        /// What is wrong with the response.
         reason: String,
     },
-    /// Wrong user or password.
+    /// Unknown user or wrong password.
     #[error("{url} refuses user `{user}` with this password ({reason}). Check both in AMQP_MANAGEMENT_URL")]
     LoginRefused {
         /// Without user and password.
         url: String,
-        /// The user.
+        /// The user's name.
         user: String,
-        /// The broker's words.
+        /// The broker's own reason.
         reason: String,
     },
-    /// The right password, but not the right to do this.
+    /// The user lacks a tag or a permission.
     #[error(
         "User `{user}` may not {doing} in vhost `{vhost}` ({reason}). Setting up the broker needs the tag \
          `policymaker` (`rabbitmqctl set_user_tags {user} policymaker`) and the permission to configure \
          (`rabbitmqctl set_permissions -p {vhost} {user} '.*' '.*' '.*'`)"
     )]
     NotAllowed {
-        /// The user.
+        /// The user's name.
         user: String,
-        /// The vhost.
+        /// The vhost's name.
         vhost: String,
-        /// What was asked, as a verb and its object.
+        /// The request as a verb and its object, such as `list queues`.
         doing: String,
-        /// The broker's words.
+        /// The broker's own reason.
         reason: String,
     },
-    /// No such vhost. Newer brokers also say so to users who may not enter it.
+    /// The vhost does not exist. Newer brokers also say this to a user without access to it.
     #[error(
-        "Vhost `{vhost}` does not exist, or user `{user}` may not enter it. Check the path of AMQP_URL, or make \
+        "Vhost `{vhost}` does not exist, or user `{user}` has no access to it. Check the path of AMQP_URL, or create \
          it: `rabbitmqctl add_vhost {vhost}`, then `rabbitmqctl set_permissions -p {vhost} {user} '.*' '.*' '.*'`"
     )]
     NoSuchVhost {
-        /// The vhost.
+        /// The vhost's name.
         vhost: String,
-        /// The user.
+        /// The user's name.
         user: String,
     },
-    /// The broker won't do it.
+    /// The broker refuses the request (status 4xx).
     #[error("RabbitMQ refuses to {doing}: {reason}")]
     Refused {
-        /// What was asked, as a verb and its object.
+        /// The request as a verb and its object, such as `list queues`.
         doing: String,
-        /// The broker's words.
+        /// The broker's own reason.
         reason: String,
     },
-    /// The broker can't do it now.
-    #[error(
-        "RabbitMQ failed to {doing} (status {status}): {reason}. Look into the broker's log, and ask again"
-    )]
+    /// The broker failed (status 5xx), also after two seconds of repeating where a request may be repeated.
+    #[error("RabbitMQ failed to {doing} (status {status}): {reason}. See the broker's log, then try again")]
     Failing {
-        /// What was asked, as a verb and its object.
+        /// The request as a verb and its object, such as `list queues`.
         doing: String,
-        /// HTTP status.
+        /// The response's HTTP status.
         status: u16,
-        /// The broker's words.
+        /// The broker's own reason.
         reason: String,
     },
 }
 
-/// The vhost that an AMQP URL names: its path, and `/` where that is empty.
+/// The vhost that an AMQP URL names: its decoded path, or `/` where the path is empty.
 #[must_use]
 pub fn vhost_of(amqp_url: &Url) -> String {
     let path = amqp_url.path().strip_prefix('/').unwrap_or_default();
@@ -140,10 +138,10 @@ pub fn vhost_of(amqp_url: &Url) -> String {
     }
 }
 
-/// An HTTP client for a service of our own: no proxy in between, and system certificates only where they are needed,
-/// since a small container may have none.
+/// An HTTP client without proxies. It loads the system's certificates only for https, because a small container may have
+/// none.
 fn http_client(url: &Url) -> reqwest::Result<reqwest::Client> {
-    // Fails only where a provider is installed already, and then that one is used.
+    // Fails only where a provider is installed already, and that one is used then.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = reqwest::Client::builder()
         .no_proxy()
@@ -157,7 +155,8 @@ fn http_client(url: &Url) -> reqwest::Result<reqwest::Client> {
 }
 
 impl Management {
-    /// The management API at this URL, which names user and password (`guest` where it does not), for this vhost.
+    /// A client for the management API at an `http://` or `https://` URL, with the user and password that the URL names
+    /// (`guest` where it names none). Sends no request; fails only where the system's certificates can't be loaded.
     pub fn new(url: &Url, vhost: impl Into<String>) -> Result<Self, ManagementError> {
         let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
         let user = match url.username() {
@@ -177,13 +176,13 @@ impl Management {
         Ok(Self { http, base, user, password, vhost: vhost.into() })
     }
 
-    /// The vhost.
+    /// The vhost's name.
     #[must_use]
     pub fn vhost(&self) -> &str {
         &self.vhost
     }
 
-    /// Reads something that belongs to no vhost. `doing` says what, as a verb and its object.
+    /// Reads something that belongs to no vhost. `doing` names the request in errors, as a verb and its object.
     pub(super) async fn read_global<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -194,7 +193,7 @@ impl Management {
             .ok_or_else(|| self.not_management(path, "it knows nothing of this path"))
     }
 
-    /// Lists all of a kind in the vhost, such as `queues`.
+    /// Lists everything of one kind in the vhost, such as `queues`.
     pub(super) async fn list<T: DeserializeOwned>(
         &self,
         kind: &str,
@@ -205,8 +204,8 @@ impl Management {
         listed.ok_or_else(|| self.no_such_vhost())
     }
 
-    /// Asks something of the vhost to do something, and gives back what came of it; `None` where it is not there.
-    pub(crate) async fn ask<T: DeserializeOwned>(
+    /// Posts an action on something in the vhost and gives the result; `None` where the thing does not exist.
+    pub(crate) async fn act<T: DeserializeOwned>(
         &self,
         kind: &str,
         names: &[&str],
@@ -216,7 +215,7 @@ impl Management {
         self.send(Method::POST, &self.path(kind, names), Some(body), doing).await
     }
 
-    /// Creates or replaces something of the vhost.
+    /// Creates or replaces something in the vhost.
     pub(super) async fn put(
         &self,
         kind: &str,
@@ -227,7 +226,7 @@ impl Management {
         self.write(Method::PUT, kind, names, body, doing).await
     }
 
-    /// Adds something to the vhost; what is there already stays.
+    /// Adds something to the vhost; does nothing where it exists.
     pub(super) async fn post(
         &self,
         kind: &str,
@@ -238,7 +237,7 @@ impl Management {
         self.write(Method::POST, kind, names, body, doing).await
     }
 
-    /// Removes something from the vhost; what is gone already may be gone.
+    /// Removes something from the vhost; does nothing where it does not exist.
     pub(super) async fn delete(
         &self,
         kind: &str,
@@ -275,10 +274,10 @@ impl Management {
         path
     }
 
-    /// `None` stands for 404, which means something else for each request.
+    /// `None` stands for status 404, whose meaning depends on the request.
     ///
-    /// RabbitMQ answers 500 for a moment where a list meets a queue that is just coming or going; what may be asked
-    /// twice is asked again.
+    /// RabbitMQ answers 500 when a list meets a queue that is just being created or deleted, so idempotent requests are
+    /// repeated.
     async fn send<T: DeserializeOwned>(
         &self,
         method: Method,
@@ -352,7 +351,7 @@ impl Management {
         };
         let (user, doing) = (self.user.clone(), doing.to_owned());
         match status {
-            // The broker's spelling tells them apart: nobody knows you, or you may not.
+            // Only the spelling tells a failed login (`not_authorized`) from a missing permission (`not_authorised`).
             StatusCode::UNAUTHORIZED if error == "not_authorized" => {
                 ManagementError::LoginRefused { url: self.base.clone(), user, reason }
             }
@@ -376,7 +375,7 @@ impl Management {
     }
 }
 
-/// The body of an error.
+/// The body of an error response.
 #[derive(Deserialize)]
 struct Answer {
     error: String,
@@ -384,7 +383,7 @@ struct Answer {
     reason: String,
 }
 
-/// Mostly a string; some errors of older brokers have an object there.
+/// Usually a string; for some errors of older brokers an object.
 fn as_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     Ok(match serde_json::Value::deserialize(deserializer)? {
         serde_json::Value::String(text) => text,
@@ -392,7 +391,7 @@ fn as_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, 
     })
 }
 
-/// An answer whose body does not matter.
+/// A response whose body is not needed.
 struct Ignored;
 
 impl<'de> Deserialize<'de> for Ignored {
@@ -401,7 +400,7 @@ impl<'de> Deserialize<'de> for Ignored {
     }
 }
 
-/// reqwest's own words repeat the URL; the cause at the bottom is what helps.
+/// reqwest's own message repeats the URL; the innermost cause is what helps a reader.
 fn innermost(error: &dyn std::error::Error) -> String {
     let mut deepest = error;
     while let Some(source) = deepest.source() {

@@ -1,7 +1,7 @@
-//! The topology on a broker: what differs from what the contracts say, in words, and making it so.
+//! The topology on a broker: compares it with what this release needs, describes the difference and applies it.
 //!
-//! Everything goes through the management HTTP API, because AMQP can declare no policies. Applying is for operators;
-//! workers and the door may configure nothing.
+//! Everything goes through the management HTTP API, because AMQP can't declare policies. Only operators apply a topology;
+//! workers and the API need no permission to configure anything but reply queues.
 
 mod findings;
 mod management;
@@ -18,24 +18,27 @@ use serde_json::json;
 
 pub use findings::{Obstacle, Warning};
 pub use management::{Management, ManagementError, vhost_of};
-pub use plan::{Plan, Step, compare};
-pub use state::{FoundBinding, FoundExchange, FoundPolicy, FoundQueue, State};
+use plan::compare;
+pub use plan::{Plan, Step};
+#[cfg(test)]
+use state::{FoundBinding, FoundExchange, FoundPolicy, FoundQueue, State};
 
-/// In a cluster, what one node has been told the others know a moment later.
+/// In a cluster, the other nodes learn of a change a moment later, so the result is compared this often before it counts as
+/// different.
 const SETTLE_CHECKS: u32 = 20;
 const SETTLE_PAUSE: Duration = Duration::from_millis(250);
 
 /// Why a topology was not applied.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum TopologyError {
-    /// The management API did not do what was asked. What was done before stays; applying again is safe.
+    /// The management API failed or refused. Steps taken before remain, and applying again is safe.
     #[error(transparent)]
     Management(#[from] ManagementError),
-    /// Somebody has to do something first. Nothing was changed.
+    /// A person must remove these obstacles first. Nothing was changed.
     #[error("Nothing was changed, because:{}", lines(.0))]
     Blocked(Vec<Obstacle>),
-    /// Everything was done, and still there is a difference.
-    #[error("All was applied, and still there is a difference; somebody else is changing the broker:{}", lines(.0))]
+    /// All steps were taken, and these are needed again.
+    #[error("All steps were taken, but the broker still differs; somebody else is changing it:{}", lines(.0))]
     Unsettled(Vec<Step>),
 }
 
@@ -43,13 +46,13 @@ fn lines(items: &[impl ToString]) -> String {
     items.iter().map(|item| format!("\n  {}", item.to_string())).collect()
 }
 
-/// What would have to be done. Changes nothing.
+/// Compares the broker with `wanted` and changes nothing.
 pub async fn plan(management: &Management, wanted: &Topology) -> Result<Plan, TopologyError> {
     Ok(compare(wanted, &state::read(management).await?))
 }
 
-/// Makes the broker as the topology says, tells `done` of each step, and checks that no difference is left. Doing it
-/// twice does no harm. Gives back what is worth a warning afterwards.
+/// Changes the broker until it matches `wanted`, calls `done` after each step, and compares again at the end. Applying twice
+/// does no harm. Gives the remaining warnings.
 pub async fn apply(
     management: &Management,
     wanted: &Topology,

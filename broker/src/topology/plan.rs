@@ -1,4 +1,4 @@
-//! What would have to be done so that the broker is as the topology says: a pure comparison, and its steps in words.
+//! The steps that make a broker match a topology: a pure comparison, and each step as text.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
@@ -9,55 +9,55 @@ use serde_json::Value;
 use super::findings::{self, Obstacle, Warning};
 use super::state::{FoundPolicy, State};
 
-/// The type of every queue of ours.
+/// The type of every queue in the topology.
 pub(super) const QUORUM: &str = "quorum";
 pub(super) const QUEUE_TYPE: &str = "x-queue-type";
 
 /// The difference between a topology and a broker.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Plan {
-    /// What to do, in this order.
+    /// The steps to take, in this order.
     pub steps: Vec<Step>,
-    /// What stands in the way; with any of these nothing is applied.
+    /// What no step can change. While there is an obstacle, nothing is applied.
     pub obstacles: Vec<Obstacle>,
-    /// What somebody should look at.
+    /// What works, but weakens a guarantee. Warnings do not prevent applying.
     pub warnings: Vec<Warning>,
 }
 
 impl Plan {
-    /// Whether the broker is as the topology says.
+    /// Whether the broker matches the topology: there are neither steps nor obstacles.
     #[must_use]
     pub fn is_settled(&self) -> bool {
         self.steps.is_empty() && self.obstacles.is_empty()
     }
 }
 
-/// One change to the broker.
+/// One change to the broker. Its `Display` is an imperative sentence such as ``create quorum queue `orders` ``.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
-    /// A new exchange.
+    /// Create this durable exchange.
     CreateExchange(Exchange),
-    /// A new policy.
+    /// Create this policy.
     CreatePolicy(Policy),
-    /// A policy of ours is not as it should be.
+    /// Replace a policy of this system whose settings differ.
     ChangePolicy {
-        /// As it should be.
+        /// The policy as it must be.
         policy: Policy,
-        /// What differs, such as `message-ttl 1000 → 100`.
+        /// The differences, such as `message-ttl 1000 → 100`.
         changes: Vec<String>,
     },
-    /// A new quorum queue.
+    /// Create a quorum queue with this name.
     CreateQueue(String),
-    /// A new binding.
+    /// Create this binding.
     Bind(Binding),
-    /// A binding between an exchange and a queue of ours that the topology no longer has.
+    /// Remove a binding between an exchange and a queue of this system that the topology does not have.
     Unbind {
-        /// The binding.
+        /// The binding to remove.
         binding: Binding,
-        /// The name by which the broker removes it.
+        /// The key by which the management API identifies it.
         properties_key: String,
     },
-    /// A policy of ours that the topology no longer has.
+    /// Remove the policy with this name: the topology no longer has it.
     RemovePolicy(String),
 }
 
@@ -79,7 +79,7 @@ impl fmt::Display for Step {
             Self::CreateQueue(name) => write!(f, "create {QUORUM} queue `{name}`"),
             Self::Bind(binding) => write!(f, "bind {}", in_words(binding, "to")),
             Self::Unbind { binding, .. } => write!(f, "remove the binding of {}", in_words(binding, "to")),
-            Self::RemovePolicy(name) => write!(f, "remove policy `{name}`, which is no longer ours"),
+            Self::RemovePolicy(name) => write!(f, "remove policy `{name}`, which is no longer needed"),
         }
     }
 }
@@ -91,13 +91,12 @@ fn in_words(Binding { exchange, queue, key }: &Binding, to: &str) -> String {
     }
 }
 
-/// Compares.
+/// Compares a topology with what is on a broker.
 ///
-/// The order matters: policies before queues, so that no queue is ever live without its limits and its dead-letter
-/// target; bindings when everything they join exists; removals last, so that a message has its new way before it loses
-/// its old one.
-#[must_use]
-pub fn compare(wanted: &Topology, found: &State) -> Plan {
+/// The order of the steps matters. Policies come before queues, so that no queue exists without its limits and its
+/// dead-letter target. Bindings follow when both of their ends exist. Removals come last, so that a message has its new route
+/// before it loses its old one.
+pub(super) fn compare(wanted: &Topology, found: &State) -> Plan {
     let mut steps = Vec::new();
     steps.extend(new_exchanges(wanted, found));
     steps.extend(new_and_changed_policies(wanted, found));
@@ -109,21 +108,21 @@ pub fn compare(wanted: &Topology, found: &State) -> Plan {
 }
 
 fn new_exchanges(wanted: &Topology, found: &State) -> impl Iterator<Item = Step> {
-    let there: HashSet<&str> = found.exchanges.iter().map(|exchange| exchange.name.as_str()).collect();
-    let new = wanted.exchanges.iter().filter(move |exchange| !there.contains(exchange.name.as_str()));
+    let existing: HashSet<&str> = found.exchanges.iter().map(|exchange| exchange.name.as_str()).collect();
+    let new = wanted.exchanges.iter().filter(move |exchange| !existing.contains(exchange.name.as_str()));
     new.cloned().map(Step::CreateExchange)
 }
 
 fn new_queues(wanted: &Topology, found: &State) -> impl Iterator<Item = Step> {
-    let there: HashSet<&str> = found.queues.iter().map(|queue| queue.name.as_str()).collect();
-    let new = wanted.queues.iter().filter(move |name| !there.contains(name.as_str()));
+    let existing: HashSet<&str> = found.queues.iter().map(|queue| queue.name.as_str()).collect();
+    let new = wanted.queues.iter().filter(move |name| !existing.contains(name.as_str()));
     new.cloned().map(Step::CreateQueue)
 }
 
 fn new_and_changed_policies(wanted: &Topology, found: &State) -> impl Iterator<Item = Step> {
-    let there: HashMap<&str, &FoundPolicy> =
+    let existing: HashMap<&str, &FoundPolicy> =
         found.policies.iter().map(|policy| (policy.name.as_str(), policy)).collect();
-    wanted.policies.iter().filter_map(move |policy| match there.get(policy.name.as_str()) {
+    wanted.policies.iter().filter_map(move |policy| match existing.get(policy.name.as_str()) {
         None => Some(Step::CreatePolicy(policy.clone())),
         Some(found) => {
             let changes = policy_changes(policy, found);
@@ -151,16 +150,16 @@ fn policy_changes(wanted: &Policy, found: &FoundPolicy) -> Vec<String> {
 }
 
 fn new_bindings(wanted: &Topology, found: &State) -> impl Iterator<Item = Step> {
-    let there: BTreeSet<Binding> = found
+    let existing: BTreeSet<Binding> = found
         .bindings
         .iter()
         .filter(|binding| binding.destination_type == "queue" && binding.arguments.is_empty())
         .map(|binding| binding.binding())
         .collect();
-    wanted.bindings.iter().filter(move |binding| !there.contains(binding)).cloned().map(Step::Bind)
+    wanted.bindings.iter().filter(move |binding| !existing.contains(binding)).cloned().map(Step::Bind)
 }
 
-/// Bindings between our exchanges and our queues are ours; all others are none of our business.
+/// Bindings between an exchange and a queue of the topology belong to it; all others are left alone.
 fn stale_bindings(wanted: &Topology, found: &State) -> impl Iterator<Item = Step> {
     let exchanges: HashSet<&str> = wanted.exchanges.iter().map(|exchange| exchange.name.as_str()).collect();
     let queues: HashSet<&str> = wanted.queues.iter().map(String::as_str).collect();
@@ -175,7 +174,7 @@ fn stale_bindings(wanted: &Topology, found: &State) -> impl Iterator<Item = Step
     })
 }
 
-/// A policy that is named and ranked as only ours are, left over from another version.
+/// Policies of another release, recognized by their names and their priority.
 fn stale_policies(wanted: &Topology, found: &State) -> impl Iterator<Item = Step> {
     let names: HashSet<&str> = wanted.policies.iter().map(|policy| policy.name.as_str()).collect();
     let stale = found.policies.iter().filter(move |policy| {

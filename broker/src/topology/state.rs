@@ -1,4 +1,4 @@
-//! What is on the broker now, as far as the topology can concern it.
+//! What is on the broker now, as far as it can concern the topology.
 
 use std::collections::BTreeMap;
 
@@ -8,78 +8,63 @@ use serde_json::{Map, Value};
 
 use super::management::{Management, ManagementError};
 
-/// What is in the vhost, foreign things included.
+/// What is in the vhost, including things of other systems.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct State {
-    /// Such as `4.0.5`.
+pub(super) struct State {
+    /// RabbitMQ's version, such as `4.0.5`.
     pub version: String,
-    /// Whether each feature flag is on; empty where we may not ask.
+    /// Whether each feature flag is on; empty where the user may not list them.
     pub feature_flags: BTreeMap<String, bool>,
-    /// All exchanges.
     pub exchanges: Vec<FoundExchange>,
-    /// All queues.
     pub queues: Vec<FoundQueue>,
-    /// All bindings, between exchanges too.
+    /// Also those between two exchanges.
     pub bindings: Vec<FoundBinding>,
-    /// All policies.
     pub policies: Vec<FoundPolicy>,
-    /// All operator policies; empty where we may not ask.
+    /// Empty where the user may not list them.
     pub operator_policies: Vec<FoundPolicy>,
 }
 
-/// An exchange on the broker.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct FoundExchange {
-    /// Its name.
+pub(super) struct FoundExchange {
     pub name: String,
-    /// Such as `topic`.
+    /// `topic`, `fanout` and so on.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Outlives a restart of the broker.
     pub durable: bool,
-    /// Goes with its last binding.
     pub auto_delete: bool,
-    /// Closed to publishers.
     pub internal: bool,
-    /// Fixed at its declaration.
     #[serde(default)]
     pub arguments: Map<String, Value>,
 }
 
-/// A queue on the broker.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct FoundQueue {
-    /// Its name.
+pub(super) struct FoundQueue {
     pub name: String,
-    /// Such as `quorum`.
+    /// `quorum`, `classic` or `stream`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Fixed at its declaration; these win over policies.
+    /// Given when the queue was declared; they win over policies.
     #[serde(default)]
     pub arguments: Map<String, Value>,
 }
 
-/// A binding on the broker.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct FoundBinding {
-    /// The exchange it starts at; empty for the default exchange.
+pub(super) struct FoundBinding {
+    /// The exchange; empty for the default exchange.
     pub source: String,
-    /// The queue or exchange it ends at.
     pub destination: String,
     /// `queue` or `exchange`.
     pub destination_type: String,
-    /// The key.
     pub routing_key: String,
-    /// Only exchanges of type `headers` read them.
+    /// Only exchanges of type `headers` use them.
     #[serde(default)]
     pub arguments: Map<String, Value>,
-    /// Key and arguments as one name, by which the binding is removed.
+    /// The key by which the management API identifies the binding; made of routing key and arguments.
     pub properties_key: String,
 }
 
 impl FoundBinding {
-    /// What it would be if it were ours.
-    #[must_use]
+    /// The same binding as the topology writes it, without its arguments.
     pub fn binding(&self) -> Binding {
         Binding {
             exchange: self.source.clone(),
@@ -89,19 +74,16 @@ impl FoundBinding {
     }
 }
 
-/// A policy on the broker.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct FoundPolicy {
-    /// Its name.
+pub(super) struct FoundPolicy {
     pub name: String,
-    /// Regular expression over names.
+    /// A regular expression over names of queues or exchanges.
     pub pattern: String,
-    /// `queues`, `exchanges`, `all` or, on newer brokers, queues of one type.
+    /// `queues`, `exchanges`, `all` or, on newer brokers, queues of one type such as `quorum_queues`.
     #[serde(rename = "apply-to")]
     pub apply_to: String,
-    /// The highest one applies.
+    /// Of all matching policies, only the one with the highest priority applies.
     pub priority: i64,
-    /// The settings.
     pub definition: Map<String, Value>,
 }
 
@@ -116,9 +98,9 @@ struct FeatureFlag {
     state: String,
 }
 
-/// Reads what is there.
+/// Reads the vhost.
 pub(super) async fn read(management: &Management) -> Result<State, ManagementError> {
-    // First and alone, because it tells a wrong address or password from everything else.
+    // First and alone, because only this request tells a wrong address or password from all other errors.
     let overview: Overview = management.read_global("overview", "see the broker's version").await?;
     let (exchanges, queues, bindings, policies, operator_policies, feature_flags) = tokio::try_join!(
         management.list("exchanges", "?columns=name,type,durable,auto_delete,internal,arguments"),
@@ -140,7 +122,7 @@ pub(super) async fn read(management: &Management) -> Result<State, ManagementErr
     })
 }
 
-/// On some brokers only administrators may ask, and applying a topology needs no administrator.
+/// Some brokers let only administrators list these, and applying a topology must not need an administrator.
 async fn if_allowed<T>(
     list: impl Future<Output = Result<Vec<T>, ManagementError>>,
 ) -> Result<Vec<T>, ManagementError> {

@@ -1,4 +1,4 @@
-//! What a topology and a broker differ in, and how that reads.
+//! Differences between a topology and a broker, and the text that describes them.
 
 use fancy_regex::Regex;
 use millrace_contracts::topology::{ApplyTo, POLICY_PRIORITY, Topology, topology};
@@ -8,7 +8,7 @@ use url::Url;
 
 use super::*;
 
-/// The broker as it is right after `wanted` was applied, with what every vhost has besides.
+/// The broker right after `wanted` was applied, including what every vhost has.
 fn applied(wanted: &Topology) -> State {
     let mut state = fresh();
     state.exchanges.extend(wanted.exchanges.iter().map(|it| exchange(&it.name, it.kind.name())));
@@ -25,7 +25,7 @@ fn applied(wanted: &Topology) -> State {
     state
 }
 
-/// A vhost that nobody has touched.
+/// A new vhost.
 fn fresh() -> State {
     State {
         version: "3.10.8".to_owned(),
@@ -88,13 +88,13 @@ fn object(value: Value) -> Map<String, Value> {
     }
 }
 
-/// What a change to the broker leads to, as an operator reads it.
+/// The plan after a change to an applied topology, as an operator reads it.
 fn after(change: impl FnOnce(&mut State)) -> String {
     let wanted = topology(1.0);
     let mut state = applied(&wanted);
     change(&mut state);
     let plan = compare(&wanted, &state);
-    let obstacles = plan.obstacles.iter().map(|it| format!("in the way: {it}"));
+    let obstacles = plan.obstacles.iter().map(|it| format!("obstacle: {it}"));
     let warnings = plan.warnings.iter().map(|it| format!("warning: {it}"));
     let all: Vec<String> = obstacles.chain(plan.steps.iter().map(Step::to_string)).chain(warnings).collect();
     all.join("\n")
@@ -113,7 +113,7 @@ fn policy_of<'a>(state: &'a mut State, name: &str) -> &'a mut FoundPolicy {
 }
 
 #[test]
-fn nothing_is_to_be_done_after_applying() {
+fn there_is_no_step_after_applying() {
     for scale in [1.0, 0.1] {
         let wanted = topology(scale);
         assert_eq!(compare(&wanted, &applied(&wanted)), Plan::default());
@@ -122,7 +122,7 @@ fn nothing_is_to_be_done_after_applying() {
 }
 
 #[test]
-fn an_untouched_vhost_gets_everything_and_each_thing_after_what_it_needs() {
+fn a_new_vhost_gets_everything_in_the_order_of_dependencies() {
     let wanted = topology(1.0);
     let plan = compare(&wanted, &fresh());
     let rank = |step: &Step| match step {
@@ -177,7 +177,7 @@ fn a_policy_is_compared_setting_by_setting() {
 }
 
 #[test]
-fn what_a_former_release_left_behind_is_removed_last() {
+fn leftovers_of_another_release_are_removed_last() {
     let done = after(|state| {
         state.bindings.push(binding("events", "orders", "users.renamed"));
         state.bindings.push(binding("unrouted", "orders", ""));
@@ -190,12 +190,12 @@ fn what_a_former_release_left_behind_is_removed_last() {
     create direct exchange `redrive`
     remove the binding of `orders` to exchange `events` for `users.renamed`
     remove the binding of `orders` to exchange `unrouted`
-    remove policy `retry.3s`, which is no longer ours
+    remove policy `retry.3s`, which is no longer needed
     ");
 }
 
 #[test]
-fn a_binding_with_arguments_is_not_ours_and_is_replaced() {
+fn a_binding_with_arguments_is_replaced() {
     let done = after(|state| {
         let found = state.bindings.iter_mut().find(|it| it.routing_key == "orders.place").expect("applied");
         found.arguments = object(json!({ "x": 1 }));
@@ -208,7 +208,7 @@ fn a_binding_with_arguments_is_not_ours_and_is_replaced() {
 }
 
 #[test]
-fn foreign_things_are_left_alone() {
+fn things_of_other_systems_are_left_alone() {
     let done = after(|state| {
         state.exchanges.push(exchange("audit", "fanout"));
         state.queues.push(queue("audit", "classic"));
@@ -222,7 +222,7 @@ fn foreign_things_are_left_alone() {
         let mut to_our_exchange = binding("events", "unrouted", "#");
         to_our_exchange.destination_type = "exchange".to_owned();
         state.bindings.push(to_our_exchange);
-        // One has a name like ours, but not our priority; one the reverse.
+        // One has a name like ours but another priority, one our priority but another name.
         state.policies.push(foreign_policy("retry.mine", 3));
         state.policies.push(foreign_policy("audit", POLICY_PRIORITY));
     });
@@ -230,7 +230,7 @@ fn foreign_things_are_left_alone() {
 }
 
 #[test]
-fn what_no_step_can_change_is_in_the_way_and_says_what_to_do() {
+fn what_no_step_can_change_is_an_obstacle_that_says_what_to_do() {
     let done = after(|state| {
         *queue_of(state, "orders") = queue("orders", "classic");
         queue_of(state, "users").arguments.insert("x-message-ttl".to_owned(), json!(5));
@@ -240,23 +240,23 @@ fn what_no_step_can_change_is_in_the_way_and_says_what_to_do() {
         commands.arguments.insert("alternate-exchange".to_owned(), json!("elsewhere"));
     });
     insta::assert_snapshot!(done, @r"
-    in the way: exchange `commands` is a transient topic exchange with alternate-exchange and must be a durable topic exchange, and an exchange can't be changed: stop whoever publishes to it, remove it in the console, and apply again
-    in the way: exchange `events` is a durable fanout exchange and must be a durable topic exchange, and an exchange can't be changed: stop whoever publishes to it, remove it in the console, and apply again
-    in the way: queue `users` was declared with x-message-ttl, which win over policies and can't be changed: let it run empty, remove it in the console, and apply again
-    in the way: queue `orders` is a classic queue and must be a quorum queue, and a queue's type can't be changed: let it run empty, remove it in the console, and apply again
+    obstacle: exchange `commands` is a transient topic exchange with alternate-exchange and must be a durable topic exchange, and an exchange can't be changed: stop whoever publishes to it, remove it in the console, and apply again
+    obstacle: exchange `events` is a durable fanout exchange and must be a durable topic exchange, and an exchange can't be changed: stop whoever publishes to it, remove it in the console, and apply again
+    obstacle: queue `users` was declared with x-message-ttl, which win over policies and can't be changed: let it run empty, remove it in the console, and apply again
+    obstacle: queue `orders` is a classic queue and must be a quorum queue, and a queue's type can't be changed: let it run empty, remove it in the console, and apply again
     ");
 }
 
 #[test]
-fn a_broker_that_lacks_what_we_rest_on_is_refused() {
+fn a_broker_without_the_needed_features_is_refused() {
     let done = after(|state| {
         state.version = "3.9.29".to_owned();
         state.feature_flags.insert("quorum_queue".to_owned(), false);
         state.feature_flags.insert("stream_queue".to_owned(), false);
     });
     insta::assert_snapshot!(done, @r"
-    in the way: the broker is RabbitMQ 3.9.29; 3.10 is the first that can retry without losing messages: upgrade it
-    in the way: the broker has no quorum queues: turn them on with `rabbitmqctl enable_feature_flag quorum_queue`
+    obstacle: the broker is RabbitMQ 3.9.29; 3.10 is the first that can retry without losing messages: upgrade it
+    obstacle: the broker has no quorum queues: turn them on with `rabbitmqctl enable_feature_flag quorum_queue`
     warning: feature flag `stream_queue` is off, so a message may be lost on its way to a retry or a dead-letter queue: turn it on with `rabbitmqctl enable_feature_flag stream_queue`
     ");
     for version in ["3.10.0", "3.13.7", "4.0.5", "4.3.6", "10.0.0-rc.1", "master"] {
@@ -265,7 +265,7 @@ fn a_broker_that_lacks_what_we_rest_on_is_refused() {
 }
 
 #[test]
-fn somebody_elses_policy_that_wins_is_told() {
+fn a_foreign_policy_that_wins_is_reported() {
     let foreign = |name: &str, pattern: &str, apply_to: &str, priority| FoundPolicy {
         pattern: pattern.to_owned(),
         apply_to: apply_to.to_owned(),
@@ -286,7 +286,7 @@ fn somebody_elses_policy_that_wins_is_told() {
     warning: only the strongest policy applies to an object, so policy `redrive` with priority 300 keeps ours with priority 100 off exchange `redrive`: narrow its pattern or lower its priority
     warning: only the strongest policy applies to an object, so policy `stronger` with priority 201 keeps ours with priority 100 off queue `payments`: narrow its pattern or lower its priority
     warning: only the strongest policy applies to an object, so policy `even` with priority 100 keeps ours with priority 100 off exchange `events`, queue `users`: narrow its pattern or lower its priority
-    warning: operator policy `limits` sets max-length 10 on queue `auth`: where it is stricter than ours it wins, so check that it makes no messages vanish
+    warning: operator policy `limits` sets max-length 10 on queue `auth`: where it is stricter than ours it wins, so check that it loses no messages
     ");
     let done = after(|state| state.policies.push(foreign("odd", "(", "exchanges", 200)));
     let count = done.matches("exchange `").count();
@@ -365,8 +365,8 @@ fn refusals_are_told_apart() {
     User `jo` may not list queues in vhost `shop` (no). Setting up the broker needs the tag `policymaker` (`rabbitmqctl set_user_tags jo policymaker`) and the permission to configure (`rabbitmqctl set_permissions -p shop jo '.*' '.*' '.*'`)
     RabbitMQ refuses to list queues: inequivalent arg
     RabbitMQ refuses to list queues: {"a":1}
-    RabbitMQ failed to list queues (status 503): starting. Look into the broker's log, and ask again
-    RabbitMQ failed to list queues (status 502): it gave no reason. Look into the broker's log, and ask again
+    RabbitMQ failed to list queues (status 503): starting. See the broker's log, then try again
+    RabbitMQ failed to list queues (status 502): it gave no reason. See the broker's log, then try again
     http://rabbit:15672/prefix/api/queues/shop answers, but not as RabbitMQ's management API does (status 403). Check host, port (usually 15672; 5672 is AMQP) and http or https in AMQP_MANAGEMENT_URL
     http://rabbit:15672/prefix/api/queues/shop answers, but not as RabbitMQ's management API does (status 302). Check host, port (usually 15672; 5672 is AMQP) and http or https in AMQP_MANAGEMENT_URL
     "#);

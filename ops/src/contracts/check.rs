@@ -89,11 +89,11 @@ impl Check {
 }
 
 fn summary(queue: &str, browsed: Browsed, unreadable: usize) -> String {
-    let Browsed { looked_at, total } = browsed;
-    let of_total = if looked_at < total { format!(" of {}", grouped(total)) } else { String::new() };
-    match (looked_at, total) {
+    let Browsed { inspected, total } = browsed;
+    let of_total = if inspected < total { format!(" of {}", grouped(total)) } else { String::new() };
+    match (inspected, total) {
         (0, 0) => format!("{queue}: empty"),
-        _ => format!("{queue}: looked at {}{of_total}, could not read {unreadable}", grouped(looked_at)),
+        _ => format!("{queue}: inspected {}{of_total}, could not read {unreadable}", grouped(inspected)),
     }
 }
 
@@ -126,7 +126,7 @@ fn read(message_type: &str, version: u16, body: &[u8], domain: Option<Domain>) -
 fn in_words(error: &BrowseError) -> String {
     let advice = match error {
         BrowseError::NoSuchQueue { .. } => "`ops topology apply` makes it",
-        BrowseError::NotConnected(_) | BrowseError::BrokenOff { .. } => {
+        BrowseError::NotConnected(_) | BrowseError::Interrupted { .. } => {
             "What was delivered is back in it. A message with a property that is not UTF-8 ends a connection, too: the \
              console shows it"
         }

@@ -134,7 +134,7 @@ impl Intake {
         let first = Envelope::of_job(job_id, client, command.message_type, command.version, fingerprint);
         let envelope = Envelope { trace: job.trace.clone(), ..first };
         let mut message = Outgoing::new(command.exchange(), &envelope, wire.body.clone());
-        let answer = if job.awaited { self.replies.expect(job_id) } else { None };
+        let answer = if job.awaited { self.replies.expect_reply(job_id) } else { None };
         if let Some(answer) = &answer {
             message = message.with_reply_to(answer.address());
         }

@@ -29,12 +29,12 @@ fn a_message_is_read_as_the_worker_of_its_queue_would() {
 }
 
 #[test]
-fn a_summary_says_how_much_was_not_looked_at() {
-    let said = |looked_at, total, unreadable| summary("orders", Browsed { looked_at, total }, unreadable);
+fn a_summary_says_how_much_was_not_inspected() {
+    let said = |inspected, total, unreadable| summary("orders", Browsed { inspected, total }, unreadable);
     assert_eq!(said(0, 0, 0), "orders: empty");
-    assert_eq!(said(7, 7, 0), "orders: looked at 7, could not read 0");
-    assert_eq!(said(10_000, 52_314, 3), "orders: looked at 10,000 of 52,314, could not read 3");
-    assert_eq!(said(0, 1, 0), "orders: looked at 0 of 1, could not read 0");
+    assert_eq!(said(7, 7, 0), "orders: inspected 7, could not read 0");
+    assert_eq!(said(10_000, 52_314, 3), "orders: inspected 10,000 of 52,314, could not read 3");
+    assert_eq!(said(0, 1, 0), "orders: inspected 0 of 1, could not read 0");
 }
 
 #[test]
