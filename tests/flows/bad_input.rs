@@ -1,6 +1,6 @@
 //! What the door answers to input that it can't take: a status, a problem and a pointer to the place.
 
-use millrace_harness::world::{API_KEY, Answer, World};
+use millrace_testkit::world::{API_KEY, Answer, World};
 use serde_json::{Value, json};
 use uuid::Uuid;
 

@@ -5,7 +5,7 @@ use lapin::options::{BasicGetOptions, BasicPublishOptions, QueueDeleteOptions, Q
 use lapin::types::AMQPValue;
 use millrace_broker::topology;
 use millrace_contracts::{Contract, OrderId, orders};
-use millrace_harness::world::World;
+use millrace_testkit::world::World;
 use serde_json::json;
 use uuid::Uuid;
 

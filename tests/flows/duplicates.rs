@@ -3,7 +3,7 @@
 use lapin::BasicProperties;
 use lapin::options::{BasicPublishOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
-use millrace_harness::world::World;
+use millrace_testkit::world::World;
 use millrace_workers::effects::NoEffects;
 use millrace_workers::orders::Orders;
 use serde_json::json;

@@ -8,7 +8,7 @@ use lapin::options::BasicPublishOptions;
 use millrace_broker::dead::{self, Selection};
 use millrace_broker::{Connection, ConnectionSettings, Publisher};
 use millrace_contracts::{Domain, OrderId};
-use millrace_harness::world::World;
+use millrace_testkit::world::World;
 use millrace_workers::effects::NoEffects;
 use millrace_workers::orders::Orders;
 use millrace_workers::users::Users;

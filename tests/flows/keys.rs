@@ -1,7 +1,7 @@
 //! API keys: the first one, made by an operator, and when they were last used, told by the door.
 
 use millrace_contracts::ApiKey;
-use millrace_harness::world::World;
+use millrace_testkit::world::World;
 use millrace_workers::auth::Auth;
 use millrace_workers::effects::NoEffects;
 use serde_json::json;

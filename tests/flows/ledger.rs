@@ -1,6 +1,6 @@
 //! The ledger's partitions: weeks that are prepared later have all that the first ones have.
 
-use millrace_harness::world::World;
+use millrace_testkit::world::World;
 
 use super::{ops, written};
 

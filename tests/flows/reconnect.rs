@@ -6,8 +6,8 @@ use lapin::options::{ExchangeDeleteOptions, QueueDeclareOptions, QueueDeleteOpti
 use lapin::types::{AMQPValue, FieldTable};
 use millrace_broker::{Connection, ConnectionSettings, Consumer, ConsumerSettings, topology};
 use millrace_contracts::UserId;
-use millrace_harness::services::{Services, ports};
-use millrace_harness::world::{PATIENCE, World};
+use millrace_testkit::services::{Services, ports};
+use millrace_testkit::world::{PATIENCE, World};
 use millrace_workers::effects::NoEffects;
 use millrace_workers::orders::Orders;
 use millrace_workers::users::Users;

@@ -3,7 +3,7 @@
 use lapin::BasicProperties;
 use lapin::options::BasicPublishOptions;
 use millrace_broker::topology;
-use millrace_harness::world::World;
+use millrace_testkit::world::World;
 
 async fn publish(world: &World, exchange: &str, key: &str) {
     let published = world

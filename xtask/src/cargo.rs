@@ -56,10 +56,10 @@ pub fn build_programs(release: bool) -> Result<PathBuf, Trouble> {
     Ok(target().join(if release { "release" } else { "debug" }))
 }
 
-/// Builds programs that can die at a given point and break a given guarantee, and returns the folder they are in.
+/// Builds programs that can die at a given point and break a given guarantee, and keeps them in the folder `armed`.
 ///
-/// They are kept in a folder of their own, and the ones without faults are put back where cargo leaves them.
-pub fn build_armed_programs() -> Result<PathBuf, Trouble> {
+/// The ones without faults are put back where cargo leaves programs.
+pub fn build_armed_programs() -> Result<(), Trouble> {
     let mut armed = build(&PACKAGES);
     armed.args(["--package", "millrace-faults", "--features", "millrace-faults/armed"]);
     run(armed)?;
@@ -72,8 +72,7 @@ pub fn build_armed_programs() -> Result<PathBuf, Trouble> {
         std::fs::copy(&built, &fresh).map_err(Trouble::file(&built))?;
         std::fs::rename(&fresh, &kept).map_err(Trouble::file(&kept))?;
     }
-    run(build(&PACKAGES))?;
-    Ok(folder)
+    run(build(&PACKAGES))
 }
 
 fn build(packages: &[&str]) -> Command {

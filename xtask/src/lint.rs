@@ -79,7 +79,7 @@ async fn check(name: &str) -> Result<Outcome, Trouble> {
         }
         "architecture" => return architecture::check(),
         "tidy" => {
-            run_command(cargo(&["test", "--quiet", "--locked", "--package", "millrace-harness", "tidy"]))?
+            run_command(cargo(&["test", "--quiet", "--locked", "--package", "millrace-flows", "tidy"]))?
         }
         "schemas" => run_command(cargo(&["test", "--quiet", "--locked", "--package", "millrace-contracts"]))?,
         "sql" => {

@@ -1,21 +1,14 @@
 //! The program behind `cargo xtask`.
 
-mod bench;
-mod browser;
 mod cargo;
-mod chaos;
-mod cluster;
-mod crash;
 mod demo;
 mod documents;
-mod hostile;
 mod http;
 mod instructions;
 mod lint;
 mod matrix;
 mod place;
 mod proof;
-mod siege;
 mod signals;
 mod sqlx_data;
 mod stack;

@@ -6,8 +6,9 @@ use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
-use millrace_harness::rig::program::log_tail;
-use millrace_harness::services::FORCED_RUNG;
+use millrace_testkit::services::FORCED_RUNG;
+use millrace_testkit::services::images::{Images, SUPPORTED};
+use millrace_testkit::stack::program::log_tail;
 
 use crate::cargo::{self, cargo};
 use crate::proof::to_its_end;
@@ -20,59 +21,12 @@ use crate::trouble::Trouble;
 #[derive(Debug, Args)]
 pub struct Options {
     /// Only the pair with this version of RabbitMQ: 4.3, 4.0 or 3.10; may be given several times
-    #[arg(long, value_name = "VERSION", value_parser = Pair::parse)]
-    only: Vec<&'static Pair>,
+    #[arg(long, value_name = "VERSION", value_parser = Images::of)]
+    only: Vec<&'static Images>,
 
     /// Only this suite
     #[arg(long, value_enum)]
     suite: Option<Suite>,
-}
-
-/// What one Debian release brings.
-#[derive(Debug)]
-pub struct Pair {
-    version: &'static str,
-    release: &'static str,
-    pub rabbitmq: &'static str,
-    pub postgres: &'static str,
-}
-
-static PAIRS: [Pair; 3] = [
-    Pair {
-        version: "3.10",
-        release: "bookworm",
-        rabbitmq: "millrace-rabbitmq:3.10",
-        postgres: "millrace-postgres:15",
-    },
-    Pair {
-        version: "4.0",
-        release: "trixie",
-        rabbitmq: "millrace-rabbitmq:4.0",
-        postgres: "millrace-postgres:17",
-    },
-    Pair {
-        version: "4.3",
-        release: "forky",
-        rabbitmq: "millrace-rabbitmq:4.3",
-        postgres: "millrace-postgres:18",
-    },
-];
-
-impl Pair {
-    pub fn parse(version: &str) -> Result<&'static Self, String> {
-        let known = || PAIRS.iter().map(|pair| pair.version).collect::<Vec<_>>().join(", ");
-        PAIRS
-            .iter()
-            .find(|pair| pair.version == version)
-            .ok_or_else(|| format!("expected one of {}", known()))
-    }
-
-    /// What is built already from the same sources is left as it is.
-    pub fn build_images(&self) -> Result<(), Trouble> {
-        let mut build = Command::new("deploy/images/build");
-        build.arg(self.release).current_dir(cargo::root());
-        cargo::run_quietly(build).map(drop)
-    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -93,9 +47,7 @@ impl Suite {
 
     fn command(self) -> Result<Command, Trouble> {
         match self {
-            Self::Flows => {
-                Ok(cargo(&["test", "--locked", "--package", "millrace-harness", "--test", "millrace"]))
-            }
+            Self::Flows => Ok(cargo(&["test", "--locked", "--package", "millrace-flows"])),
             Self::CrashPoints => {
                 let own = std::env::current_exe().map_err(Trouble::file("xtask"))?;
                 let mut command = Command::new(own);
@@ -109,11 +61,11 @@ impl Suite {
 pub async fn run(options: Options) -> Result<ExitCode, Trouble> {
     let folder = cargo::folder_of_runs()?.join("matrix");
     fs::create_dir_all(&folder).map_err(Trouble::file(&folder))?;
-    let pairs = if options.only.is_empty() { PAIRS.iter().collect() } else { options.only };
+    let pairs = if options.only.is_empty() { SUPPORTED.iter().collect() } else { options.only };
     let suites = options.suite.as_ref().map_or(Suite::value_variants(), std::slice::from_ref);
     let mut report = Vec::new();
     for pair in pairs {
-        pair.build_images()?;
+        pair.build().map_err(Trouble::file("deploy/images/build"))?;
         for suite in suites {
             let log = folder.join(format!("{}-{}.log", pair.version, suite.name()));
             println!("── {} on RabbitMQ {}", suite.name(), pair.version);
@@ -141,7 +93,7 @@ pub async fn run(options: Options) -> Result<ExitCode, Trouble> {
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-async fn try_on(pair: &Pair, suite: Suite, log: &Path) -> Result<(bool, Duration), Trouble> {
+async fn try_on(pair: &Images, suite: Suite, log: &Path) -> Result<(bool, Duration), Trouble> {
     let file = File::create(log).map_err(Trouble::file(log))?;
     let mut command = suite.command()?;
     command

@@ -1,60 +1,96 @@
-//! The programs of the harness that prove something: built, and run to their end beside the programs that they look at.
+//! The proofs: what each needs is built, and `proof` is run to its end with the arguments that were given to us.
 
-use std::path::Path;
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
 use std::process::{Command, ExitCode, ExitStatus};
 use std::time::Duration;
 
-use millrace_harness::services::watchdog::Watchdog;
+use clap::Args;
+use millrace_testkit::services::watchdog::Watchdog;
 
 use crate::cargo::{self, cargo, root};
 use crate::signals::asked_to_stop;
+use crate::tool;
 use crate::trouble::Trouble;
 
 const LOOK_PAUSE: Duration = Duration::from_millis(50);
+/// What posts the bench's load.
+const LOAD_TOOL: &str = "wrk";
 
-/// Builds a program of the harness, with what it needs beside it, and says how it is called, with this verb, for these
-/// programs of Millrace. Armed ones are kept beside the folder that cargo builds into.
-pub fn command(name: &str, beside: &[&str], verb: &[&str], programs: &Path) -> Result<Command, Trouble> {
-    build(name, beside)?;
-    let mut command = Command::new(programs.with_file_name("debug").join(name));
-    command.current_dir(root()).args(verb).arg("--programs").arg(programs);
-    Ok(command)
+/// One verb of `proof`.
+pub struct Proof {
+    pub verb: &'static str,
+    pub programs: Programs,
 }
 
-/// Builds a program of the harness that has all of Millrace in it, and says how it is called.
-pub fn whole(name: &str) -> Result<Command, Trouble> {
-    build(name, &[])?;
-    let mut command = Command::new(cargo::target().join("debug").join(name));
-    command.current_dir(root());
-    Ok(command)
+/// Which programs of Millrace a proof starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Programs {
+    /// None: it has what it needs in itself.
+    Own,
+    /// As they are, optimized with `--release`.
+    Plain,
+    /// Those that can die at a given point and break a given guarantee.
+    Armed,
+    /// Optimized ones, if `--debug` does not say otherwise. `proof` is built the same way: what measures others must
+    /// not be slower than they are.
+    Measured,
 }
 
-/// The same, optimized: what measures others must not be the slower one.
-pub fn optimized(name: &str) -> Result<Command, Trouble> {
-    let mut build = building(name);
-    build.arg("--release");
-    cargo::run(build)?;
-    let mut command = Command::new(cargo::target().join("release").join(name));
-    command.current_dir(root());
-    Ok(command)
+/// What is passed on.
+#[derive(Debug, Args)]
+#[command(disable_help_flag = true)]
+pub struct Passed {
+    /// Arguments for the proof; `--help` prints them
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
+    arguments: Vec<OsString>,
 }
 
-fn build(name: &str, beside: &[&str]) -> Result<(), Trouble> {
-    let mut build = building(name);
-    for other in beside {
-        build.args(["--bin", other]);
+impl Passed {
+    fn has(&self, name: &str) -> bool {
+        self.arguments.iter().any(|argument| argument == OsStr::new(name))
     }
-    cargo::run(build)
+
+    /// Whether the proof only prints something.
+    fn only_prints(&self) -> bool {
+        ["--help", "-h", "--list", "--plan"].into_iter().any(|name| self.has(name))
+    }
 }
 
-fn building(name: &str) -> Command {
-    cargo(&["build", "--quiet", "--locked", "--package", "millrace-harness", "--bin", name])
+/// Builds what the proof needs, runs it, and ends as it does.
+pub async fn run(proof: Proof, passed: Passed) -> Result<ExitCode, Trouble> {
+    let measures = proof.programs == Programs::Measured;
+    let release = if measures { !passed.has("--debug") } else { passed.has("--release") };
+    if !passed.only_prints() {
+        match proof.programs {
+            Programs::Own => {}
+            Programs::Plain => drop(cargo::build_programs(release)?),
+            Programs::Armed => cargo::build_armed_programs()?,
+            Programs::Measured => {
+                tool::need(LOAD_TOOL)?;
+                cargo::build_programs(release)?;
+            }
+        }
+    }
+    let mut command = Command::new(build(measures && release && !passed.only_prints())?);
+    command.current_dir(root()).arg(proof.verb).args(passed.arguments);
+    ends_as(command).await
 }
 
-/// Runs it, and ends as it does.
-pub async fn outcome(command: Command) -> Result<ExitCode, Trouble> {
+/// Runs a program to its end, and ends as it does.
+pub async fn ends_as(command: Command) -> Result<ExitCode, Trouble> {
     let status = to_its_end(command).await?;
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
+}
+
+/// Builds `proof`, and says where it is. It finds the programs of Millrace beside the folder that it is in itself.
+fn build(release: bool) -> Result<PathBuf, Trouble> {
+    let mut build = cargo(&["build", "--quiet", "--locked", "--package", "millrace-proofs"]);
+    if release {
+        build.arg("--release");
+    }
+    cargo::run(build)?;
+    Ok(cargo::target().join(if release { "release" } else { "debug" }).join("proof"))
 }
 
 /// Started by the watchdog, the program ends with us, whatever ends us.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use millrace_harness::services::ServicesError;
+use millrace_testkit::services::ServicesError;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Trouble {

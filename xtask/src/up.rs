@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use millrace_harness::rig::program::Log;
-use millrace_harness::services::Services;
+use millrace_testkit::services::Services;
+use millrace_testkit::stack::program::Log;
 use url::Url;
 
 use crate::cargo;

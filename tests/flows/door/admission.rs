@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use millrace_harness::rig::proxy::Rule;
-use millrace_harness::world::World;
+use millrace_testkit::stack::proxy::Rule;
+use millrace_testkit::world::World;
 use millrace_workers::auth::Auth;
 use millrace_workers::effects::NoEffects;
 use serde_json::json;
@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::{Caller, another_door, issued, slug, through_a_proxy};
-use crate::flows::user;
+use crate::user;
 
 /// A world with a door and the auth domain at work.
 async fn with_auth() -> World {

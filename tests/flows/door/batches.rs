@@ -1,12 +1,12 @@
 //! `POST /v1/jobs`: a job a line, an answer a line.
 
 use futures_util::StreamExt;
-use millrace_harness::world::{Answer, World, answer};
+use millrace_testkit::world::{Answer, World, answer};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{Caller, job_id, slug};
-use crate::flows::user;
+use crate::user;
 
 fn posting(caller: &Caller, kind: &str, body: impl Into<reqwest::Body>) -> reqwest::RequestBuilder {
     let url = format!("{}/v1/jobs", caller.base);

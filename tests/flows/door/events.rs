@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
-use millrace_harness::world::World;
+use millrace_testkit::world::World;
 use millrace_workers::auth::Auth;
 use millrace_workers::effects::NoEffects;
 use millrace_workers::orders::Orders;
@@ -12,7 +12,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{Caller, another_door};
-use crate::flows::user;
+use crate::user;
 
 /// One event: its id, its name, its data.
 type Event = (String, String, Value);

@@ -1,8 +1,8 @@
 //! `Idempotency-Key`: one job for one key, whatever happens in between.
 
 use futures_util::future::join_all;
-use millrace_harness::rig::proxy::Rule;
-use millrace_harness::world::{Answer, World};
+use millrace_testkit::stack::proxy::Rule;
+use millrace_testkit::world::{Answer, World};
 use millrace_workers::auth::Auth;
 use millrace_workers::effects::NoEffects;
 use millrace_workers::orders::Orders;
@@ -10,7 +10,7 @@ use millrace_workers::users::Users;
 use serde_json::{Value, json};
 
 use super::{Caller, another_door, issued, job_id, slug, through_a_proxy, without_database};
-use crate::flows::user;
+use crate::user;
 
 const KEY: (&str, &str) = ("idempotency-key", "\"ada\"");
 

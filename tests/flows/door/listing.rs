@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use millrace_harness::world::World;
+use millrace_testkit::world::World;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{Caller, issued, slug};
-use crate::flows::{staffed, user};
+use crate::{staffed, user};
 
 async fn pages(caller: &Caller, first: &str) -> Vec<Vec<Value>> {
     let (mut path, mut pages) = (Some(first.to_owned()), Vec::new());

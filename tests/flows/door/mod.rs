@@ -11,10 +11,10 @@ mod waiting;
 use std::net::ToSocketAddrs;
 use std::sync::Arc;
 
-use millrace_harness::rig::proxy::Proxy;
-use millrace_harness::world::{API_KEY, Answer, World, answer};
 use millrace_service::LogAlerts;
 use millrace_service::settings::database_url;
+use millrace_testkit::stack::proxy::Proxy;
+use millrace_testkit::world::{API_KEY, Answer, World, answer};
 use producer_api::{Door, DoorSettings};
 use serde_json::{Value, json};
 use url::Url;

@@ -8,7 +8,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{Caller, another_door, job_id, without_database};
-use crate::flows::{order, registered, staffed, user};
+use crate::{order, registered, staffed, user};
 
 const WAIT: (&str, &str) = ("prefer", "wait=20");
 
@@ -96,7 +96,7 @@ async fn without_a_way_for_answers_the_ledger_tells() {
 
 #[tokio::test]
 async fn what_takes_longer_is_answered_as_accepted_and_may_be_waited_for_later() {
-    let mut world = millrace_harness::world::World::empty().await;
+    let mut world = millrace_testkit::world::World::empty().await;
     world.open_door().await;
     let (caller, started) = (Caller::of(&world), Instant::now());
     let answer = caller.post("users.register", &[("prefer", "wait=1")], &user(None)).await;

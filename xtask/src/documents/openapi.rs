@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use millrace_harness::rig::program::Log;
-use millrace_harness::services::Services;
+use millrace_testkit::services::Services;
+use millrace_testkit::stack::program::Log;
 
 use super::{Options, copy, installed, is_current, sources};
 use crate::cargo::{self, run_quietly};
@@ -66,7 +66,7 @@ async fn against_a_door(
     run.env("API_KEY", &stack.door.api_key).env("SCHEMATHESIS_HOOKS", sources().join("hooks.py"));
     // What it finds it would keep beside where it runs.
     run.current_dir(&logs);
-    let outcome = proof::outcome(run).await;
+    let outcome = proof::ends_as(run).await;
     for name in tokio::task::block_in_place(|| stack.stop()) {
         println!("documents: {name} did not stop in time and was killed");
     }

@@ -1,0 +1,104 @@
+//! The one test binary: whole flows on a real broker and a real database, looked at as their owner would; the pipeline
+//! as a model; and the rules of the repository.
+
+mod bad_input;
+mod contracts_check;
+mod door;
+mod duplicates;
+mod faults;
+mod keys;
+mod ledger;
+mod model;
+mod orders;
+mod reconnect;
+mod tidy;
+mod topology;
+
+use std::process::Output;
+use std::sync::Arc;
+
+use millrace_contracts::{OrderId, UserId};
+use millrace_testkit::world::World;
+use millrace_workers::auth::Auth;
+use millrace_workers::effects::NoEffects;
+use millrace_workers::orders::Orders;
+use millrace_workers::payments::Payments;
+use millrace_workers::payments::effects::{Gateway, SandboxGateway};
+use millrace_workers::users::Users;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// A world with a door and a worker per domain.
+async fn staffed() -> World {
+    staff(World::empty().await).await
+}
+
+async fn staff(mut world: World) -> World {
+    world.employ::<Users, _>(NoEffects, &[]);
+    world.employ::<Auth, _>(NoEffects, &[]);
+    world.employ::<Orders, _>(NoEffects, &[]);
+    world.employ::<Payments, _>(Gateway(Arc::new(SandboxGateway)), &[]);
+    world.open_door().await;
+    world
+}
+
+/// Registers a user, and waits until orders knows them.
+async fn registered(world: &World) -> UserId {
+    let job = world.job("users.register", &user(None)).await;
+    world.expect(job, "succeeded").await;
+    UserId(job)
+}
+
+/// A new user; no two have the same address.
+fn user(id: Option<UserId>) -> Value {
+    let mut user = json!({"email": format!("{}@example.com", Uuid::now_v7()), "name": "Ada Lovelace"});
+    if let Some(id) = id {
+        user["user_id"] = json!(id);
+    }
+    user
+}
+
+/// An order of 25.00 EUR.
+fn order(user: UserId, payment_method: &str) -> Value {
+    json!({
+        "user_id": user,
+        "currency": "EUR",
+        "lines": [{"sku": "TEA-EARL-GREY-250", "quantity": 2, "unit_price_minor": 1250}],
+        "payment_method": payment_method,
+    })
+}
+
+/// Runs the operator's toolbox to its end.
+async fn ops(world: &World, arguments: &[&str]) -> Output {
+    let mut program = tokio::process::Command::new(env!("CARGO_BIN_EXE_ops-for-tests"));
+    program.args(arguments).env("AMQP_URL", &world.amqp_url).env("DATABASE_URL", &world.database_url);
+    program.output().await.expect("the program starts")
+}
+
+/// What a program wrote, to stdout and to stderr.
+fn written(output: &Output) -> (String, String) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (text(&output.stdout), text(&output.stderr))
+}
+
+/// The states of an order, in its own table.
+async fn order_state(world: &World, order: OrderId) -> (String, String) {
+    sqlx::query_as("SELECT status, payment FROM orders.orders WHERE order_id = $1")
+        .bind(order.0)
+        .fetch_one(&world.database)
+        .await
+        .expect("the order exists")
+}
+
+/// The types of a job's messages with their handlers, in the order of its trail.
+async fn trail(world: &World, job: Uuid) -> Vec<String> {
+    let trail = world.get(&format!("/v1/jobs/{job}/trail")).await.json;
+    let messages = trail["messages"].as_array().expect("a trail has messages");
+    messages
+        .iter()
+        .map(|message| {
+            let text = |field: &str| message[field].as_str().unwrap_or_default().to_owned();
+            format!("{} by {}: {}", text("type"), text("handler"), text("status"))
+        })
+        .collect()
+}

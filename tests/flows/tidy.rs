@@ -1,0 +1,224 @@
+//! The rules of the house, checked on the sources themselves. Each says what to do instead.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use millrace_contracts::Domain;
+
+const DOMAINS: [&str; Domain::ALL.len()] = {
+    let mut names = [""; Domain::ALL.len()];
+    let mut position = 0;
+    while position < names.len() {
+        names[position] = Domain::ALL[position].name();
+        position += 1;
+    }
+    names
+};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .nth(2)
+        .expect("tests/flows lies in the project")
+        .to_owned()
+}
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a folder of the project") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if path.is_dir() && name != "target" && !name.starts_with('.') {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+fn all_sources() -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    sources(&root(), &mut found);
+    assert!(found.len() > 50, "the sources are found");
+    let read = |path: PathBuf| {
+        let name = path.strip_prefix(root()).expect("below the root").to_string_lossy().into_owned();
+        (name, fs::read_to_string(path).expect("a source"))
+    };
+    found.into_iter().map(read).collect()
+}
+
+fn assert_none(rule: &str, broken: &[String]) {
+    assert!(broken.is_empty(), "{rule}\n  {}", broken.join("\n  "));
+}
+
+/// The code of a file, without comments.
+fn code(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter(|line| !line.trim_start().starts_with("//"))
+}
+
+#[test]
+fn every_file_says_what_it_is() {
+    let silent: Vec<_> = all_sources()
+        .into_iter()
+        .filter(|(_, text)| !text.starts_with("//! "))
+        .map(|(name, _)| name)
+        .collect();
+    assert_none("Begin each file with one `//!` sentence that says what it is.", &silent);
+}
+
+#[test]
+fn rules_are_pure() {
+    const IMPURE: [&str; 9] =
+        ["sqlx", "lapin", "tokio", "async ", ".await", "now_utc", "Instant::", "now_v7", "rand"];
+    let mut broken = Vec::new();
+    for (name, text) in all_sources() {
+        if !name.ends_with("/rules.rs") && name != "workers/src/domain.rs" {
+            continue;
+        }
+        for line in code(&text) {
+            if let Some(word) = IMPURE.iter().find(|word| line.contains(**word)) {
+                broken.push(format!("{name}: `{word}` in: {}", line.trim()));
+            }
+        }
+    }
+    assert_none(
+        "Rules do no IO, know no time and draw no random ids: declare what the rule needs and take it as an argument.",
+        &broken,
+    );
+}
+
+#[test]
+fn a_domain_names_neither_another_domain_nor_the_runtime() {
+    let mut broken = Vec::new();
+    for (name, text) in all_sources() {
+        let Some(own) = DOMAINS.iter().find(|domain| name.starts_with(&format!("workers/src/{domain}/")))
+        else {
+            continue;
+        };
+        for line in code(&text) {
+            let others = DOMAINS.iter().filter(|domain| *domain != own).chain(&["runtime", "worker"]);
+            for other in others {
+                if line.contains(&format!("crate::{other}::")) || line.contains(&format!("crate::{other};")) {
+                    broken.push(format!("{name}: {}", line.trim()));
+                }
+            }
+        }
+    }
+    assert_none(
+        "Domains hear each other's messages and nothing else: add an event to contracts instead.",
+        &broken,
+    );
+}
+
+#[test]
+fn the_runtime_names_no_domain() {
+    let mut broken = Vec::new();
+    for (name, text) in all_sources() {
+        // Its tests need some domain to work with.
+        if !name.starts_with("workers/src/runtime/") || name.ends_with("/tests.rs") {
+            continue;
+        }
+        for line in code(&text) {
+            for domain in DOMAINS {
+                if line.contains(&format!("crate::{domain}"))
+                    || line.contains(&format!("contracts::{domain}"))
+                {
+                    broken.push(format!("{name}: {}", line.trim()));
+                }
+            }
+        }
+    }
+    assert_none("The runtime works for any domain: put what is special into the domain.", &broken);
+}
+
+#[test]
+fn every_domain_has_the_same_rooms() {
+    let mut missing = Vec::new();
+    for domain in DOMAINS {
+        for room in ["mod.rs", "rules.rs", "store.rs", "tests.rs"] {
+            let path = format!("workers/src/{domain}/{room}");
+            if !root().join(&path).exists() {
+                missing.push(path);
+            }
+        }
+        if !root().join(format!("workers/src/bin/{domain}-worker.rs")).exists() {
+            missing.push(format!("workers/src/bin/{domain}-worker.rs"));
+        }
+    }
+    assert_none("Whoever knows one domain knows all: give each the same rooms.", &missing);
+}
+
+#[test]
+fn no_room_is_called_misc() {
+    const VAGUE: [&str; 5] = ["utils", "util", "common", "helpers", "manager"];
+    let vague: Vec<_> = all_sources()
+        .into_iter()
+        .map(|(name, _)| name)
+        .filter(|name| name.split(['/', '.']).any(|part| VAGUE.contains(&part)))
+        .collect();
+    assert_none("Name a file after the concept in it.", &vague);
+}
+
+/// Every query below a folder, by name, in capitals.
+fn queries(room: &str) -> Vec<(String, String)> {
+    let (mut folders, mut found) = (vec![root().join(room)], Vec::new());
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "sql") {
+                let text = fs::read_to_string(&path).expect("a query").to_uppercase();
+                found.push((path.display().to_string(), text));
+            }
+        }
+    }
+    assert!(!found.is_empty(), "there are queries in {room}");
+    found
+}
+
+#[test]
+fn nobody_selects_everything() {
+    let all = ["workers/src", "producer-api/src", "ops/src"].into_iter().flat_map(queries);
+    let greedy = all.filter(|(_, text)| text.contains("SELECT *") || text.contains("RETURNING *"));
+    let greedy: Vec<_> = greedy.map(|(name, _)| name).collect();
+    assert_none("Name the columns: a prepared `SELECT *` breaks when a migration adds one.", &greedy);
+}
+
+#[test]
+fn the_door_writes_nothing() {
+    let writes =
+        |text: &str| ["INSERT ", "UPDATE ", "DELETE ", "TRUNCATE "].iter().any(|verb| text.contains(verb));
+    let writing = queries("producer-api/src").into_iter().filter(|(_, text)| writes(text));
+    let writing: Vec<_> = writing.map(|(name, _)| name).collect();
+    assert_none("The door takes jobs while the database is down: let a worker write.", &writing);
+}
+
+#[test]
+fn entry_points_are_tables_of_contents() {
+    let mut long = Vec::new();
+    for (name, text) in all_sources() {
+        let entry = name.starts_with("workers/src/bin/") || name.ends_with("/main.rs");
+        if entry && text.lines().count() > 40 {
+            long.push(format!("{name}: {} lines", text.lines().count()));
+        }
+    }
+    assert_none("A composition root has at most 40 lines: move what it does into the library.", &long);
+}
+
+#[test]
+fn every_worker_is_started_wherever_workers_are() {
+    const PLACES: [&str; 5] = [
+        "xtask/src/stack.rs",
+        "docker-compose.yml",
+        ".ci/compose",
+        "deploy/images/millrace.Dockerfile",
+        "deploy/images/prebuilt.Dockerfile",
+    ];
+    let mut forgotten = Vec::new();
+    for place in PLACES {
+        let text = fs::read_to_string(root().join(place)).expect("a file of the project");
+        let missing = DOMAINS.iter().filter(|domain| !text.contains(&format!("{domain}-worker")));
+        forgotten.extend(missing.map(|domain| format!("{place}: {domain}-worker")));
+    }
+    assert_none("A domain without its worker stands still: start it there, too.", &forgotten);
+}

@@ -1,0 +1,241 @@
+//! Where it happens: servers of their own, and Millrace's programs, which reach them without anything between.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use lapin::options::QueuePurgeOptions;
+use lapin::{Connection, ConnectionProperties};
+use millrace_contracts::Domain;
+use millrace_testkit::services::watchdog::Watchdog;
+use millrace_testkit::services::{Server, ports};
+use millrace_testkit::stack::servers::{Ending, Servers};
+use millrace_testkit::stack::signal::Signal;
+use millrace_testkit::stack::{Folders, Role, StackError, Unit};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, PgConnection};
+use url::Url;
+use uuid::Uuid;
+
+use crate::bench::orders;
+
+pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PAUSE: Duration = Duration::from_millis(10);
+const STOP_PATIENCE: Duration = Duration::from_secs(30);
+/// What each program logs is not what is measured, but it is what runs in production.
+const LOGS: &str = "info,lapin=error";
+
+/// What keeps a run from its end.
+#[derive(Debug, thiserror::Error)]
+pub enum Broken {
+    #[error(transparent)]
+    Stack(#[from] StackError),
+    #[error("the database: {0}")]
+    Database(#[from] sqlx::Error),
+    #[error("the broker: {0}")]
+    Broker(#[from] lapin::Error),
+    #[error("HTTP: {0}")]
+    Http(#[from] reqwest::Error),
+    #[error("the system: {0}")]
+    Io(#[from] std::io::Error),
+    #[error("{0}")]
+    Unexpected(String),
+}
+
+/// Which database is worked on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ledger {
+    /// The one whose ledger is emptied before each measurement.
+    Empty,
+    /// The one whose ledger has grown large, if a run makes it.
+    Grown,
+}
+
+impl Ledger {
+    /// What grows with the jobs, and is emptied.
+    fn cleared(self) -> &'static str {
+        match self {
+            Self::Empty => "TRUNCATE ledger.entries, orders.orders, payments.payments",
+            Self::Grown => "TRUNCATE orders.orders, payments.payments",
+        }
+    }
+}
+
+pub struct Stage {
+    pub servers: Servers,
+    pub customers: Vec<Uuid>,
+    pub http: reqwest::Client,
+    pub api_key: String,
+    pub programs: PathBuf,
+    watchdog: Watchdog,
+    grown_url: String,
+    logs: PathBuf,
+    secret: String,
+}
+
+impl Stage {
+    pub async fn set(programs: &Path, logs: &Path, profile: bool) -> Result<Self, Broken> {
+        std::fs::create_dir_all(logs)?;
+        let mut servers = Servers::start().await?;
+        let mut session = servers.session().await?;
+        // When something was committed is asked of the database; it keeps that only if told so before it starts.
+        sqlx::raw_sql("ALTER SYSTEM SET track_commit_timestamp = on").execute(&mut session).await?;
+        if profile {
+            sqlx::raw_sql("ALTER SYSTEM SET shared_preload_libraries = pg_stat_statements")
+                .execute(&mut session)
+                .await?;
+        }
+        drop(session);
+        servers.end(Server::Database, Ending::Stop).await?;
+        servers.start_again(Server::Database).await?;
+        servers.ops(programs, &["migrate"], &[])?;
+        servers.ops(programs, &["topology", "apply"], &[])?;
+        if profile {
+            sqlx::raw_sql("CREATE EXTENSION pg_stat_statements")
+                .execute(&mut servers.session().await?)
+                .await?;
+        }
+        let customers: Vec<_> = (0..orders::CUSTOMERS).map(|_| Uuid::now_v7()).collect();
+        orders::introduce(&mut servers.session().await?, &customers).await?;
+        let mut grown_url = Url::parse(&servers.database_url)
+            .map_err(|error| Broken::Unexpected(format!("the database's URL: {error}")))?;
+        grown_url.set_path("grown");
+        let secret = [ports::password(), ports::password()].concat();
+        Ok(Self {
+            servers,
+            customers,
+            http: reqwest::Client::builder().no_proxy().build()?,
+            api_key: format!("dev-{secret}"),
+            watchdog: Watchdog::start()?,
+            programs: programs.to_owned(),
+            grown_url: grown_url.into(),
+            logs: logs.to_owned(),
+            secret,
+        })
+    }
+
+    /// Starts a door and waits until it is ready.
+    pub async fn door(&self) -> Result<Unit, Broken> {
+        let [port] = ports::free()?;
+        let listens = SocketAddr::from(([127, 0, 0, 1], port));
+        let own = [
+            ("API_LISTEN", listens.to_string()),
+            ("DEV_API_KEY", self.api_key.clone()),
+            ("JOB_ID_SECRET", self.secret.clone()),
+            // One client stands for many.
+            ("API_CLIENT_RATE", "1000000".to_owned()),
+        ];
+        self.start(("producer-api", Role::Door), (1, listens), Ledger::Empty, &own).await
+    }
+
+    /// Starts a domain's worker and waits until it is ready.
+    pub async fn worker(&self, domain: Domain, number: usize, ledger: Ledger) -> Result<Unit, Broken> {
+        let [port] = ports::free()?;
+        let listens = SocketAddr::from(([127, 0, 0, 1], port));
+        let own = [("PROBES_LISTEN", listens.to_string())];
+        let (program, role) = (format!("{domain}-worker"), Role::Worker(domain.name().to_owned()));
+        self.start((&program, role), (number, listens), ledger, &own).await
+    }
+
+    async fn start(
+        &self,
+        program: (&str, Role),
+        place: (usize, SocketAddr),
+        ledger: Ledger,
+        own: &[(&str, String)],
+    ) -> Result<Unit, Broken> {
+        let usual = [
+            ("AMQP_URL", self.servers.amqp_url.clone()),
+            ("DATABASE_URL", self.database_url(ledger).to_owned()),
+            ("LOG_FILTER", LOGS.to_owned()),
+        ];
+        let all = usual.iter().chain(own).map(|(name, value)| ((*name).to_owned(), value.clone()));
+        let folders = Folders { programs: &self.programs, logs: &self.logs };
+        let unit = Unit::start(folders, program, place, all.collect(), &self.watchdog)?;
+        unit.until_ready(PATIENCE).await?;
+        Ok(unit)
+    }
+
+    /// Stops a program in good order.
+    pub async fn stop(&self, unit: Unit) -> Result<(), Broken> {
+        let mut program = unit.program.lock().await;
+        program.signal(Signal::Terminate)?;
+        match program.end_within(STOP_PATIENCE).await {
+            Some(_) => Ok(()),
+            None => Err(StackError::new("stopping a program", format!("{} does not end", unit.name)).into()),
+        }
+    }
+
+    /// A connection to the broker without anything of ours around it.
+    pub async fn bare_broker(&self) -> Result<Connection, Broken> {
+        Ok(Connection::connect(&self.servers.amqp_url, ConnectionProperties::default()).await?)
+    }
+
+    /// A session with this database.
+    pub async fn session(&self, ledger: Ledger) -> Result<PgConnection, Broken> {
+        let options: PgConnectOptions = self.database_url(ledger).parse()?;
+        Ok(options.application_name("bench").disable_statement_logging().connect().await?)
+    }
+
+    /// Makes this database's tables.
+    pub fn migrate(&self, ledger: Ledger) -> Result<(), Broken> {
+        let there = ("DATABASE_URL".to_owned(), self.database_url(ledger).to_owned());
+        Ok(self.servers.ops(&self.programs, &["migrate"], &[there])?)
+    }
+
+    /// How many bytes the server has written ahead, of all of its databases.
+    pub async fn wal(&self) -> Result<f64, Broken> {
+        let sql = "SELECT (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::float8";
+        Ok(sqlx::query_scalar(sql).fetch_one(&mut self.session(Ledger::Empty).await?).await?)
+    }
+
+    fn database_url(&self, ledger: Ledger) -> &str {
+        match ledger {
+            Ledger::Empty => &self.servers.database_url,
+            Ledger::Grown => &self.grown_url,
+        }
+    }
+
+    /// Takes all messages out of every domain's queue, and all rows out of the tables that grow with the jobs, so that
+    /// each measurement begins alike.
+    pub async fn clear(&self, ledger: Ledger) -> Result<(), Broken> {
+        let connection = self.bare_broker().await?;
+        let channel = connection.create_channel().await?;
+        for domain in Domain::ALL {
+            channel.queue_purge(domain.name().into(), QueuePurgeOptions::default()).await?;
+        }
+        connection.close(200, "done".into()).await?;
+        let mut session = self.session(ledger).await?;
+        for statement in [ledger.cleared(), "CHECKPOINT"] {
+            sqlx::raw_sql(statement).execute(&mut session).await?;
+        }
+        Ok(())
+    }
+
+    /// The sum of a counter over programs, as their metrics tell it.
+    pub async fn counted(&self, units: &[Unit], line: &str) -> Result<f64, Broken> {
+        let mut sum = 0.0;
+        for unit in units {
+            let text = self.http.get(format!("http://{}/metrics", unit.listens)).send().await?.text().await?;
+            let values =
+                text.lines().filter_map(|given| given.strip_prefix(line)?.trim().parse::<f64>().ok());
+            sum += values.sum::<f64>();
+        }
+        Ok(sum)
+    }
+}
+
+/// Looks until this is so, and how long that took.
+pub async fn until(
+    what: &str,
+    mut so: impl AsyncFnMut() -> Result<bool, Broken>,
+) -> Result<Duration, Broken> {
+    let began = Instant::now();
+    while !so().await? {
+        if began.elapsed() > PATIENCE * 5 {
+            return Err(Broken::Unexpected(format!("waited in vain for {what}")));
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    Ok(began.elapsed())
+}

@@ -1,0 +1,41 @@
+//! What the reader looks at: a world whose workers come when they are called, and an order in it.
+
+use std::sync::Arc;
+
+use millrace_testkit::world::World;
+use millrace_workers::auth::Auth;
+use millrace_workers::effects::NoEffects;
+use millrace_workers::orders::Orders;
+use millrace_workers::payments::Payments;
+use millrace_workers::payments::effects::{Gateway, SandboxGateway};
+use millrace_workers::users::Users;
+use serde_json::json;
+use uuid::Uuid;
+
+/// A worker per domain.
+pub fn staff(world: &mut World) {
+    world.employ::<Users, _>(NoEffects, &[]);
+    world.employ::<Auth, _>(NoEffects, &[]);
+    world.employ::<Orders, _>(NoEffects, &[]);
+    world.employ::<Payments, _>(Gateway(Arc::new(SandboxGateway)), &[]);
+}
+
+/// Registers a customer; who they are is known before any worker has seen them.
+pub async fn customer(world: &World) -> Uuid {
+    let customer = Uuid::now_v7();
+    let who =
+        json!({"user_id": customer, "email": format!("{customer}@example.com"), "name": "Ada Lovelace"});
+    world.job("users.register", &who).await;
+    customer
+}
+
+/// Places an order of 25.00 EUR.
+pub async fn order(world: &World, customer: Uuid) -> Uuid {
+    let order = json!({
+        "user_id": customer,
+        "currency": "EUR",
+        "lines": [{"sku": "TEA-EARL-GREY-250", "quantity": 2, "unit_price_minor": 1250}],
+        "payment_method": "pm_ok",
+    });
+    world.job("orders.place", &order).await
+}

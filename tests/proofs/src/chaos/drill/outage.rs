@@ -1,0 +1,67 @@
+//! PostgreSQL is away for minutes under load: nothing is given up, and the backlog is worked off afterwards.
+
+use std::time::{Duration, Instant};
+
+use millrace_testkit::services::Server;
+use millrace_testkit::stack::StackError;
+use millrace_testkit::stack::servers::{Ending, Servers};
+use sqlx::Connection;
+use time::OffsetDateTime;
+use tokio::time::sleep;
+
+use super::Findings;
+use crate::chaos::fault::{Kind, Target};
+use crate::chaos::plan::DOMAINS;
+use crate::chaos::stage::{Stage, Times};
+
+/// What is in the queues while nothing is wrong, at most.
+const USUAL_BACKLOG: u64 = 100;
+const DRAIN_DEADLINE: Duration = Duration::from_secs(600);
+
+pub(super) async fn perform(
+    away: Duration,
+    stage: &Stage,
+    servers: &mut Servers,
+    findings: &mut Findings,
+) -> Result<(), StackError> {
+    stage.at("drill", "PostgreSQL is away".to_owned());
+    let started = OffsetDateTime::now_utc();
+    servers.end(Server::Database, Ending::Stop).await?;
+    sleep(away).await;
+    let behind = backlog(servers).await?;
+    let healed = OffsetDateTime::now_utc();
+    servers.start_again(Server::Database).await?;
+    let back = Instant::now();
+    let times = Times { started, healed, back: Some(OffsetDateTime::now_utc()) };
+    stage.record(Kind::DatabaseRestarted, &Target::Database, times);
+    stage.at("drill", "the backlog is being worked off".to_owned());
+    while backlog(servers).await? > USUAL_BACKLOG {
+        if back.elapsed() > DRAIN_DEADLINE {
+            let waited = DRAIN_DEADLINE.as_secs();
+            findings.require(false, format!("the backlog was not worked off within {waited} s"));
+            break;
+        }
+        sleep(Duration::from_millis(250)).await;
+    }
+    let (away, drained) = (away.as_secs_f64(), back.elapsed().as_secs_f64());
+    findings.note(format!(
+        "PostgreSQL was away for {away:.0} s; {behind} messages were waiting; they were worked off {drained:.1} s after it \
+         answered again, while more came"
+    ));
+    let mut session = servers.session().await?;
+    // Some are published unreadable on purpose. Attempts are judged by the checker, which knows what each was used up for.
+    let statement = "SELECT count(*) FILTER (WHERE status = 'dead' AND problem->>'type' NOT LIKE '%:unreadable'), \
+                     count(*) FROM ledger.entries";
+    let (dead, all): (i64, i64) = sqlx::query_as(statement).fetch_one(&mut session).await?;
+    session.close().await?;
+    findings.note(format!("{all} messages handled, {dead} readable ones given up"));
+    findings.require(dead == 0, format!("{dead} readable messages were given up"));
+    Ok(())
+}
+
+/// Everything that waits for a worker.
+async fn backlog(servers: &Servers) -> Result<u64, StackError> {
+    let queues = servers.queues().await?;
+    let ours = queues.iter().filter(|queue| DOMAINS.contains(&queue.name.as_str()));
+    Ok(ours.map(|queue| queue.messages).sum())
+}

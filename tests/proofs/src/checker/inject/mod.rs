@@ -1,0 +1,137 @@
+//! What the checker itself does to the pipeline: copies of messages, early and late, and messages that nobody can read.
+
+mod message;
+mod poison;
+mod sender;
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+
+use crate::checker::draw::Draw;
+use crate::checker::follow::Ended;
+use crate::checker::history::{Event, Recorder};
+use crate::checker::load::Taken;
+use crate::checker::settings::Settings;
+use message::Message;
+use sender::Sender;
+
+/// What the injector hears of, and what it remembers to do later.
+pub struct Injector {
+    settings: Settings,
+    recorder: Recorder,
+    sender: Sender,
+    draw: Draw,
+    taken: mpsc::UnboundedReceiver<Taken>,
+    ended: mpsc::UnboundedReceiver<Ended>,
+    /// By when they are due, and in the order in which they were drawn.
+    later: BinaryHeap<Reverse<(Instant, usize)>>,
+    waiting: Vec<Option<Message>>,
+    poisoned: u64,
+}
+
+impl Injector {
+    pub fn new(
+        settings: &Settings,
+        recorder: Recorder,
+        taken: mpsc::UnboundedReceiver<Taken>,
+        ended: mpsc::UnboundedReceiver<Ended>,
+    ) -> Self {
+        Self {
+            sender: Sender::new(&settings.amqp_url),
+            draw: Draw::of(settings.seed, "injections", 0),
+            settings: settings.clone(),
+            recorder,
+            taken,
+            ended,
+            later: BinaryHeap::new(),
+            waiting: Vec::new(),
+            poisoned: 0,
+        }
+    }
+
+    /// Works until the load is over, and then publishes at once what was still to wait.
+    pub async fn run(mut self) {
+        loop {
+            let next = self
+                .later
+                .peek()
+                .map_or_else(|| Instant::now() + Duration::from_secs(1), |Reverse((due, _))| *due);
+            tokio::select! {
+                taken = self.taken.recv() => match taken {
+                    Some(taken) => self.hear_of_job(taken).await,
+                    None => break,
+                },
+                Some(ended) = self.ended.recv() => self.hear_of_end(&ended).await,
+                () = tokio::time::sleep_until(next.into()) => self.publish_due(Instant::now()).await,
+            }
+        }
+        let long_after = Instant::now() + Duration::from_secs(86_400);
+        self.publish_due(long_after).await;
+        self.sender.close().await;
+    }
+
+    async fn hear_of_job(&mut self, taken: Taken) {
+        if self.draw.chance(self.settings.poison_share) {
+            self.poison().await;
+        }
+        if self.draw.chance(self.settings.duplicate_share)
+            && let Some(message) = Message::command(&taken, &self.settings.client)
+        {
+            self.copy(message).await;
+        }
+    }
+
+    async fn hear_of_end(&mut self, ended: &Ended) {
+        for emitted in ended.emitted() {
+            if self.draw.chance(self.settings.duplicate_share) {
+                self.copy(Message::follow_up(ended, &emitted)).await;
+            }
+        }
+    }
+
+    /// A copy now, or two at once, or one long after its time.
+    async fn copy(&mut self, message: Message) {
+        let (copies, late) = match self.draw.below(10) {
+            0..4 => (1, false),
+            4..7 => (2, false),
+            _ => (1, true),
+        };
+        let Message { message_id, message_type, .. } = &message;
+        let (message_id, message_type) = (*message_id, message_type.clone());
+        self.recorder.note(Event::Copy { message_id, message_type, copies, late });
+        if late {
+            self.later.push(Reverse((Instant::now() + self.draw.millis(3000, 45_000), self.waiting.len())));
+            self.waiting.push(Some(message));
+        } else {
+            self.sender.publish(&vec![message.publication(); usize::try_from(copies).unwrap_or(1)]).await;
+        }
+    }
+
+    async fn poison(&mut self) {
+        let poison = poison::draw(&mut self.draw, self.poisoned, &self.settings.client);
+        self.poisoned += 1;
+        let message_id = poison.message_id.clone();
+        self.recorder.note(Event::Poison {
+            message_id: message_id.clone(),
+            queue: poison.domain.name().to_owned(),
+            kind: poison.kind.to_owned(),
+        });
+        if self.sender.publish(&[poison.publication]).await {
+            self.recorder.note(Event::PoisonConfirmed { message_id });
+        }
+    }
+
+    async fn publish_due(&mut self, now: Instant) {
+        while let Some(Reverse((due, position))) = self.later.peek().copied()
+            && due <= now
+        {
+            self.later.pop();
+            if let Some(message) = self.waiting[position].take() {
+                self.sender.publish(&[message.publication()]).await;
+            }
+        }
+    }
+}

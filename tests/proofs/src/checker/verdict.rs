@@ -1,0 +1,149 @@
+//! The verdict: for programs as JSON, for people as sentences.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
+use std::path::Path;
+
+use serde::Serialize;
+use serde_json::json;
+
+use crate::checker::evidence::{Answer, Evidence};
+use crate::checker::quiet::Quiet;
+use crate::checker::recovery::Spread;
+use crate::checker::rules::{self, Violation};
+use crate::checker::trouble::Trouble;
+
+/// Whether the promise held, and the numbers that this rests on.
+#[derive(Debug, Serialize)]
+pub struct Verdict {
+    pub holds: bool,
+    pub violations: Vec<Violation>,
+    pub counts: BTreeMap<&'static str, u64>,
+    pub recovery: BTreeMap<&'static str, Spread>,
+    #[serde(skip)]
+    quiet: Option<Quiet>,
+}
+
+impl Verdict {
+    pub fn new(
+        evidence: &Evidence,
+        mut violations: Vec<Violation>,
+        recovery: BTreeMap<&'static str, Spread>,
+        quiet: Option<Quiet>,
+    ) -> Self {
+        if let Some(Quiet::No { what }) = &quiet {
+            let mut noise =
+                Violation::of("L1", "it never became quiet: something was still under way at the end");
+            noise.seen(|| what.clone());
+            violations.insert(0, noise);
+        }
+        Self { holds: violations.is_empty(), violations, counts: counts(evidence), recovery, quiet }
+    }
+
+    /// Writes it where the campaign looks for it.
+    pub fn write(&self, path: &Path) -> Result<(), Trouble> {
+        let text = serde_json::to_string_pretty(&json!(self)).expect("a verdict is plain data");
+        std::fs::write(path, text + "\n").map_err(Trouble::file(path))
+    }
+}
+
+fn counts(evidence: &Evidence) -> BTreeMap<&'static str, u64> {
+    let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    let answers =
+        |is: fn(&Answer) -> bool| count(evidence.past.submits.iter().filter(|it| is(&it.answer)).count());
+    let rows = |status: &str| count(evidence.ledger.iter().filter(|entry| entry.status == status).count());
+    let letters: HashSet<&str> = evidence.letters.iter().map(|letter| letter.message_id.as_str()).collect();
+    let mut attempts: HashMap<_, u64> = HashMap::new();
+    for note in evidence.notes.iter().filter(|note| note.status == "retrying") {
+        *attempts.entry((note.handler, note.message_id)).or_default() += 1;
+    }
+    let handled: HashSet<_> = evidence.ledger.iter().map(|entry| entry.message_id).collect();
+    let copied: HashSet<_> = evidence.past.copies.iter().map(|copy| copy.message_id).collect();
+    let unknown_done = {
+        let origins = evidence.origins();
+        count(origins.values().flatten().filter(|submit| matches!(submit.answer, Answer::Info(..))).count())
+    };
+    BTreeMap::from([
+        ("jobs_sent", count(evidence.past.submits.len())),
+        ("jobs_ok", answers(|answer| matches!(answer, Answer::Ok(_)))),
+        ("jobs_failed", answers(|answer| matches!(answer, Answer::Fail(_)))),
+        ("jobs_unknown", answers(|answer| matches!(answer, Answer::Info(..)))),
+        ("jobs_unknown_that_were_done", unknown_done),
+        ("messages_handled", count(evidence.ledger.len())),
+        ("messages_succeeded", rows("succeeded")),
+        ("messages_refused", rows("refused")),
+        ("messages_dead", rows("dead")),
+        ("messages_retried", count(attempts.len())),
+        ("retries", attempts.values().sum()),
+        ("changes_of_rows", count(evidence.effects.len())),
+        ("orders", count(evidence.orders.len())),
+        ("copies_injected", evidence.past.copies.iter().map(|copy| u64::from(copy.copies)).sum()),
+        ("copied_messages_handled_once", count(copied.intersection(&handled).count())),
+        ("poison_injected", count(evidence.past.poison.len())),
+        ("dead_letters", count(letters.len())),
+        ("dead_letters_with_copies", count(evidence.letters.len())),
+        ("sessions", count(evidence.sessions.len())),
+        ("faults", count(evidence.faults.len())),
+    ])
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let n = |name: &str| self.counts.get(name).copied().unwrap_or(0);
+        writeln!(
+            f,
+            "checker: {} jobs posted: {} taken, {} certainly not queued, {} unknown, of which {} were done",
+            n("jobs_sent"),
+            n("jobs_ok"),
+            n("jobs_failed"),
+            n("jobs_unknown"),
+            n("jobs_unknown_that_were_done"),
+        )?;
+        writeln!(
+            f,
+            "checker: {} messages handled ({} refused, {} of them retried), {} rows changed, {} orders",
+            n("messages_handled"),
+            n("messages_refused"),
+            n("messages_retried"),
+            n("changes_of_rows"),
+            n("orders"),
+        )?;
+        writeln!(
+            f,
+            "checker: {} copies injected, {} unreadable messages injected, {} dead letters ({} with copies), {} faults",
+            n("copies_injected"),
+            n("poison_injected"),
+            n("dead_letters"),
+            n("dead_letters_with_copies"),
+            n("faults"),
+        )?;
+        if let Some(Quiet::Yes { after }) = &self.quiet {
+            writeln!(f, "checker: quiet {:.1} s after it was healed", after.as_secs_f64())?;
+        }
+        for (name, Spread { n, p50, p99, max }) in self.recovery.iter().filter(|(_, spread)| spread.n > 0) {
+            writeln!(f, "checker: {name}: p50 {p50} ms, p99 {p99} ms, max {max} ms ({n} times)")?;
+        }
+        for rule in &rules::ALL {
+            let broken: Vec<_> =
+                self.violations.iter().filter(|violation| violation.rule == rule.name).collect();
+            let mark = if broken.is_empty() { "holds   " } else { "VIOLATED" };
+            writeln!(f, "  {mark}  {:<3}  {}", rule.name, rule.says)?;
+            broken.iter().try_for_each(|violation| tell(f, violation))?;
+        }
+        for violation in
+            self.violations.iter().filter(|it| rules::ALL.iter().all(|rule| rule.name != it.rule))
+        {
+            writeln!(f, "  VIOLATED  {:<3}  all becomes quiet in time", violation.rule)?;
+            tell(f, violation)?;
+        }
+        match self.holds {
+            true => writeln!(f, "checker: the promise held"),
+            false => writeln!(f, "checker: THE PROMISE WAS VIOLATED"),
+        }
+    }
+}
+
+fn tell(f: &mut fmt::Formatter<'_>, violation: &Violation) -> fmt::Result {
+    writeln!(f, "                 {} times: {}", violation.count, violation.meaning)?;
+    violation.examples.iter().try_for_each(|example| writeln!(f, "                   - {example}"))
+}

@@ -1,0 +1,242 @@
+//! Three RabbitMQ nodes that form a cluster, and what they say about themselves.
+
+use std::net::IpAddr;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use millrace_testkit::services::ports;
+use millrace_testkit::services::watchdog::Watchdog;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::cluster::configuration;
+use crate::cluster::docker::{Network, docker};
+use crate::cluster::node::Node;
+use crate::cluster::settings::Settings;
+use crate::cluster::trouble::Trouble;
+
+pub const USER: &str = "millrace";
+pub const SIZE: usize = 3;
+const FORM_DEADLINE: Duration = Duration::from_secs(120);
+/// A node that was away must have caught up with every queue by then.
+pub const REJOIN_DEADLINE: Duration = Duration::from_secs(120);
+const ANSWER_DEADLINE: Duration = Duration::from_secs(3);
+const LOOK_PAUSE: Duration = Duration::from_millis(250);
+
+#[derive(Debug)]
+pub struct Broker {
+    pub nodes: Vec<Node>,
+    pub password: String,
+    client: reqwest::Client,
+}
+
+/// What the management API says of a quorum queue.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Queue {
+    pub name: String,
+    /// Nothing while there is none.
+    pub leader: Option<String>,
+    members: Option<Vec<String>>,
+    online: Option<Vec<String>>,
+    #[serde(default)]
+    effective_policy_definition: serde_json::Value,
+}
+
+impl Queue {
+    pub fn is_led_by(&self, node: &Node) -> bool {
+        self.leader.as_deref() == Some(&node.name())
+    }
+
+    fn is_whole(&self) -> bool {
+        let all = |nodes: &Option<Vec<String>>| nodes.as_ref().is_some_and(|nodes| nodes.len() == SIZE);
+        let balanced = self.effective_policy_definition["queue-leader-locator"] == "balanced";
+        let led = self.leader.as_ref().is_some_and(|leader| !leader.is_empty());
+        balanced && led && all(&self.members) && all(&self.online)
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Member {
+    running: bool,
+}
+
+impl Broker {
+    /// Makes and starts all nodes, and waits until each sees all.
+    pub async fn start(
+        settings: &Settings,
+        network: &Network,
+        folder: &Path,
+        watchdog: &Watchdog,
+    ) -> Result<Self, Trouble> {
+        let mut nodes = Vec::new();
+        for number in 1..=SIZE {
+            let last = u8::try_from(10 + number).map_err(|error| Trouble::Other(error.to_string()))?;
+            let address: IpAddr =
+                network.address(last).parse().map_err(|error| Trouble::Other(format!("{error}")))?;
+            nodes.push(Node {
+                host: format!("mq{number}"),
+                container: format!("{}-mq{number}", network.name),
+                address,
+            });
+        }
+        // reqwest comes without a provider of its own; when one is installed already, that one serves as well.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder().no_proxy().timeout(ANSWER_DEADLINE).build();
+        let client = client.map_err(|error| Trouble::Other(error.to_string()))?;
+        let broker = Self { nodes, password: ports::password(), client };
+        configuration::write(folder, settings, &broker.nodes)?;
+        for node in &broker.nodes {
+            watchdog.remove_container(&node.container).map_err(Trouble::file(folder))?;
+            broker.create(node, settings.image(), network, folder).await?;
+        }
+        for node in &broker.nodes {
+            node.start().await?;
+        }
+        broker.until_formed().await?;
+        Ok(broker)
+    }
+
+    async fn create(
+        &self,
+        node: &Node,
+        image: &str,
+        network: &Network,
+        folder: &Path,
+    ) -> Result<(), Trouble> {
+        let mut arguments = vec!["create".to_owned()];
+        let mut option = |name: &str, value: String| arguments.extend([format!("--{name}"), value]);
+        option("name", node.container.clone());
+        option("hostname", node.host.clone());
+        option("network", network.name.clone());
+        option("ip", node.address.to_string());
+        for other in &self.nodes {
+            option("add-host", format!("{}:{}", other.host, other.address));
+        }
+        // Erlang walks through every file that it could have open, and some engines allow a billion.
+        option("ulimit", "nofile=16384:16384".to_owned());
+        option("env", format!("RABBITMQ_DEFAULT_USER={USER}"));
+        option("env", format!("RABBITMQ_DEFAULT_PASS={}", self.password));
+        arguments.push(image.to_owned());
+        docker(&arguments).await?;
+        for (file, place) in [
+            ("rabbitmq.conf", "/etc/rabbitmq/conf.d/90-millrace.conf"),
+            ("advanced.config", "/etc/rabbitmq/advanced.config"),
+            ("cookie", "/var/lib/rabbitmq/.erlang.cookie"),
+        ] {
+            let file = folder.join(file).display().to_string();
+            docker(&["cp", &file, &format!("{}:{place}", node.container)]).await?;
+        }
+        Ok(())
+    }
+
+    async fn until_formed(&self) -> Result<(), Trouble> {
+        let formed = async || {
+            for node in &self.nodes {
+                let members: Vec<Member> = self.ask(node, "nodes").await?;
+                let running = members.iter().filter(|member| member.running).count();
+                if running < SIZE {
+                    return Err(format!("{} sees {running} running nodes", node.host));
+                }
+            }
+            Ok(())
+        };
+        let outcome = until("a cluster of three nodes", FORM_DEADLINE, formed).await;
+        if outcome.is_err() {
+            for node in &self.nodes {
+                eprintln!("--- {}\n{}", node.host, node.log(Some("25")).await);
+            }
+        }
+        outcome
+    }
+
+    /// Until every queue has a leader, three members that are online, and the policy that spreads leaders.
+    pub async fn until_whole(&self) -> Result<Vec<Queue>, Trouble> {
+        let whole = async || {
+            let queues = self.queues().await?;
+            match queues.iter().find(|queue| !queue.is_whole()) {
+                None if queues.is_empty() => Err("there are no queues".to_owned()),
+                None => Ok(queues),
+                Some(queue) => Err(format!("{queue:?}")),
+            }
+        };
+        until("three members of each queue", REJOIN_DEADLINE, whole).await
+    }
+
+    /// The node that leads a queue.
+    pub async fn leader(&self, queue: &str) -> Result<&Node, Trouble> {
+        let found = async || {
+            let queues = self.queues().await?;
+            let queue = queues.iter().find(|found| found.name == queue).ok_or("there is no such queue")?;
+            let node = self.nodes.iter().find(|node| queue.is_led_by(node));
+            node.ok_or_else(|| format!("it has the leader {:?}", queue.leader))
+        };
+        until(&format!("a leader of `{queue}`"), REJOIN_DEADLINE, found).await
+    }
+
+    pub async fn version(&self) -> Result<String, Trouble> {
+        #[derive(Deserialize)]
+        struct Overview {
+            rabbitmq_version: String,
+        }
+        let overview: Result<Overview, String> = self.ask(&self.nodes[0], "overview").await;
+        overview.map(|overview| overview.rabbitmq_version).map_err(Trouble::Other)
+    }
+
+    /// As one of the nodes tells it, whichever answers first.
+    pub async fn queues(&self) -> Result<Vec<Queue>, String> {
+        let mut refusal = String::new();
+        for node in &self.nodes {
+            match self.ask(node, "queues/%2f").await {
+                Ok(queues) => return Ok(queues),
+                Err(error) => refusal = error,
+            }
+        }
+        Err(refusal)
+    }
+
+    /// Whether some queue would lose its majority without this node.
+    pub async fn is_critical(&self, node: &Node) -> Result<bool, String> {
+        let url = format!("http://{}/api/health/checks/node-is-quorum-critical", node.management());
+        let sent = self.client.get(url).basic_auth(USER, Some(&self.password)).send().await;
+        sent.map(|answer| !answer.status().is_success()).map_err(|error| error.without_url().to_string())
+    }
+
+    /// What every node wrote, for whoever wants to look closer.
+    pub async fn keep_logs(&self, folder: &Path) -> Result<(), Trouble> {
+        for node in &self.nodes {
+            let path = folder.join(format!("{}.log", node.host));
+            std::fs::write(&path, node.log(None).await).map_err(Trouble::file(&path))?;
+        }
+        Ok(())
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, node: &Node, path: &str) -> Result<T, String> {
+        let failed = |error: reqwest::Error| format!("{}: {}", node.host, error.without_url());
+        let url = format!("http://{}/api/{path}", node.management());
+        let sent =
+            self.client.get(url).basic_auth(USER, Some(&self.password)).send().await.map_err(failed)?;
+        let body = sent.error_for_status().map_err(failed)?.text().await.map_err(failed)?;
+        // RabbitMQ 4.0 names a field twice when a queue has changed its leader; read as a value, the last one counts.
+        let value: serde_json::Value =
+            serde_json::from_str(&body).map_err(|error| format!("{}: {error}", node.host))?;
+        serde_json::from_value(value).map_err(|error| format!("{}: {error}", node.host))
+    }
+}
+
+/// Asks until there is an answer.
+pub async fn until<T>(
+    what: &str,
+    deadline: Duration,
+    found: impl AsyncFn() -> Result<T, String>,
+) -> Result<T, Trouble> {
+    let began = Instant::now();
+    loop {
+        match found().await {
+            Ok(value) => return Ok(value),
+            Err(seen) if began.elapsed() > deadline => {
+                return Err(Trouble::Late { what: what.to_owned(), deadline_s: deadline.as_secs(), seen });
+            }
+            Err(_) => tokio::time::sleep(LOOK_PAUSE).await,
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! Running the cases: several worlds side by side, a line for each failure, and a table at the end.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use millrace_testkit::services::Services;
+use millrace_testkit::services::watchdog::Watchdog;
+use tokio::sync::mpsc;
+use tokio::task::{JoinError, LocalSet, spawn_local};
+use tracing_subscriber::EnvFilter;
+
+use crate::crash_points::arena::Arena;
+use crate::crash_points::cases::{self, Case, Mortal};
+use crate::crash_points::program::Yard;
+use crate::crash_points::tally::Tally;
+use crate::crash_points::{door, killers, worker};
+use crate::programs::ArmedPrograms;
+
+const PROGRESS_EVERY: usize = 50;
+
+/// Lets a program of Millrace die at every point of a message's life, and looks whether what was promised holds: each
+/// message comes to its end once, what follows from it is sent, nothing innocent is given up, nothing is left.
+#[derive(Debug, Args)]
+pub struct Options {
+    #[command(flatten)]
+    programs: ArmedPrograms,
+    /// Only cases whose name contains this, such as `orders/committed/` or a whole name; may be given several times
+    #[arg(long, value_name = "TEXT")]
+    only: Vec<String>,
+    /// Print the cases and why others don't exist, and run none
+    #[arg(long)]
+    list: bool,
+    /// How many worlds are worked in side by side
+    #[arg(long, value_name = "COUNT", default_value_t = 4)]
+    worlds: usize,
+    /// Where the programs' logs go, one file per case; those of cases that passed are removed
+    #[arg(long, value_name = "DIRECTORY", default_value = "target/crash-points")]
+    logs: PathBuf,
+}
+
+/// What became of one case.
+struct Played {
+    case: Case,
+    outcome: Result<Tally, Vec<String>>,
+    took: Duration,
+}
+
+pub async fn run(options: Options) -> ExitCode {
+    let chosen = |name: &str| options.only.is_empty() || options.only.iter().any(|only| name.contains(only));
+    let (exist, left_out): (Vec<_>, Vec<_>) =
+        cases::all().filter(|case| chosen(&case.to_string())).partition(|case| case.left_out().is_none());
+    let with_killers = chosen(killers::NAME);
+    if options.list {
+        exist.iter().for_each(|case| println!("{case}"));
+        with_killers.then(|| println!("{}", killers::NAME));
+    }
+    print_left_out(&exist, &left_out);
+    if options.list {
+        return ExitCode::SUCCESS;
+    }
+    if exist.is_empty() && !with_killers {
+        eprintln!("crash-points: no case is called so; --list prints all of them");
+        return ExitCode::FAILURE;
+    }
+    let filter = EnvFilter::try_from_env("LOG_FILTER").unwrap_or_else(|_| EnvFilter::new("error,lapin=off"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let watchdog = match std::fs::create_dir_all(&options.logs).and_then(|()| Watchdog::start()) {
+        Ok(watchdog) => Arc::new(watchdog),
+        Err(error) => {
+            eprintln!("crash-points: {} or the watchdog: {error}", options.logs.display());
+            return ExitCode::FAILURE;
+        }
+    };
+    let yard = Yard { programs: options.programs.folder(), logs: options.logs, watchdog };
+    // Blocks until they answer, and says where they are.
+    let services = tokio::task::block_in_place(Services::shared);
+    let started = Instant::now();
+    // Cases wait far more than they compute, so one thread is enough for all of them.
+    let all = async {
+        let mut failed = 0;
+        if !exist.is_empty() {
+            failed += report(start(exist, options.worlds, &yard), &yard, started).await;
+        }
+        if with_killers {
+            failed += play_killers(&yard).await;
+        }
+        failed
+    };
+    let failed = LocalSet::new().run_until(all).await;
+    println!("crash-points: ran on {}", services.description);
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Every world takes the next case that nobody has taken yet.
+fn start(cases: Vec<Case>, worlds: usize, yard: &Yard) -> mpsc::UnboundedReceiver<Played> {
+    let waiting = Arc::new(Mutex::new(VecDeque::from(cases)));
+    let (sender, results) = mpsc::unbounded_channel();
+    for _ in 0..worlds.max(1) {
+        let (waiting, sender, yard) = (Arc::clone(&waiting), sender.clone(), yard.clone());
+        spawn_local(async move {
+            let mut arena = None;
+            loop {
+                let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+                let Some(case) = next else { break };
+                let began = Instant::now();
+                let played = spawn_local(play(arena.take(), yard.clone(), case)).await;
+                let outcome = match played {
+                    Ok((again, outcome)) => {
+                        arena = again;
+                        outcome
+                    }
+                    Err(panicked) => Err(vec![last_words(panicked)]),
+                };
+                // Whoever reads the results reads all of them.
+                let _ = sender.send(Played { case, outcome, took: began.elapsed() });
+            }
+            if let Some(arena) = arena {
+                arena.close(false).await;
+            }
+        });
+    }
+    results
+}
+
+/// One case by itself, as it needs the machine for itself. Returns how many failed.
+async fn play_killers(yard: &Yard) -> usize {
+    let began = Instant::now();
+    let (name, arena) = (killers::NAME, Arena::open().await);
+    let outcome = killers::play(&arena, yard).await;
+    match &outcome {
+        Ok(Tally { deaths, copies, .. }) => println!(
+            "{name}: passed in {:.0} s; {deaths} deaths, {copies} copies sent and absorbed",
+            began.elapsed().as_secs_f64()
+        ),
+        Err(findings) => println!("FAILED --only {name}: {}", findings.join("; ")),
+    }
+    let closed = spawn_local(arena.close(outcome.is_err())).await;
+    usize::from(outcome.is_err() || closed.is_err())
+}
+
+/// A case that failed takes its world with it, so that the next one begins with nothing.
+async fn play(arena: Option<Arena>, yard: Yard, case: Case) -> (Option<Arena>, Result<Tally, Vec<String>>) {
+    let arena = match arena {
+        Some(arena) => arena,
+        None => Arena::open().await,
+    };
+    let outcome = match case.mortal {
+        Mortal::Orders | Mortal::Payments => worker::play(&arena, &yard, &case).await,
+        Mortal::Door => door::play(&arena, &yard, &case).await,
+    };
+    if outcome.is_err() {
+        // What it left may be in the way of ending it in good order; that it failed is known already.
+        let _ = spawn_local(arena.close(true)).await;
+        return (None, outcome);
+    }
+    arena.forget().await;
+    (Some(arena), outcome)
+}
+
+fn last_words(panicked: JoinError) -> String {
+    match panicked.try_into_panic() {
+        Ok(panic) => {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked").to_owned()
+        }
+        Err(error) => error.to_string(),
+    }
+}
+
+/// Prints failures as they come and a table at the end; returns how many failed.
+async fn report(mut results: mpsc::UnboundedReceiver<Played>, yard: &Yard, started: Instant) -> usize {
+    let (mut passed, mut failed, mut all) = (0, 0, Tally::default());
+    let mut table: BTreeMap<(usize, String), BTreeMap<String, usize>> = BTreeMap::new();
+    let mut slowest = (Duration::ZERO, String::new());
+    while let Some(Played { case, outcome, took }) = results.recv().await {
+        let log = yard.log_of(&case.to_string());
+        match outcome {
+            Ok(tally) => {
+                all += tally;
+                passed += 1;
+                slowest = slowest.max((took, case.to_string()));
+                let outcomes = table.entry(case.line()).or_default();
+                *outcomes.entry(format!("{:?}", case.outcome)).or_default() += 1;
+                // It is only a log.
+                let _ = std::fs::remove_file(log);
+            }
+            Err(findings) => {
+                failed += 1;
+                println!("FAILED --only {case}: {} (log: {})", findings.join("; "), log.display());
+            }
+        }
+        if (passed + failed) % PROGRESS_EVERY == 0 {
+            println!("crash-points: {} cases in {:.0} s", passed + failed, started.elapsed().as_secs_f64());
+        }
+    }
+    for ((_, point), outcomes) in &table {
+        let cells: Vec<_> = outcomes.iter().map(|(outcome, count)| format!("{outcome} {count}")).collect();
+        println!("{point:<28} {}", cells.join(", "));
+    }
+    let Tally { deaths, returned, given_back, copies, off_aim } = all;
+    println!(
+        "crash-points: {passed} passed, {failed} failed in {:.0} s; {deaths} deaths, {returned} messages came back, \
+         {given_back} were given back, {copies} copies sent and absorbed; {off_aim} deaths hit another batch than aimed at; slowest: {} ({:.1} s)",
+        started.elapsed().as_secs_f64(),
+        slowest.1,
+        slowest.0.as_secs_f64()
+    );
+    failed
+}
+
+fn print_left_out(exist: &[Case], left_out: &[Case]) {
+    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+    for reason in left_out.iter().filter_map(Case::left_out) {
+        *reasons.entry(reason).or_default() += 1;
+    }
+    println!("crash-points: {} cases, {} combinations left out", exist.len(), left_out.len());
+    for (reason, count) in reasons {
+        println!("  {count:>4}  {reason}");
+    }
+}

@@ -1,0 +1,128 @@
+//! Mutations of good messages, drawn from a seed.
+
+use millrace_testkit::random::Random;
+use uuid::Uuid;
+
+use crate::hostile::good;
+use crate::hostile::raw::{Field, Message, SIZES, Table};
+
+fn byte(random: &mut Random) -> u8 {
+    random.number().to_be_bytes()[0]
+}
+
+fn bytes(random: &mut Random, length: usize) -> Vec<u8> {
+    (0..length).map(|_| byte(random)).collect()
+}
+
+/// What a short string may hold: anything that is text.
+fn text(random: &mut Random) -> Vec<u8> {
+    let length = random.below(60);
+    let text: String = (0..length).map(|_| char::from(byte(random) & 0x7f)).collect();
+    text.into_bytes()
+}
+
+/// A good message with one to four things changed; `before` are the ids of earlier ones.
+///
+/// Short strings stay text: what is none ends the worker's connection, and has kinds of its own.
+pub fn mutated(random: &mut Random, before: &[Uuid]) -> (Uuid, Message) {
+    let id = Uuid::now_v7();
+    let mut message = if random.below(8) == 0 { good::customer(id) } else { good::order(id) };
+    for _ in 0..=random.below(4) {
+        match random.below(10) {
+            0..=3 => body(random, &mut message.body),
+            4..=6 => header(random, message.headers.get_or_insert_default()),
+            7 | 8 => property(random, &mut message),
+            _ if before.is_empty() => {}
+            _ => message.message_id = Some(before[random.below(before.len())].to_string().into_bytes()),
+        }
+    }
+    (id, message)
+}
+
+fn body(random: &mut Random, body: &mut Vec<u8>) {
+    let at = random.below(body.len());
+    match random.below(7) {
+        0 if at < body.len() => body[at] ^= 1 << random.below(8),
+        1 if at < body.len() => body[at] = byte(random),
+        2 => body.truncate(at),
+        3 => {
+            let length = random.below(16);
+            body.splice(at..at, bytes(random, length));
+        }
+        4 => {
+            let piece = body[at..].to_vec();
+            body.splice(at..at, piece);
+        }
+        5 => {
+            let token =
+                [&b"null"[..], b"-1", b"1e400", b"\"\"", b"[]", b"{}", b"\\u0000", b"\xff", b"true", b","];
+            let token = token[random.below(token.len())];
+            let end = (at + random.below(12)).min(body.len());
+            body.splice(at..end, token.iter().copied());
+        }
+        _ => {
+            let end = (at + random.below(40)).min(body.len());
+            body.drain(at..end);
+        }
+    }
+}
+
+fn header(random: &mut Random, headers: &mut Table) {
+    if headers.is_empty() {
+        return;
+    }
+    let at = random.below(headers.len());
+    match random.below(6) {
+        0 => drop(headers.remove(at)),
+        1 => headers[at].1 = field(random),
+        2 => headers[at].0 = text(random),
+        3 => {
+            let other = random.below(headers.len());
+            let value = headers[other].1.clone();
+            headers[other].1 = std::mem::replace(&mut headers[at].1, value);
+        }
+        4 => headers.push((text(random), field(random))),
+        _ => {
+            let broken = headers[at].clone();
+            headers.push(broken);
+        }
+    }
+}
+
+fn field(random: &mut Random) -> Field {
+    match random.below(SIZES.len() + 4) {
+        0 => Field::Array(vec![Field::text("a"), Field::number(1)]),
+        1 => Field::Table(vec![(b"a".to_vec(), Field::number(1))]),
+        2 => {
+            let length = random.below(3000);
+            Field::Text(bytes(random, length))
+        }
+        3 => {
+            let length = random.below(3000);
+            Field::Bytes(bytes(random, length))
+        }
+        position => {
+            let (letter, size) = SIZES[position - 4];
+            let mut bytes = bytes(random, size);
+            if let (b'f' | b'd', Some(first)) = (letter, bytes.first_mut()) {
+                // The broker does not take floats that are no numbers.
+                *first &= 0x3f;
+            }
+            Field::Other(letter, bytes)
+        }
+    }
+}
+
+fn property(random: &mut Random, message: &mut Message) {
+    let text = (random.below(3) > 0).then(|| text(random));
+    match random.below(8) {
+        0 => message.content_type = text,
+        1 => message.content_encoding = text,
+        2 => message.correlation_id = text,
+        3 => message.message_id = text,
+        4 => message.kind = text,
+        5 => message.app_id = text,
+        6 => message.kind = Some(b"orders.cancel".to_vec()),
+        _ => message.timestamp = Some(random.number()),
+    }
+}

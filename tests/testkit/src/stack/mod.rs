@@ -1,0 +1,42 @@
+//! Millrace as it is run: real processes on a real broker and a real database, all of which may be killed, frozen, cut
+//! off and started again.
+
+pub mod program;
+pub mod proxy;
+pub mod resources;
+pub mod servers;
+pub mod signal;
+mod start;
+
+pub use start::{Folders, Reach, Role, Stack, StackSettings, Unit};
+
+use crate::services::ServicesError;
+
+/// Why something could not be done to the stack.
+#[derive(Debug, thiserror::Error)]
+pub enum StackError {
+    /// The servers cannot be had.
+    #[error(transparent)]
+    Services(#[from] ServicesError),
+    /// The database refuses.
+    #[error("PostgreSQL: {0}")]
+    Database(#[from] sqlx::Error),
+    /// The system refuses.
+    #[error("the system refuses: {0}")]
+    Io(#[from] std::io::Error),
+    /// Anything else.
+    #[error("{what}: {reason}")]
+    Other {
+        /// While doing what.
+        what: String,
+        /// Why not.
+        reason: String,
+    },
+}
+
+impl StackError {
+    /// While doing this, for this reason.
+    pub fn new(what: impl Into<String>, reason: impl ToString) -> Self {
+        Self::Other { what: what.into(), reason: reason.to_string() }
+    }
+}

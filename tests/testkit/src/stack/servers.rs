@@ -1,0 +1,229 @@
+//! RabbitMQ and PostgreSQL as servers that are killed, stopped, frozen and starved, and come back on the same data.
+
+mod broker;
+mod database;
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+pub use broker::{Alarm, Binding, Policy, Queue};
+use sqlx::{ConnectOptions, PgConnection};
+use url::Url;
+
+use super::StackError;
+use super::signal::{self, Signal};
+use crate::services::{Server, Services};
+
+const STOP_DEADLINE: Duration = Duration::from_secs(60);
+const END_DEADLINE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// How a server is brought to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// With everything below it, as when the machine goes.
+    Kill,
+    /// RabbitMQ in good order, PostgreSQL as `pg_ctl stop -m immediate`.
+    Stop,
+}
+
+/// Both servers, private, with a vhost and a database for Millrace.
+#[derive(Debug)]
+pub struct Servers {
+    services: Services,
+    /// With the vhost.
+    pub amqp_url: String,
+    /// Without a path.
+    pub management_url: String,
+    /// With the database.
+    pub database_url: String,
+    /// Its name.
+    pub vhost: &'static str,
+    http: reqwest::Client,
+    frozen: Vec<(Server, Vec<u32>)>,
+    raised: Vec<Alarm>,
+}
+
+impl Servers {
+    /// Starts both and makes the vhost.
+    ///
+    /// # Errors
+    ///
+    /// When their programs are not on this machine, or they do not start.
+    pub async fn start() -> Result<Self, StackError> {
+        let started = tokio::task::spawn_blocking(Services::start_private).await;
+        let services = started.map_err(|error| StackError::new("starting the servers", error))??;
+        let vhost = "millrace";
+        let mut amqp = Url::parse(&services.amqp_url).map_err(|error| StackError::new("AMQP_URL", error))?;
+        amqp.set_path(vhost);
+        let servers = Self {
+            amqp_url: amqp.to_string(),
+            management_url: services.management_url.clone(),
+            database_url: services.database_url.clone(),
+            vhost,
+            http: broker::http_client()?,
+            frozen: Vec::new(),
+            raised: Vec::new(),
+            services,
+        };
+        servers.create_vhost(amqp.username()).await?;
+        Ok(servers)
+    }
+
+    /// One line for people: which versions, where.
+    #[must_use]
+    pub fn description(&self) -> &str {
+        &self.services.description
+    }
+
+    /// For people: which versions.
+    #[must_use]
+    pub fn versions(&self) -> &str {
+        &self.services.versions
+    }
+
+    /// Brings a server to its end and returns once it has ended.
+    ///
+    /// # Errors
+    ///
+    /// When it does not end.
+    pub async fn end(&mut self, server: Server, ending: Ending) -> Result<(), StackError> {
+        self.thaw(server)?;
+        let (Some(started), Some(pid)) =
+            (self.services.started_pid(server), self.services.server_pid(server))
+        else {
+            return Err(StackError::new("ending a server", "it is not private"));
+        };
+        let family = signal::family(started);
+        match (ending, server) {
+            (Ending::Kill, _) => signal::send(Signal::Kill, &family)?,
+            (Ending::Stop, Server::Broker) => signal::send(Signal::Terminate, &[pid])?,
+            (Ending::Stop, Server::Database) => signal::send(Signal::Quit, &[pid])?,
+        }
+        let until = Instant::now() + if ending == Ending::Kill { END_DEADLINE } else { STOP_DEADLINE };
+        while !self.services.has_ended(server)? || family.iter().any(|pid| signal::runs(*pid)) {
+            if Instant::now() > until {
+                return Err(StackError::new(
+                    "ending a server",
+                    format!("{server:?} does not end ({ending:?})"),
+                ));
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        Ok(())
+    }
+
+    /// Starts a server that has ended; returns once it answers.
+    ///
+    /// # Errors
+    ///
+    /// When it does not come back.
+    pub async fn start_again(&mut self, server: Server) -> Result<(), StackError> {
+        let url = self.url(server).to_owned();
+        Ok(self.services.start_again(server, &url).await?)
+    }
+
+    /// Whether it runs, frozen or not.
+    ///
+    /// # Errors
+    ///
+    /// When the system does not tell.
+    pub fn runs(&mut self, server: Server) -> Result<bool, StackError> {
+        Ok(!self.services.has_ended(server)?)
+    }
+
+    /// Returns once the server answers.
+    ///
+    /// # Errors
+    ///
+    /// When it does not within this time.
+    pub async fn until_answers(&self, server: Server, patience: Duration) -> Result<(), StackError> {
+        let until = Instant::now() + patience;
+        while let Err(reason) = Services::answers(server, self.url(server)).await {
+            if Instant::now() > until {
+                return Err(StackError::new("waiting for a server", format!("{server:?}: {reason}")));
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        Ok(())
+    }
+
+    /// Stops all of its processes where they are.
+    ///
+    /// # Errors
+    ///
+    /// When no signals can be sent.
+    pub fn freeze(&mut self, server: Server) -> Result<(), StackError> {
+        let Some(pid) = self.services.server_pid(server) else { return Ok(()) };
+        // PostgreSQL's sessions are processes of their own; the first one frozen begins no new ones.
+        signal::send(Signal::Stop, &[pid])?;
+        let family = signal::family(pid);
+        if server == Server::Database {
+            signal::send(Signal::Stop, &family)?;
+        }
+        self.frozen.push((server, family));
+        Ok(())
+    }
+
+    /// Lets it go on.
+    ///
+    /// # Errors
+    ///
+    /// When no signals can be sent.
+    pub fn thaw(&mut self, server: Server) -> Result<(), StackError> {
+        for (_, family) in self.frozen.extract_if(.., |(frozen, _)| *frozen == server) {
+            signal::send(Signal::Continue, &family)?;
+        }
+        Ok(())
+    }
+
+    /// A session of our own, past all proxies.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not let us in.
+    pub async fn session(&self) -> Result<PgConnection, sqlx::Error> {
+        let options: sqlx::postgres::PgConnectOptions = self.database_url.parse()?;
+        options.application_name("testkit").disable_statement_logging().connect().await
+    }
+
+    /// Has the operator's toolbox do something to both, with this environment on top.
+    ///
+    /// # Errors
+    ///
+    /// With what it said, when it could not.
+    pub fn ops(
+        &self,
+        programs: &Path,
+        arguments: &[&str],
+        environment: &[(String, String)],
+    ) -> Result<(), StackError> {
+        let mut ops = Command::new(programs.join("ops"));
+        ops.args(arguments)
+            .env("AMQP_URL", &self.amqp_url)
+            .env("AMQP_MANAGEMENT_URL", &self.management_url)
+            .env("DATABASE_URL", &self.database_url)
+            .envs(environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null());
+        let output = ops.output()?;
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+            return Err(StackError::new(format!("ops {} ({})", arguments.join(" "), output.status), said));
+        }
+        Ok(())
+    }
+
+    /// The process of a server, as long as it runs.
+    #[must_use]
+    pub fn pid(&self, server: Server) -> Option<u32> {
+        self.services.server_pid(server)
+    }
+
+    fn url(&self, server: Server) -> &str {
+        match server {
+            Server::Broker => &self.amqp_url,
+            Server::Database => &self.database_url,
+        }
+    }
+}

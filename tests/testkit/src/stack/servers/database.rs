@@ -1,0 +1,100 @@
+//! What is done to PostgreSQL while it runs: sessions cut off, none left to be had, tables locked or gone.
+
+use std::time::{Duration, Instant};
+
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+
+use super::{Servers, StackError};
+
+const PAUSE: Duration = Duration::from_millis(20);
+/// How long a rename waits for those who use the table, before it lets others through and tries again.
+const LOCK_TIMEOUT: &str = "SET lock_timeout = '2s'";
+const RENAME_DEADLINE: Duration = Duration::from_secs(60);
+
+impl Servers {
+    /// Cuts off one session of each of so many programs, chosen by the server; returns how many it were.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not do it.
+    pub async fn terminate_sessions(&self, count: u32) -> Result<usize, StackError> {
+        let statement = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE datname = current_database() AND application_name NOT IN ('testkit', 'checker')
+             ORDER BY random() LIMIT $1";
+        let mut session = self.session().await?;
+        let ended: Vec<bool> =
+            sqlx::query_scalar(statement).bind(i64::from(count)).fetch_all(&mut session).await?;
+        session.close().await?;
+        Ok(ended.into_iter().filter(|ended| *ended).count())
+    }
+
+    /// Takes every session that the server has left, and those that others give up, for this long. Returns how many.
+    ///
+    /// # Errors
+    ///
+    /// When not a single one is to be had.
+    pub async fn exhaust_sessions(&self, hold: Duration) -> Result<usize, StackError> {
+        let until = Instant::now() + hold;
+        let mut held = vec![self.session().await?];
+        let mut cut_off = false;
+        while Instant::now() < until {
+            match self.session().await {
+                Ok(session) => held.push(session),
+                Err(_) if !cut_off => {
+                    // Those who have sessions would not notice; some have to ask for a new one.
+                    cut_off = true;
+                    let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                         WHERE datname = current_database() AND application_name LIKE '%-worker' ";
+                    sqlx::raw_sql(cut).execute(&mut held[0]).await?;
+                }
+                Err(_) => tokio::time::sleep(PAUSE).await,
+            }
+        }
+        let count = held.len();
+        for session in held {
+            session.close().await?;
+        }
+        Ok(count)
+    }
+
+    /// Locks a table in this mode (<https://www.postgresql.org/docs/current/explicit-locking.html>) for this long.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not do it.
+    pub async fn lock_table(&self, table: &str, mode: &str, hold: Duration) -> Result<(), StackError> {
+        let mut session = self.session().await?;
+        let lock = format!("BEGIN; LOCK TABLE {table} IN {mode} MODE");
+        sqlx::raw_sql(AssertSqlSafe(lock)).execute(&mut session).await?;
+        tokio::time::sleep(hold).await;
+        sqlx::raw_sql("COMMIT").execute(&mut session).await?;
+        Ok(session.close().await?)
+    }
+
+    /// Gives a table (`schema.name`) another name for this long, so that it is not there.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not do it, or does not undo it within a minute.
+    pub async fn hide_table(&self, table: &str, hold: Duration) -> Result<(), StackError> {
+        let name = table.rsplit('.').next().unwrap_or(table);
+        let mut session = self.session().await?;
+        sqlx::raw_sql(LOCK_TIMEOUT).execute(&mut session).await?;
+        rename(&mut session, &format!("ALTER TABLE {table} RENAME TO {name}_away")).await?;
+        tokio::time::sleep(hold).await;
+        rename(&mut session, &format!("ALTER TABLE {table}_away RENAME TO {name}")).await?;
+        Ok(session.close().await?)
+    }
+}
+
+/// Waiting for the lock in one go would hold up everybody behind it, and could end in a deadlock.
+async fn rename(session: &mut PgConnection, statement: &str) -> Result<(), StackError> {
+    let until = Instant::now() + RENAME_DEADLINE;
+    loop {
+        match sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&mut *session).await {
+            Ok(_) => return Ok(()),
+            Err(error) if Instant::now() > until => return Err(error.into()),
+            Err(_) => tokio::time::sleep(PAUSE).await,
+        }
+    }
+}

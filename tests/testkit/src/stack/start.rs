@@ -1,0 +1,258 @@
+//! Starting the whole: servers, tables and queues, proxies, doors and workers.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Mutex;
+use url::Url;
+
+use super::StackError;
+use super::program::{Log, Program};
+use super::proxy::Proxy;
+use super::servers::Servers;
+use crate::services::ports;
+use crate::services::watchdog::Watchdog;
+
+const DOOR: &str = "producer-api";
+const READY_DEADLINE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_millis(20);
+const ONE_TRY: Duration = Duration::from_secs(2);
+
+/// What a stack is to be.
+#[derive(Debug, Clone)]
+pub struct StackSettings {
+    /// Where the programs are.
+    pub programs: PathBuf,
+    /// Where their logs go.
+    pub logs: PathBuf,
+    /// Domains that have a worker.
+    pub domains: Vec<String>,
+    /// How many doors.
+    pub doors: usize,
+    /// How many workers each domain has.
+    pub workers: usize,
+    /// What every retry delay is multiplied by.
+    pub retry_scale: f64,
+    /// Given to every program, on top of what it needs.
+    pub environment: Vec<(String, String)>,
+}
+
+/// What a program does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Role {
+    /// Takes jobs.
+    Door,
+    /// Works a domain.
+    Worker(String),
+}
+
+/// One program of the stack. Whoever does something to it holds its lock until that is over.
+#[derive(Debug, Clone)]
+pub struct Unit {
+    /// Such as `orders-worker-1`.
+    pub name: String,
+    /// What it does.
+    pub role: Role,
+    /// Where it answers probes, and a door its clients.
+    pub listens: SocketAddr,
+    /// The process.
+    pub program: Arc<Mutex<Program>>,
+}
+
+/// How the programs reach the servers: each way may be spoilt for itself.
+#[derive(Debug)]
+pub struct Reach {
+    /// From the doors to the broker.
+    pub door_broker: Proxy,
+    /// From the workers to the broker.
+    pub worker_broker: Proxy,
+    /// From the doors to the database.
+    pub door_database: Proxy,
+    /// From the workers to the database.
+    pub worker_database: Proxy,
+}
+
+/// All of it. Fields are public so that several can be worked on at once; dropped, it is all gone.
+#[derive(Debug)]
+pub struct Stack {
+    /// Doors first, then workers.
+    pub units: Vec<Unit>,
+    /// The ways between.
+    pub reach: Reach,
+    /// Ends the programs when the stack goes, however it goes.
+    pub watchdog: Arc<Watchdog>,
+    /// Broker and database; after the programs, which need them.
+    pub servers: Servers,
+    /// What every door lets in.
+    pub api_key: String,
+}
+
+impl Stack {
+    /// Starts it and waits until every program says that it is ready.
+    ///
+    /// # Errors
+    ///
+    /// When something of it does not start; the error has the end of its log.
+    pub async fn start(settings: &StackSettings) -> Result<Self, StackError> {
+        std::fs::create_dir_all(&settings.logs)?;
+        let servers = Servers::start().await?;
+        prepare(settings, &servers)?;
+        let reach = Reach {
+            door_broker: in_front_of(&servers.amqp_url).await?,
+            worker_broker: in_front_of(&servers.amqp_url).await?,
+            door_database: in_front_of(&servers.database_url).await?,
+            worker_database: in_front_of(&servers.database_url).await?,
+        };
+        let watchdog = Arc::new(Watchdog::start()?);
+        let api_key = format!("dev-{}{}", ports::password(), ports::password());
+        let mut stack = Self { units: Vec::new(), reach, watchdog, servers, api_key };
+        stack.start_programs(settings)?;
+        for unit in &stack.units {
+            unit.until_ready(READY_DEADLINE).await?;
+        }
+        Ok(stack)
+    }
+
+    /// Where the doors are.
+    #[must_use]
+    pub fn door_urls(&self) -> Vec<String> {
+        let doors = self.units.iter().filter(|unit| unit.role == Role::Door);
+        doors.map(|door| format!("http://{}", door.listens)).collect()
+    }
+
+    fn start_programs(&mut self, settings: &StackSettings) -> Result<(), StackError> {
+        let secret = format!("{}{}{}", ports::password(), ports::password(), ports::password());
+        for number in 1..=settings.doors {
+            let [port] = ports::free()?;
+            let listens = SocketAddr::from(([127, 0, 0, 1], port));
+            let own = [
+                ("API_LISTEN", listens.to_string()),
+                ("DEV_API_KEY", self.api_key.clone()),
+                ("JOB_ID_SECRET", secret.clone()),
+            ];
+            let ways = [&self.reach.door_broker, &self.reach.door_database].map(Proxy::address);
+            self.start_unit(settings, (DOOR, Role::Door), (number, listens), ways, &own)?;
+        }
+        for domain in &settings.domains {
+            for number in 1..=settings.workers {
+                let [port] = ports::free()?;
+                let listens = SocketAddr::from(([127, 0, 0, 1], port));
+                let own = [("PROBES_LISTEN", listens.to_string())];
+                let ways = [&self.reach.worker_broker, &self.reach.worker_database].map(Proxy::address);
+                let (program, role) = (format!("{domain}-worker"), Role::Worker(domain.clone()));
+                self.start_unit(settings, (&program, role), (number, listens), ways, &own)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn start_unit(
+        &mut self,
+        settings: &StackSettings,
+        (program, role): (&str, Role),
+        (number, listens): (usize, SocketAddr),
+        [broker, database]: [SocketAddr; 2],
+        own: &[(&str, String)],
+    ) -> Result<(), StackError> {
+        let mut environment = vec![
+            ("AMQP_URL".to_owned(), through(broker, &self.servers.amqp_url)?),
+            ("DATABASE_URL".to_owned(), through(database, &self.servers.database_url)?),
+        ];
+        environment.extend(own.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+        environment.extend(settings.environment.iter().cloned());
+        let folders = Folders { programs: &settings.programs, logs: &settings.logs };
+        let unit = Unit::start(folders, (program, role), (number, listens), environment, &self.watchdog)?;
+        self.units.push(unit);
+        Ok(())
+    }
+}
+
+/// Where programs are, and where their logs go.
+#[derive(Debug, Clone, Copy)]
+pub struct Folders<'a> {
+    /// The programs.
+    pub programs: &'a Path,
+    /// Their logs.
+    pub logs: &'a Path,
+}
+
+impl Unit {
+    /// Starts a program and does not wait for it. Its environment must make it listen where it is said to.
+    ///
+    /// # Errors
+    ///
+    /// When the program is not there.
+    pub fn start(
+        folders: Folders<'_>,
+        (program, role): (&str, Role),
+        (number, listens): (usize, SocketAddr),
+        environment: Vec<(String, String)>,
+        watchdog: &Watchdog,
+    ) -> Result<Self, StackError> {
+        let name = format!("{program}-{number}");
+        let log = Log::Files(folders.logs.to_owned());
+        let path = folders.programs.join(program);
+        let started = Program::start(&name, &path, environment, log, watchdog);
+        let program =
+            started.map_err(|error| StackError::new(format!("starting {}", path.display()), error))?;
+        Ok(Self { name, role, listens, program: Arc::new(Mutex::new(program)) })
+    }
+
+    /// Asks its readiness probe once.
+    pub async fn ready(&self) -> Result<(), String> {
+        let ask = async {
+            let client = reqwest::Client::builder().no_proxy().timeout(ONE_TRY).build()?;
+            let response = client.get(format!("http://{}/readyz", self.listens)).send().await?;
+            let ready = response.status().is_success();
+            Ok::<_, reqwest::Error>(if ready { Ok(()) } else { Err(response.text().await?) })
+        };
+        ask.await.unwrap_or_else(|error| Err(error.without_url().to_string()))
+    }
+
+    /// Waits until it is ready.
+    ///
+    /// # Errors
+    ///
+    /// When it has ended, or is not ready within this time.
+    pub async fn until_ready(&self, patience: Duration) -> Result<(), StackError> {
+        let until = Instant::now() + patience;
+        while let Err(reason) = self.ready().await {
+            let mut program = self.program.lock().await;
+            let ended = program.ended();
+            if ended.is_some() || Instant::now() > until {
+                let reason = ended.map_or(reason, |status| format!("it ended ({status})"));
+                let text = format!("it is not ready: {reason}; the end of its log:\n{}", program.log_tail());
+                return Err(StackError::new(self.name.clone(), text));
+            }
+            drop(program);
+            tokio::time::sleep(PAUSE).await;
+        }
+        Ok(())
+    }
+}
+
+/// Tables, then queues.
+fn prepare(settings: &StackSettings, servers: &Servers) -> Result<(), StackError> {
+    let scale = ("RETRY_SCALE".to_owned(), settings.retry_scale.to_string());
+    let environment: Vec<_> = settings.environment.iter().cloned().chain([scale]).collect();
+    servers.ops(&settings.programs, &["migrate"], &environment)?;
+    servers.ops(&settings.programs, &["topology", "apply"], &environment)
+}
+
+async fn in_front_of(url: &str) -> Result<Proxy, StackError> {
+    let parsed = Url::parse(url).map_err(|error| StackError::new("a server's URL", error))?;
+    let addresses = parsed.socket_addrs(|| None)?;
+    let target = addresses.first().copied();
+    Ok(Proxy::start(target.ok_or_else(|| StackError::new("a server's URL", "it names no address"))?).await?)
+}
+
+/// The URL, with the proxy's address in place of the server's.
+fn through(proxy: SocketAddr, url: &str) -> Result<String, StackError> {
+    let bad = || StackError::new("a server's URL", "its address cannot be replaced");
+    let mut url = Url::parse(url).map_err(|error| StackError::new("a server's URL", error))?;
+    url.set_ip_host(proxy.ip()).map_err(|()| bad())?;
+    url.set_port(Some(proxy.port())).map_err(|()| bad())?;
+    Ok(url.to_string())
+}

@@ -1,0 +1,422 @@
+//! A world of one's own for each test: a vhost with the topology, a migrated database, a door and workers in-process.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use lapin::options::{BasicGetOptions, QueueDeclareOptions};
+use lapin::types::FieldTable;
+use millrace_broker::topology::{self, Management};
+use millrace_contracts::ledger::{Emitted, Status};
+use millrace_contracts::topology::{Topology, dead_queue};
+use millrace_contracts::{Domain, catalog};
+use millrace_service::LogAlerts;
+use millrace_workers::effects::Effects;
+use millrace_workers::runtime::calls::CallLimits;
+use millrace_workers::store::Store;
+use millrace_workers::worker::{self, WorkerSettings};
+use producer_api::{Door, DoorSettings};
+use serde_json::Value;
+use sqlx::PgPool;
+use sqlx::postgres::PgPoolOptions;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+use url::Url;
+use uuid::Uuid;
+
+use crate::services::Services;
+
+/// The development key of every world's door.
+pub const API_KEY: &str = "a-key-for-tests-only";
+const JOB_ID_SECRET: &str = "a secret for tests only, long enough to be one";
+/// Retries wait a hundredth of their time: quick, and still long enough for what they wait for to happen.
+const RETRY_SCALE: f64 = 0.01;
+/// For messages that are meant to fail to the last attempt.
+const HURRIED_RETRY_SCALE: f64 = 0.0001;
+/// How long a test waits for something that must come.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// One test's world. End it with [`World::finish`], which checks that nothing is left lying about.
+pub struct World {
+    /// With user, password and this world's vhost.
+    pub amqp_url: String,
+    /// This world's database.
+    pub database_url: String,
+    /// Connections to this world's database.
+    pub database: PgPool,
+    /// Speaks AMQP as any client may.
+    pub channel: lapin::Channel,
+    /// The management API, in this world's vhost.
+    pub management: Management,
+    /// Speaks HTTP as any client may.
+    pub http: reqwest::Client,
+    door: Option<Door>,
+    workers: Vec<Worker>,
+    claimed: BTreeMap<String, u32>,
+    /// What was applied.
+    pub topology: Topology,
+    name: String,
+    finished: bool,
+}
+
+/// A worker that runs in this process.
+pub struct Worker {
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Worker {
+    /// Stops it gracefully.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.task.await.expect("the worker must not panic");
+    }
+}
+
+/// An HTTP answer.
+#[derive(Debug)]
+pub struct Answer {
+    /// Status code.
+    pub status: u16,
+    /// Headers by lower case name.
+    pub headers: BTreeMap<String, String>,
+    /// The body, `null` where it is not JSON.
+    pub json: Value,
+}
+
+static WORLDS: AtomicU32 = AtomicU32::new(0);
+
+#[derive(Parser)]
+struct WorkerFlags {
+    #[command(flatten)]
+    worker: WorkerSettings,
+}
+
+impl World {
+    /// A world with the topology and the tables, in which nobody lives yet.
+    pub async fn empty() -> Self {
+        Self::with_retry_scale(RETRY_SCALE).await
+    }
+
+    /// A world in which all attempts of a message are over within a moment.
+    pub async fn hurried() -> Self {
+        Self::with_retry_scale(HURRIED_RETRY_SCALE).await
+    }
+
+    async fn with_retry_scale(retry_scale: f64) -> Self {
+        log();
+        let services = Services::shared();
+        let name = format!("t{}-{}", std::process::id(), WORLDS.fetch_add(1, Ordering::Relaxed));
+        let admin = PgPool::connect(&services.database_url).await.expect("the services are up");
+        let create = format!("CREATE DATABASE \"{name}\"");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(create))
+            .execute(&admin)
+            .await
+            .expect("the user may create databases");
+        admin.close().await;
+        let http = http_client();
+        create_vhost(&http, services, &name).await;
+        let amqp_url = with_path(&services.amqp_url, &name);
+        let database_url = with_path(&services.database_url, &name);
+        let management_url = Url::parse(&services.management_url).expect("the services give a URL");
+        let management = Management::new(&management_url, &name).expect("a URL of the management API");
+        let topology = millrace_contracts::topology::topology(retry_scale);
+        topology::apply(&management, &topology, |_| {}).await.expect("a new vhost takes the topology");
+        let connection = lapin::Connection::connect(&amqp_url, lapin::ConnectionProperties::default());
+        let channel = connection.await.expect("the broker is up").create_channel().await.expect("a channel");
+        let database =
+            PgPoolOptions::new().max_connections(3).connect(&database_url).await.expect("a database");
+        sqlx::migrate!("../../migrations")
+            .run(&database)
+            .await
+            .expect("the migrations fit an empty database");
+        Self {
+            amqp_url,
+            database_url,
+            database,
+            channel,
+            management,
+            http,
+            door: None,
+            workers: Vec::new(),
+            claimed: BTreeMap::new(),
+            topology,
+            name,
+            finished: false,
+        }
+    }
+
+    /// The settings of this world's door. Another door with the same is a second one of the same system.
+    pub fn door_settings(&self) -> DoorSettings {
+        DoorSettings::local(&self.amqp_url, &self.database_url, JOB_ID_SECRET, API_KEY)
+            .expect("good settings")
+    }
+
+    /// Opens the door.
+    pub async fn open_door(&mut self) -> &mut Self {
+        let settings = self.door_settings();
+        self.open_door_with(settings).await
+    }
+
+    /// Opens the door with settings of the test's own.
+    pub async fn open_door_with(&mut self, settings: DoorSettings) -> &mut Self {
+        self.door = Some(Door::open(settings, Arc::new(LogAlerts)).await.expect("a free port"));
+        self.until("the door to be ready", async |world| world.get("/readyz").await.status == 200).await;
+        self
+    }
+
+    /// Starts a worker that lives until the world ends.
+    pub fn employ<D: Store, E: Effects<D>>(&mut self, effects: E, flags: &[&str]) {
+        let worker = self.worker::<D, E>(effects, flags);
+        self.workers.push(worker);
+    }
+
+    /// Starts a worker that the test stops itself.
+    pub fn worker<D: Store, E: Effects<D>>(&self, effects: E, flags: &[&str]) -> Worker {
+        let own = [format!("--amqp-url={}", self.amqp_url), format!("--database-url={}", self.database_url)];
+        let flags = ["worker"].into_iter().chain(own.iter().map(String::as_str)).chain(flags.iter().copied());
+        let settings = WorkerFlags::try_parse_from(flags).expect("good settings").worker;
+        let stop = CancellationToken::new();
+        let limits = CallLimits { deadline: Duration::from_millis(300), concurrency: 64 };
+        let running = worker::run::<D, E>(D::NAME.name(), settings, effects, limits, stop.clone());
+        let task = tokio::spawn(async move { running.await.expect("the worker runs") });
+        Worker { stop, task }
+    }
+
+    /// Posts a job and gives back the answer, whatever it is.
+    pub async fn post(&self, command: &str, body: &Value) -> Answer {
+        self.post_raw(command, &[("content-type", "application/json")], body.to_string()).await
+    }
+
+    /// Posts bytes as a job.
+    pub async fn post_raw(
+        &self,
+        command: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<reqwest::Body>,
+    ) -> Answer {
+        let mut request = self.http.post(self.url(&format!("/v1/jobs/{command}"))).body(body);
+        if !headers.iter().any(|(name, _)| *name == "authorization") {
+            request = request.bearer_auth(API_KEY);
+        }
+        for (name, value) in headers.iter().filter(|(_, value)| !value.is_empty()) {
+            request = request.header(*name, *value);
+        }
+        answer(request.send().await.expect("the door answers")).await
+    }
+
+    /// Gets a path, with the development key.
+    pub async fn get(&self, path: &str) -> Answer {
+        let request = self.http.get(self.url(path)).bearer_auth(API_KEY);
+        answer(request.send().await.expect("the door answers")).await
+    }
+
+    /// Where the door answers this path.
+    pub fn url(&self, path: &str) -> String {
+        let address = self.door.as_ref().expect("the door is open").address();
+        format!("http://{address}{path}")
+    }
+
+    /// Posts a job that must be accepted, and gives back its id.
+    pub async fn job(&self, command: &str, body: &Value) -> Uuid {
+        let answer = self.post(command, body).await;
+        assert_eq!(answer.status, 202, "{command} must be accepted: {}", answer.json);
+        answer.json["job_id"].as_str().and_then(|id| id.parse().ok()).expect("a job id")
+    }
+
+    /// Waits until a job's flow is settled or stuck, and gives back the job's view.
+    pub async fn outcome(&self, job: Uuid) -> Value {
+        let started = Instant::now();
+        loop {
+            let view = self.get(&format!("/v1/jobs/{job}")).await.json;
+            if view["flow"]["state"] != "running" {
+                return view;
+            }
+            if started.elapsed() > PATIENCE {
+                let trail = self.get(&format!("/v1/jobs/{job}/trail")).await.json;
+                panic!("waited {PATIENCE:?} for job {job} to settle: {trail:#}");
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Waits until a job has this status and nothing of it is under way any more.
+    pub async fn expect(&self, job: Uuid, status: &str) -> Value {
+        let view = self.outcome(job).await;
+        assert_eq!(view["status"], status, "of job {view:#}");
+        view
+    }
+
+    /// Waits for a condition.
+    pub async fn until(&self, what: &str, condition: impl AsyncFn(&Self) -> bool) {
+        self.until_some(what, async |world| condition(world).await.then_some(())).await;
+    }
+
+    /// Waits for a value.
+    pub async fn until_some<T>(&self, what: &str, found: impl AsyncFn(&Self) -> Option<T>) -> T {
+        let started = Instant::now();
+        loop {
+            if let Some(value) = found(self).await {
+                return value;
+            }
+            assert!(started.elapsed() < PATIENCE, "waited {PATIENCE:?} for {what}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// How many messages lie ready in a queue.
+    pub async fn depth(&self, queue: &str) -> u32 {
+        let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        let state = self.channel.queue_declare(queue.into(), passive, FieldTable::default()).await;
+        state.expect("the topology has the queue").message_count()
+    }
+
+    /// Waits for this many dead letters of a domain, takes them out and gives them back. A test that expects dead
+    /// letters must take them.
+    pub async fn dead_letters(&mut self, domain: Domain, count: u32) -> Vec<lapin::message::Delivery> {
+        let queue = dead_queue(domain);
+        self.until(&format!("{count} dead letters in {queue}"), async |world| {
+            world.depth(&queue).await >= count
+        })
+        .await;
+        let mut letters = Vec::new();
+        while let Some(letter) = self
+            .channel
+            .basic_get(queue.as_str().into(), BasicGetOptions { no_ack: true })
+            .await
+            .expect("the queue can be read")
+        {
+            letters.push(letter.delivery);
+        }
+        assert_eq!(letters.len(), count as usize, "dead letters in {queue}");
+        letters
+    }
+
+    /// Allows a queue to hold this many messages at the end.
+    pub fn claim(&mut self, queue: &str, count: u32) {
+        self.claimed.insert(queue.to_owned(), count);
+    }
+
+    /// One number from the database.
+    pub async fn count(&self, sql: &'static str) -> i64 {
+        sqlx::query_scalar(sql).fetch_one(&self.database).await.expect("a query of the test's own")
+    }
+
+    /// Stops everybody, checks that every queue is empty but for what was claimed and that the money agrees, and
+    /// removes the world.
+    pub async fn finish(mut self) {
+        // A queue is empty, too, while its last message is being worked, so what the ledger still expects comes first.
+        let claimed = self.claimed.values().sum::<u32>() as usize;
+        self.until("every follow-up to be handled", async |world| world.unhandled().await <= claimed).await;
+        let queues = self.topology.queues.clone();
+        for queue in &queues {
+            let claimed = self.claimed.get(queue).copied().unwrap_or(0);
+            self.until(&format!("{claimed} messages in {queue}"), async |world| {
+                world.depth(queue).await == claimed
+            })
+            .await;
+        }
+        for worker in self.workers.drain(..) {
+            worker.stop().await;
+        }
+        if let Some(door) = self.door.take() {
+            door.close().await;
+        }
+        self.assert_money_agrees().await;
+        self.finished = true;
+        self.remove().await;
+    }
+
+    /// How many messages were sent out, are heard by a domain, and have not come to an end there.
+    async fn unhandled(&self) -> usize {
+        let rows: Vec<(String, Uuid, String, Option<String>)> = sqlx::query_as(include_str!("handled.sql"))
+            .fetch_all(&self.database)
+            .await
+            .expect("a query of our own");
+        let ended = |status: &str| Status::named(status) != Some(Status::Retrying);
+        let ends: BTreeSet<(&str, Uuid)> = rows
+            .iter()
+            .filter(|(_, _, status, _)| ended(status))
+            .map(|(handler, id, _, _)| (handler.as_str(), *id))
+            .collect();
+        let sent = rows.iter().filter_map(|(_, _, _, emitted)| emitted.as_deref());
+        let sent =
+            sent.flat_map(|emitted| serde_json::from_str::<Vec<Emitted>>(emitted).expect("the ledger's own"));
+        let expected = sent.flat_map(|sent| {
+            let handlers = catalog::find(&sent.message_type).into_iter().flat_map(catalog::Entry::handlers);
+            handlers.map(move |handler| (handler.name(), sent.id.0))
+        });
+        expected.filter(|expected| !ends.contains(expected)).count()
+    }
+
+    /// Captured less refunded is what orders believe to be paid and not refunded, per currency.
+    async fn assert_money_agrees(&self) {
+        let disagreements = self.count(include_str!("money.sql")).await;
+        assert_eq!(disagreements, 0, "currencies in which payments and orders disagree");
+    }
+
+    async fn remove(&self) {
+        self.database.close().await;
+        let services = Services::shared();
+        let vhost = format!("{}/api/vhosts/{}", services.management_url, self.name);
+        self.http.delete(vhost).send().await.expect("the management API answers");
+        let admin = PgPool::connect(&services.database_url).await.expect("the services are up");
+        let drop = format!("DROP DATABASE \"{}\" WITH (FORCE)", self.name);
+        sqlx::raw_sql(sqlx::AssertSqlSafe(drop)).execute(&admin).await.expect("the world's own database");
+        admin.close().await;
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        assert!(
+            self.finished || std::thread::panicking(),
+            "end a world with finish(), which checks that nothing is left lying about"
+        );
+    }
+}
+
+/// What the parts log belongs to the test's output: `LOG_FILTER=debug` shows more of it.
+fn log() {
+    let filter = EnvFilter::try_from_env("LOG_FILTER").unwrap_or_else(|_| EnvFilter::new("info,lapin=error"));
+    // Every world asks, and the first one starts it.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();
+}
+
+fn http_client() -> reqwest::Client {
+    // Another test may have installed the provider already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().timeout(PATIENCE).build().expect("a client without any settings of note")
+}
+
+/// Reads an HTTP answer to its end.
+pub async fn answer(response: reqwest::Response) -> Answer {
+    let status = response.status().as_u16();
+    let text = |value: &reqwest::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let headers =
+        response.headers().iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
+    let body = response.bytes().await.expect("a whole answer");
+    Answer { status, headers, json: serde_json::from_slice(&body).unwrap_or(Value::Null) }
+}
+
+async fn create_vhost(http: &reqwest::Client, services: &Services, name: &str) {
+    let url = Url::parse(&services.management_url).expect("the services give a URL");
+    let vhost = format!("{}/api/vhosts/{name}", services.management_url);
+    let permissions = format!("{}/api/permissions/{name}/{}", services.management_url, url.username());
+    for (url, body) in [
+        (vhost, Value::Object(serde_json::Map::new())),
+        (permissions, serde_json::json!({"configure": ".*", "write": ".*", "read": ".*"})),
+    ] {
+        let answered = http.put(&url).json(&body).send().await.expect("the management API answers");
+        assert!(answered.status().is_success(), "a vhost for the test: {}", answered.status());
+    }
+}
+
+fn with_path(url: &str, path: &str) -> String {
+    let mut url = Url::parse(url).expect("the services give a URL");
+    url.set_path(path);
+    url.into()
+}
