@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use millrace_service::process::refuse;
-use millrace_service::settings::{self, Refused, TelemetrySettings};
+use millrace_service::settings::{self, SettingsError, TelemetrySettings};
 use millrace_service::{Fatal, telemetry};
 
 const NAME: &str = "ops";
@@ -40,7 +40,7 @@ pub fn run<Verb: Subcommand>(work: impl AsyncFnOnce(Verb) -> Result<ExitCode, Fa
     };
     match runtime.block_on(work(ops.verb)) {
         Ok(code) => code,
-        Err(Fatal::Misconfigured(sentence)) => refuse(NAME, Refused::Value(sentence)),
+        Err(Fatal::Misconfigured(sentence)) => refuse(NAME, SettingsError::Value(sentence)),
         Err(Fatal::Failed { sentence, source }) => {
             failed(&sentence, source.as_ref().map(|source| source.as_ref() as &dyn Error))
         }

@@ -1,25 +1,25 @@
-//! Alerts: errors that a person should look at, told apart from log lines that only matter to who is searching.
+//! Alerts: errors that need a person, unlike log lines, which are read only when somebody searches them.
 
 use uuid::Uuid;
 
-/// One thing that a person should look at.
+/// An error that needs a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alert {
-    /// The kind of alert, by which it is counted and silenced, such as `job-dead`.
+    /// The alert's kind, such as `job-dead`: the label under which it is counted and can be silenced.
     pub name: &'static str,
-    /// What happened, what it means and what to do.
+    /// What happened, what it means and what to do, in full sentences. It must contain no secret.
     pub sentence: String,
-    /// The job it is about, where there is one.
+    /// The job's id, where the alert is about one job.
     pub job_id: Option<Uuid>,
 }
 
-/// Where alerts go. A process gets one at its start and hands it to whoever may have to raise one.
+/// Where a process sends its alerts.
 pub trait AlertSink: Send + Sync + 'static {
-    /// Passes the alert on. Must neither block nor fail: trouble with alerting must not become trouble with the work.
+    /// Sends an alert. It must neither block nor panic: a failure to alert must not disturb the processing of messages.
     fn raise(&self, alert: Alert);
 }
 
-/// Writes alerts into the log, at level `ERROR` with the field `alert`, and counts them in `millrace_alerts_total`.
+/// Logs alerts at level `ERROR` with the field `alert`, and counts them in the metric `millrace_alerts_total`.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LogAlerts;
 

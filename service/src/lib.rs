@@ -1,18 +1,18 @@
-//! What every process of Millrace shares: settings, telemetry, probes, metrics, alerts, start and stop.
+//! What every process of Millrace shares: settings, logging, probes, metrics, alerts, start and stop.
 //!
-//! A binary is one call of [`run`], with a type that implements [`Settings`]. Nothing here knows the broker, the
-//! database or the business.
+//! A binary is one call of [`run`] with a type that implements [`Settings`]. This crate uses neither the broker nor the
+//! database and names no domain.
 #![warn(missing_docs)]
 
-pub mod alerts;
+mod alerts;
 pub mod probes;
 pub mod process;
-pub mod prometheus;
-pub mod readiness;
-pub mod secret;
+mod prometheus;
+mod readiness;
+mod secret;
 pub mod server;
 pub mod settings;
-pub mod shutdown;
+mod shutdown;
 pub mod telemetry;
 
 #[cfg(test)]

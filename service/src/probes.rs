@@ -1,4 +1,4 @@
-//! `/healthz`, `/readyz` and `/metrics`: a router for processes that serve more, and a server for those that don't.
+//! `/healthz`, `/readyz` and `/metrics`: handlers for a process with an HTTP server, and a server for one without.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -16,12 +16,11 @@ use crate::prometheus;
 use crate::readiness::Readiness;
 use crate::server::{Limits, Server};
 
-/// Probes come from an orchestrator and a scraper: few, and on a network that is close.
+/// An orchestrator and a scraper send few requests over a fast network.
 const LIMITS: Limits =
     Limits { header_read: Duration::from_secs(5), connections: 64, drain: Duration::from_millis(100) };
 
-/// The three probes. `/healthz` says that the process runs its event loop, `/readyz` whether it should get work.
-pub fn router(readiness: Readiness) -> Router {
+pub(crate) fn router(readiness: Readiness) -> Router {
     Router::new()
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
@@ -29,9 +28,10 @@ pub fn router(readiness: Readiness) -> Router {
         .with_state(readiness)
 }
 
-/// Serves the probes in a task of its own until `until` is cancelled, and gives back the address, which it also logs.
+/// Serves the three probes at `listen` in a task of its own until `until` is cancelled. Logs the address and returns it.
 ///
-/// They should be served until the very end: a process that drains must still answer that it is not ready.
+/// Cancel `until` last: a process that is stopping must still answer that it is not ready. Fails when the address can't be
+/// bound.
 pub async fn spawn(
     listen: SocketAddr,
     readiness: Readiness,
@@ -44,19 +44,19 @@ pub async fn spawn(
     Ok(address)
 }
 
-/// The process runs its event loop.
+/// `/healthz`: answers 200 as long as the process runs its event loop.
 pub async fn healthz() -> Json<serde_json::Value> {
     Json(json!({"alive": true}))
 }
 
-/// Whether the process should get work, and if not, why.
+/// `/readyz`: answers 200 when every check is ready, otherwise 503; the body has each check and its reason.
 pub async fn readyz(State(readiness): State<Readiness>) -> Response {
     let report = readiness.now();
     let status = if report.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, [(header::CACHE_CONTROL, "no-store")], Json(report)).into_response()
 }
 
-/// All metrics, in the text format of Prometheus.
+/// `/metrics`: answers all metrics in Prometheus' text format 0.0.4.
 pub async fn metrics() -> Response {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], prometheus::render())
         .into_response()

@@ -1,52 +1,53 @@
-//! A process from start to exit: settings, telemetry, runtime, signals, exit code.
+//! A process from start to exit: settings, logging, Tokio runtime, signals, exit code.
 
 use std::error::Error;
 use std::process::ExitCode;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::settings::{self, Refused, Settings};
+use crate::settings::{self, Settings, SettingsError};
 use crate::{prometheus, shutdown, telemetry};
 
-/// Exit code for settings that can't work (`EX_CONFIG` of sysexits.h): starting again without a change is pointless.
-pub const EXIT_MISCONFIGURED: u8 = 78;
-/// Exit code for flags that nobody understands (`EX_USAGE` of sysexits.h).
-pub const EXIT_USAGE: u8 = 64;
+/// For settings that can't work (`EX_CONFIG` of sysexits.h): restarting without a change is pointless.
+const EXIT_MISCONFIGURED: u8 = 78;
+/// For unknown flags (`EX_USAGE` of sysexits.h).
+const EXIT_USAGE: u8 = 64;
 
-/// Why a process ends other than by being asked to.
+/// Why a process ends without having been asked to stop.
 #[derive(Debug, thiserror::Error)]
 pub enum Fatal {
-    /// It can't work with these settings. Exit code 78.
+    /// These settings can't work, for the reason in the sentence. Exit code 78.
     #[error("{0}")]
     Misconfigured(String),
-    /// Something broke that a fresh start may mend. Exit code 1.
+    /// Something failed that may succeed after a restart. Exit code 1.
     #[error("{sentence}")]
     Failed {
-        /// What happened, what it means, what to do.
+        /// What happened, what it means and what to do, in full sentences.
         sentence: String,
-        /// What broke underneath.
+        /// The underlying error.
         source: Option<Box<dyn Error + Send + Sync>>,
     },
 }
 
 impl Fatal {
-    /// Something broke, and there is no error underneath to tell of.
+    /// A failure without an underlying error.
     #[must_use]
     pub fn failed(sentence: impl Into<String>) -> Self {
         Self::Failed { sentence: sentence.into(), source: None }
     }
 
-    /// Something broke because of this error.
+    /// A failure with an underlying error.
     #[must_use]
     pub fn because(sentence: impl Into<String>, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Failed { sentence: sentence.into(), source: Some(source.into()) }
     }
 }
 
-/// Runs a long-lived process: reads the settings, starts telemetry, then drives `work` until it returns.
+/// Runs a long-lived process: reads the settings, starts logging and metrics, then runs `work` until it returns.
 ///
-/// `work` gets the settings and a token that is cancelled by the first SIGTERM or SIGINT; it should then finish what is
-/// in flight and return. A second signal ends the process at once.
+/// `work` gets the settings and a token. The first SIGTERM or SIGINT cancels the token; `work` should then finish what is in
+/// flight and return. A second signal ends the process at once. The exit code is 0 after `Ok`, 1 or 78 after a [`Fatal`], and
+/// 64 for unknown flags.
 pub fn run<S: Settings>(work: impl AsyncFnOnce(S, CancellationToken) -> Result<(), Fatal>) -> ExitCode {
     let name = S::command().get_name().to_owned();
     let settings = match start::<S>(&name) {
@@ -64,7 +65,7 @@ pub fn run<S: Settings>(work: impl AsyncFnOnce(S, CancellationToken) -> Result<(
         prometheus::keep_up();
         work(settings, stop).await
     });
-    // What is still running (a read of the database, say) must not hold the process back.
+    // Tasks that still run, such as a database query, must not delay the exit.
     runtime.shutdown_background();
     match outcome {
         Ok(()) => {
@@ -77,14 +78,15 @@ pub fn run<S: Settings>(work: impl AsyncFnOnce(S, CancellationToken) -> Result<(
 
 fn start<S: Settings>(name: &str) -> Result<S, ExitCode> {
     let (settings, effective) = settings::read::<S>().map_err(|refused| refuse(name, refused))?;
-    settings.check().map_err(|sentence| refuse(name, Refused::Value(sentence)))?;
+    settings.check().map_err(|sentence| refuse(name, SettingsError::Value(sentence)))?;
     telemetry::start(settings.telemetry());
     prometheus::install(name);
     tracing::info!("{name} {} starts with {effective}", env!("CARGO_PKG_VERSION"));
     Ok(settings)
 }
 
-/// This machine's name, for telling connections of several processes apart in consoles; `localhost` where it has none.
+/// The machine's name, by which consoles tell the connections of several processes apart: `HOSTNAME`, else the kernel's host
+/// name, else `localhost`.
 #[must_use]
 pub fn host_name() -> String {
     let named = std::env::var("HOSTNAME").or_else(|_| std::fs::read_to_string("/proc/sys/kernel/hostname"));
@@ -92,16 +94,17 @@ pub fn host_name() -> String {
     if name.is_empty() { "localhost".to_owned() } else { name }
 }
 
-/// Prints why settings were refused and gives the exit code that says so.
+/// Prints the error to stderr (for `--help` and `--version`, the text to stdout) and gives the exit code: 78 for a value, 64
+/// for unknown flags, 0 for `--help` and `--version`.
 #[must_use]
-pub fn refuse(name: &str, refused: Refused) -> ExitCode {
+pub fn refuse(name: &str, refused: SettingsError) -> ExitCode {
     match refused {
-        Refused::Value(sentence) => {
+        SettingsError::Value(sentence) => {
             eprintln!("{name}: {sentence}");
             ExitCode::from(EXIT_MISCONFIGURED)
         }
-        Refused::Usage(error) => {
-            // Where even stderr is closed, there is nobody left to tell.
+        SettingsError::Usage(error) => {
+            // With stderr closed, nothing can be reported.
             let _ = error.print();
             if error.use_stderr() { ExitCode::from(EXIT_USAGE) } else { ExitCode::SUCCESS }
         }
@@ -110,7 +113,7 @@ pub fn refuse(name: &str, refused: Refused) -> ExitCode {
 
 fn ended(name: &str, fatal: Fatal) -> ExitCode {
     match fatal {
-        Fatal::Misconfigured(sentence) => refuse(name, Refused::Value(sentence)),
+        Fatal::Misconfigured(sentence) => refuse(name, SettingsError::Value(sentence)),
         Fatal::Failed { sentence, source: Some(source) } => {
             tracing::error!(error = source.to_string(), "{sentence}");
             ExitCode::FAILURE

@@ -1,21 +1,21 @@
-//! Metrics: recorded with the `metrics` macros anywhere, rendered in Prometheus' text format by `/metrics`.
+//! Metrics: recorded anywhere with the `metrics` macros, and rendered in Prometheus' text format for `/metrics`.
 
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
-/// From half a millisecond (a batch of one) to a minute (a full retry ladder's lower end), in seconds.
+/// Bucket limits of durations in seconds: from half a millisecond (a batch of one message) to a minute (a short retry delay).
 const SECONDS: [f64; 14] =
     [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0];
-/// Counts of messages in a batch.
+/// Bucket limits of batch sizes in messages.
 const SIZES: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
-/// Histograms hold every sample until they are drained; this is how often that is done.
+/// Histograms keep every sample in memory until they are drained; this is the time between two drains.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
 static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
 
-/// Starts recording for this process, once; names of histograms end in their unit, `_seconds` or `_messages`.
+/// Starts recording for this process. Names of histograms must end in their unit, `_seconds` or `_messages`.
 pub fn install(process: &str) {
     handle();
     metrics::gauge!(
@@ -24,13 +24,12 @@ pub fn install(process: &str) {
     .set(1.0);
 }
 
-/// Every metric, in Prometheus' text format.
-#[must_use]
+/// All metrics in Prometheus' text format.
 pub fn render() -> String {
     handle().render()
 }
 
-/// Drains histograms from now on, as long as the runtime lives.
+/// Starts draining histograms in a task of its own.
 pub fn keep_up() {
     tokio::spawn(async {
         loop {
@@ -50,7 +49,7 @@ fn handle() -> &'static PrometheusHandle {
             .expect("bucket lists that are not empty are accepted");
         let recorder = builder.build_recorder();
         let handle = recorder.handle();
-        // Only a second recorder in the same process is refused, and then the first one counts.
+        // Fails only for a second recorder in the same process; the first one stays in use then.
         let _ = metrics::set_global_recorder(recorder);
         handle
     })

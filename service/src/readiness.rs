@@ -1,4 +1,4 @@
-//! Readiness: what a process needs, as named checks that its own parts report on; probes only read them.
+//! Readiness: named checks of what a process needs. The process's own parts report them, and `/readyz` shows them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,16 +6,16 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-/// How one check stands.
+/// The state of one check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Check {
-    /// All is well.
+    /// The checked part works.
     Ready,
-    /// It is not, for this reason. The reason is shown to whoever asks `/readyz`, so it must not contain secrets.
+    /// The checked part does not work, for this reason. `/readyz` shows it to everybody, so it must contain no secret.
     NotReady(String),
 }
 
-/// The checks of one process; clones share them. Ready when every check is.
+/// The checks of one process. Clones share them. The process is ready when every check is.
 #[derive(Debug, Clone)]
 pub struct Readiness {
     checks: Arc<Mutex<BTreeMap<&'static str, Reported>>>,
@@ -29,7 +29,7 @@ struct Reported {
 }
 
 impl Readiness {
-    /// Checks of these names; none is ready before its part has reported.
+    /// Checks with these names. Each is not ready until it is first reported.
     #[must_use]
     pub fn of(names: &[&'static str]) -> Self {
         let unknown = || Reported {
@@ -41,21 +41,20 @@ impl Readiness {
         Self { checks: Arc::new(Mutex::new(checks)) }
     }
 
-    /// Reports on a check, until the next report.
+    /// Reports the state of a check. It stays until the next report.
     pub fn set(&self, name: &'static str, check: Check) {
         self.report(name, Reported { check, at: Instant::now(), valid_for: None });
     }
 
-    /// Reports on a check; the report is worth nothing once it is older than this, so that a part which hangs is
-    /// noticed.
+    /// Reports the state of a check. It expires after `valid_for`: a part that hangs thereby turns the process not ready.
     pub fn set_for(&self, name: &'static str, check: Check, valid_for: Duration) {
         self.report(name, Reported { check, at: Instant::now(), valid_for: Some(valid_for) });
     }
 
-    /// Turns the process not ready because it stops, so that nobody sends it anything new.
+    /// Turns the process not ready because it is stopping, so that a load balancer sends no new requests.
     pub fn stopping(&self) {
         let check = Check::NotReady("the process is stopping".to_owned());
-        // Not by `report`, which would warn of it: nothing is wrong.
+        // Not through `report`, which logs a warning: stopping is no fault.
         self.lock().insert("running", Reported { check, at: Instant::now(), valid_for: None });
     }
 
@@ -65,9 +64,8 @@ impl Readiness {
         self.now().ready
     }
 
-    /// How everything stands.
-    #[must_use]
-    pub fn now(&self) -> Report {
+    /// The current state of all checks.
+    pub(crate) fn now(&self) -> Report {
         let checks: BTreeMap<_, _> =
             self.lock().iter().map(|(name, reported)| (*name, CheckReport::of(reported))).collect();
         Report { ready: checks.values().all(|check| check.ready), checks }
@@ -88,26 +86,21 @@ impl Readiness {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, Reported>> {
-        // The map is whole after every statement, so a panic elsewhere can't have left it half changed.
+        // The map is consistent after every statement, so a panic elsewhere can't have left it half changed.
         self.checks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What `/readyz` answers.
+/// The body of `/readyz`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Report {
-    /// Whether every check is ready.
+pub(crate) struct Report {
     pub ready: bool,
-    /// Each check by name.
     pub checks: BTreeMap<&'static str, CheckReport>,
 }
 
-/// How one check stands, for `/readyz`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct CheckReport {
-    /// Whether it is ready.
+pub(crate) struct CheckReport {
     pub ready: bool,
-    /// Why not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }

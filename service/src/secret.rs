@@ -1,22 +1,22 @@
-//! Values that must not be printed: each shows itself masked, and has to be asked for its text by name.
+//! Values that must not be printed: `Debug` and `Display` mask them, and only `expose` gives the text.
 
 use std::fmt;
 use std::net::IpAddr;
 
 use url::Url;
 
-/// A secret text, such as a key.
+/// A secret text, such as an API key.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Takes the text in.
+    /// A secret with this text.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The text itself. Not for logs, errors or metrics.
+    /// The text itself. Must not reach logs, errors or metrics.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -43,7 +43,7 @@ pub struct SecretUrl {
 }
 
 impl SecretUrl {
-    /// Parses a URL that names a host and has one of these schemes.
+    /// Parses a URL with one of these schemes.
     pub fn parse(text: &str, schemes: &'static [&'static str]) -> Result<Self, InvalidUrl> {
         let url = Url::parse(text).map_err(|error| InvalidUrl::NotAUrl { reason: error.to_string() })?;
         if !schemes.contains(&url.scheme()) {
@@ -52,25 +52,25 @@ impl SecretUrl {
         Ok(Self { text: text.to_owned(), url })
     }
 
-    /// The whole URL, password included. Not for logs, errors or metrics.
+    /// The whole URL including its password. Must not reach logs, errors or metrics.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.text
     }
 
-    /// The parsed URL, for reading its parts. Its own `Display` and `Debug` print the password.
+    /// The parsed URL. Its own `Display` and `Debug` print the password.
     #[must_use]
     pub fn url(&self) -> &Url {
         &self.url
     }
 
-    /// The value of a query parameter, such as `sslmode`.
+    /// The decoded value of a query parameter, such as `sslmode`; the first one where there are several.
     #[must_use]
     pub fn parameter(&self, name: &str) -> Option<String> {
         self.url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
     }
 
-    /// Whether the URL stays on this machine: a loopback address, `localhost`, or no host at all (a Unix socket).
+    /// Whether the URL names this machine: a loopback address, `localhost`, a path (a Unix socket) or no host.
     #[must_use]
     pub fn is_local(&self) -> bool {
         let host = self.url.host_str().filter(|host| !host.is_empty()).map(str::to_owned);
@@ -84,7 +84,7 @@ impl SecretUrl {
 impl fmt::Display for SecretUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = self.url.clone();
-        // Setting a password fails for URLs that can't have one, and those have nothing to mask.
+        // Fails only for URLs that can't have a password.
         if shown.password().is_some() {
             let _ = shown.set_password(Some("masked"));
         }
@@ -101,22 +101,22 @@ impl fmt::Debug for SecretUrl {
     }
 }
 
-/// Why a text is not the URL that was asked for. Never repeats the text, which may hold a password.
+/// Why a text is not a usable URL. The message never repeats the text, which may contain a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidUrl {
-    /// Not a URL.
+    /// The text is not a URL.
     #[error("it is not a URL ({reason})")]
     NotAUrl {
-        /// What the parser said.
+        /// The parser's error.
         reason: String,
     },
-    /// A URL for something else.
+    /// The URL has another scheme.
     #[error("it must begin with {expected}://")]
     Scheme {
-        /// The schemes that are understood.
+        /// The accepted schemes, separated by `:// or `.
         expected: String,
     },
-    /// A database on another machine, and not a word on whether the connection must be encrypted.
+    /// The URL names a database on another machine and no `sslmode`.
     #[error(
         "its host is another machine, so it must say whether to encrypt: add ?sslmode=verify-full (or \
          ?sslmode=disable where the network is trusted)"

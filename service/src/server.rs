@@ -1,4 +1,4 @@
-//! An HTTP/1.1 server that slow clients can't hold up: its own accept loop, since `axum::serve` has no header timeout.
+//! An HTTP/1.1 server that slow clients can't block. It has its own accept loop because `axum::serve` has no header timeout.
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,22 +17,22 @@ use tokio_util::task::TaskTracker;
 
 use crate::process::Fatal;
 
-/// How long to wait after a failed accept: the usual cause is that file descriptors have run out, and trying again at
-/// once would only burn the processor.
+/// Between a failed accept and the next one. The usual cause is that file descriptors have run out, and trying again at once
+/// would only waste CPU time.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(250);
 
-/// What a server allows its clients.
+/// The limits of a server.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// How long a request's header may take to arrive; also how long an idle connection is kept open.
+    /// Deadline for receiving a request's header; also closes an idle connection after this time.
     pub header_read: Duration,
-    /// How many connections are served at once; further ones wait in the listen queue.
+    /// Maximum number of open connections. Further ones wait in the listen queue.
     pub connections: usize,
-    /// How long requests in flight may take to finish when the server stops.
+    /// Deadline for requests in flight when the server stops.
     pub drain: Duration,
 }
 
-/// A bound server that does not accept yet.
+/// A server that is bound to its address and does not accept connections yet.
 #[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
@@ -41,7 +41,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Binds an address; `setting` is the variable it came from, which the error names.
+    /// Binds an address. An error names `setting`, the environment variable that the address came from.
     pub async fn bind(setting: &str, listen: SocketAddr, limits: Limits) -> Result<Self, Fatal> {
         let bound = async {
             let listener = TcpListener::bind(listen).await?;
@@ -49,53 +49,53 @@ impl Server {
             io::Result::Ok(Self { listener, address, limits })
         };
         bound.await.map_err(|error| {
-            Fatal::Misconfigured(format!("{setting} is {listen}, which can't be listened on: {error}"))
+            Fatal::Misconfigured(format!("{setting} is {listen}, which cannot be listened on: {error}"))
         })
     }
 
-    /// The address it is bound to, with the port that was chosen where port 0 was asked for.
+    /// The bound address; for port 0, with the port that the system has chosen.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Serves until `stop` is cancelled, then lets the requests in flight finish within the drain limit.
+    /// Serves until `stop` is cancelled, then waits for requests in flight, up to the drain limit.
     pub async fn run(self, router: Router, stop: CancellationToken) {
         let Self { listener, limits, .. } = self;
-        let places = Arc::new(Semaphore::new(limits.connections));
+        let permits = Arc::new(Semaphore::new(limits.connections));
         let connections = TaskTracker::new();
-        let cut = CancellationToken::new();
-        while let Some((stream, place)) = next(&listener, &places, &stop).await {
+        let cut_off = CancellationToken::new();
+        while let Some((stream, permit)) = next(&listener, &permits, &stop).await {
             let connection = serve(stream, router.clone(), limits, stop.clone());
-            let cut = cut.clone();
+            let cut_off = cut_off.clone();
             connections.spawn(async move {
-                cut.run_until_cancelled(connection).await;
-                drop(place);
+                cut_off.run_until_cancelled(connection).await;
+                drop(permit);
             });
         }
         drop(listener);
         connections.close();
         if tokio::time::timeout(limits.drain, connections.wait()).await.is_err() {
-            tracing::warn!("Cut off {} connections that did not finish in time", connections.len());
-            cut.cancel();
+            tracing::warn!("Closed {} connections that did not finish in time", connections.len());
+            cut_off.cancel();
         }
     }
 }
 
-/// The next connection, with its place among those served at once; `None` when the server stops.
+/// The next connection and its permit; `None` when the server stops.
 async fn next(
     listener: &TcpListener,
-    places: &Arc<Semaphore>,
+    permits: &Arc<Semaphore>,
     stop: &CancellationToken,
 ) -> Option<(TcpStream, OwnedSemaphorePermit)> {
     let accepted = async {
-        let place = Arc::clone(places).acquire_owned().await.ok()?;
+        let permit = Arc::clone(permits).acquire_owned().await.ok()?;
         loop {
             match listener.accept().await {
-                Ok((stream, _)) => return Some((stream, place)),
-                Err(error) if is_of_the_client(&error) => {}
+                Ok((stream, _)) => return Some((stream, permit)),
+                Err(error) if is_the_clients(&error) => {}
                 Err(error) => {
-                    tracing::error!(%error, "Connections can't be accepted for the moment");
+                    tracing::error!(%error, "A connection could not be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
@@ -104,7 +104,7 @@ async fn next(
     stop.run_until_cancelled(accepted).await.flatten()
 }
 
-fn is_of_the_client(error: &io::Error) -> bool {
+fn is_the_clients(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
@@ -112,7 +112,7 @@ fn is_of_the_client(error: &io::Error) -> bool {
 }
 
 async fn serve(stream: TcpStream, router: Router, limits: Limits, stop: CancellationToken) {
-    // Answers are small; waiting to fill a packet would only add latency. Where it can't be set, all still works.
+    // Responses are small, and waiting to fill a packet would only add latency. The server works without the option, too.
     let _ = stream.set_nodelay(true);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

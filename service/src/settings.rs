@@ -1,7 +1,7 @@
-//! The settings that several binaries share, in sections that are flattened into each binary's own settings.
+//! The settings that several binaries share, in sections that each binary flattens into its own settings.
 //!
-//! Every setting is a flag and an environment variable; its help text is its documentation. Secrets are better given
-//! by the environment: a process's arguments can be read by everybody on the machine.
+//! Every setting is a flag and an environment variable, and its help text is its documentation. Give secrets by the
+//! environment: everybody on the machine can read a process's arguments.
 
 mod read;
 
@@ -13,20 +13,20 @@ use clap::{Args, ValueEnum};
 use crate::secret::{InvalidUrl, SecretUrl};
 use crate::telemetry;
 
-pub use read::{Effective, Refused, explain, read, read_from};
+pub use read::{EffectiveSettings, SettingsError, read, read_from};
 
-/// A binary's settings: a `clap` parser with the section on telemetry, and rules over several settings.
+/// A binary's settings: a `clap` parser with the section on logging, and rules that concern several settings.
 pub trait Settings: clap::Parser {
-    /// How to log.
+    /// The section on logging.
     fn telemetry(&self) -> &TelemetrySettings;
 
-    /// What no single setting can say; the error is a sentence that names the variables.
+    /// Checks rules that concern several settings. The error is a sentence that names the variables.
     fn check(&self) -> Result<(), String> {
         Ok(())
     }
 }
 
-/// How to log.
+/// The section on logging.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Logging")]
 pub struct TelemetrySettings {
@@ -47,16 +47,16 @@ impl Default for TelemetrySettings {
     }
 }
 
-/// How log lines are written.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// One line a person can read.
+    /// Text for people, coloured on a terminal.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// Where RabbitMQ is.
+/// The section on RabbitMQ.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "RabbitMQ")]
 pub struct BrokerSettings {
@@ -65,7 +65,7 @@ pub struct BrokerSettings {
     pub amqp_url: SecretUrl,
 }
 
-/// Where RabbitMQ's management API is.
+/// The section on RabbitMQ's management API.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "RabbitMQ management")]
 pub struct ManagementSettings {
@@ -74,7 +74,7 @@ pub struct ManagementSettings {
     pub amqp_management_url: SecretUrl,
 }
 
-/// Where Postgres is.
+/// The section on Postgres.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Postgres")]
 pub struct DatabaseSettings {
@@ -84,21 +84,21 @@ pub struct DatabaseSettings {
     pub database_url: SecretUrl,
 }
 
-/// Where a worker answers probes.
+/// The section on probes, for processes without another HTTP server.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Probes")]
 pub struct ProbeSettings {
-    /// Address and port for /healthz, /readyz and /metrics; port 0 takes any free port and logs it
+    /// Address and port for /healthz, /readyz and /metrics; with port 0 the system chooses a free one, which is logged
     #[arg(long, env = "PROBES_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
     pub probes_listen: SocketAddr,
 }
 
-/// How to stop.
+/// The section on stopping.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Stopping")]
 pub struct DrainSettings {
-    /// How long work in flight may take to finish after SIGTERM or SIGINT, in milliseconds (100 to 600000); what is
-    /// not finished then is done again later
+    /// Deadline for work in flight after SIGTERM or SIGINT, in milliseconds (100 to 600000); unfinished work is done
+    /// again later
     #[arg(
         long = "drain-deadline-ms", env = "DRAIN_DEADLINE_MS", value_name = "MILLISECONDS", default_value = "10000",
         value_parser = millis::<100, 600_000>
@@ -106,24 +106,22 @@ pub struct DrainSettings {
     pub drain_deadline: Duration,
 }
 
-/// Parses an AMQP URL.
-pub fn amqp_url(text: &str) -> Result<SecretUrl, InvalidUrl> {
+fn amqp_url(text: &str) -> Result<SecretUrl, InvalidUrl> {
     SecretUrl::parse(text, &["amqp", "amqps"])
 }
 
-/// Parses the URL of RabbitMQ's management API.
-pub fn management_url(text: &str) -> Result<SecretUrl, InvalidUrl> {
+fn management_url(text: &str) -> Result<SecretUrl, InvalidUrl> {
     SecretUrl::parse(text, &["http", "https"])
 }
 
-/// Parses a Postgres URL; one that leaves this machine must say whether it is encrypted.
+/// A `value_parser` for a Postgres URL. A URL of another machine must have the parameter `sslmode`.
 pub fn database_url(text: &str) -> Result<SecretUrl, InvalidUrl> {
     let url = SecretUrl::parse(text, &["postgres", "postgresql"])?;
     let says = url.parameter("sslmode").is_some() || url.parameter("ssl-mode").is_some();
     if says || url.is_local() { Ok(url) } else { Err(InvalidUrl::SslModeMissing) }
 }
 
-/// Parses a number of milliseconds from `MIN` to `MAX`.
+/// A `value_parser` for a whole number of milliseconds from `MIN` to `MAX`.
 pub fn millis<const MIN: u64, const MAX: u64>(text: &str) -> Result<Duration, String> {
     match text.parse() {
         Ok(millis) if (MIN..=MAX).contains(&millis) => Ok(Duration::from_millis(millis)),
@@ -131,7 +129,7 @@ pub fn millis<const MIN: u64, const MAX: u64>(text: &str) -> Result<Duration, St
     }
 }
 
-/// Parses a count from `MIN` to `MAX`.
+/// A `value_parser` for a whole number from `MIN` to `MAX`.
 pub fn count<const MIN: usize, const MAX: usize>(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(count) if (MIN..=MAX).contains(&count) => Ok(count),

@@ -1,19 +1,19 @@
-//! Stopping: the first SIGTERM or SIGINT asks for a graceful end, the second ends the process at once.
+//! Signals: the first SIGTERM or SIGINT starts a graceful stop, the second ends the process at once.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::process::Fatal;
 
-/// 128 + the signal's number, as shells report a process that a signal ended.
+/// 128 plus the signal's number, as shells report a process that a signal has ended.
 const EXIT_SIGINT: i32 = 130;
 const EXIT_SIGTERM: i32 = 143;
 
-/// A token that is cancelled by the first signal. Needs a running Tokio runtime.
+/// A token that the first signal cancels. Needs a running Tokio runtime.
 pub fn on_signals() -> Result<CancellationToken, Fatal> {
     let listen = |kind| {
         signal(kind).map_err(|error| {
-            Fatal::because("Signals can't be listened to, so nothing could stop this", error)
+            Fatal::because("The handler of SIGTERM and SIGINT could not be installed", error)
         })
     };
     let mut terminate = listen(SignalKind::terminate())?;
@@ -25,7 +25,7 @@ pub fn on_signals() -> Result<CancellationToken, Fatal> {
         tracing::info!("{name}: finishing what is in flight; a second signal ends the process at once");
         asked.cancel();
         let (name, code) = next(&mut terminate, &mut interrupt).await;
-        tracing::warn!("{name} again: ending at once; what was in flight will be done again");
+        tracing::warn!("{name} again: ending at once; unfinished work will be done again");
         std::process::exit(code);
     });
     Ok(stop)

@@ -1,4 +1,4 @@
-//! Log lines: to stderr, as text for people or JSON for machines, filtered so that no message body gets in.
+//! Logging: lines to stderr, as text for people or JSON for machines, filtered so that they contain no message bodies.
 
 use std::io::{IsTerminal, stderr};
 use std::panic::PanicHookInfo;
@@ -7,10 +7,10 @@ use tracing_subscriber::EnvFilter;
 
 use crate::settings::{LogFormat, TelemetrySettings};
 
-/// lapin writes the whole payload of a returned message at level `WARN`.
+/// lapin logs the whole body of a returned message at level `WARN`.
 const QUIET: &str = "lapin=error";
 
-/// Starts logging. A process that already logs (a test, say) goes on as it does.
+/// Starts logging, and logs panics from then on. Does nothing where logging was started before, as in a test.
 pub fn start(settings: &TelemetrySettings) {
     let lines = tracing_subscriber::fmt().with_env_filter(filter(&settings.log_filter)).with_writer(stderr);
     let started = match settings.log_format {
@@ -26,8 +26,8 @@ pub fn start(settings: &TelemetrySettings) {
     }
 }
 
-/// Checks a filter's spelling and gives it back.
-pub fn parse_filter(text: &str) -> Result<String, String> {
+/// A `value_parser` for a filter; it gives the text back unchanged.
+pub(crate) fn parse_filter(text: &str) -> Result<String, String> {
     match EnvFilter::try_new(text) {
         Ok(_) => Ok(text.to_owned()),
         Err(error) => {
@@ -41,7 +41,7 @@ fn filter(text: &str) -> EnvFilter {
     EnvFilter::try_new(wanted).unwrap_or_else(|_| EnvFilter::new(format!("info,{QUIET}")))
 }
 
-/// Without this, a panic would be the one line of a JSON log that is not JSON.
+/// Without this, a panic would be a line of a JSON log that is not JSON.
 fn log_panic(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string).unwrap_or_default();
     let message = panic.payload_as_str().unwrap_or("a value that is not text");

@@ -13,7 +13,9 @@ use tokio_util::sync::CancellationToken;
 use crate::readiness::{Check, Readiness};
 use crate::secret::{InvalidUrl, Secret};
 use crate::server::{Limits, Server};
-use crate::settings::{self, BrokerSettings, DatabaseSettings, DrainSettings, Refused, TelemetrySettings};
+use crate::settings::{
+    self, BrokerSettings, DatabaseSettings, DrainSettings, SettingsError, TelemetrySettings,
+};
 
 #[derive(Debug, Parser)]
 #[command(name = "sample")]
@@ -38,8 +40,8 @@ fn read(arguments: &[&str]) -> Result<(Sample, String), String> {
     let all = std::iter::once("sample").chain(arguments.iter().copied()).map(OsString::from);
     match settings::read_from::<Sample>(all) {
         Ok((sample, effective)) => Ok((sample, effective.to_string())),
-        Err(Refused::Value(sentence)) => Err(sentence),
-        Err(Refused::Usage(error)) => Err(format!("usage: {}", error.kind())),
+        Err(SettingsError::Value(sentence)) => Err(sentence),
+        Err(SettingsError::Usage(error)) => Err(format!("usage: {}", error.kind())),
     }
 }
 
@@ -57,8 +59,8 @@ fn a_missing_value_is_named_by_its_variable() {
         let all = std::iter::once("sample").chain(arguments.iter().copied()).map(OsString::from);
         settings::read_from::<Missing>(all).unwrap_err().to_string()
     };
-    assert_eq!(missing(&["--first=x"]), "SET_NOWHERE_B is not set: --help says what to give");
-    assert_eq!(missing(&[]), "SET_NOWHERE_A and SET_NOWHERE_B are not set: --help says what to give");
+    assert_eq!(missing(&["--first=x"]), "SET_NOWHERE_B is not set; --help describes each setting");
+    assert_eq!(missing(&[]), "SET_NOWHERE_A and SET_NOWHERE_B are not set; --help describes each setting");
 }
 
 #[test]

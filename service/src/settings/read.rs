@@ -1,4 +1,4 @@
-//! Reads a binary's settings, says in one sentence what is wrong with them, and lists the effective ones, masked.
+//! Reads a binary's settings, explains in one sentence what is wrong with them, and lists the effective ones, masked.
 
 use std::error::Error as _;
 use std::ffi::OsString;
@@ -10,16 +10,16 @@ use clap::{Arg, ArgMatches, Command, Parser};
 
 use crate::secret::SecretUrl;
 
-/// Why a process does not start with these settings.
+/// Why settings could not be read.
 #[derive(Debug)]
-pub enum Refused {
-    /// `--help` or `--version` was asked for, or the flags themselves were wrong: `clap` knows best what to print.
+pub enum SettingsError {
+    /// `--help`, `--version` or unknown flags: `clap`'s own error says what to print.
     Usage(clap::Error),
-    /// A value is missing or wrong; the sentence names the variable.
+    /// A value is missing or wrong. The sentence names the variable and contains no secret.
     Value(String),
 }
 
-impl fmt::Display for Refused {
+impl fmt::Display for SettingsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Usage(error) => error.fmt(f),
@@ -28,38 +28,37 @@ impl fmt::Display for Refused {
     }
 }
 
-/// Reads settings from the process's arguments and environment.
-pub fn read<S: Parser>() -> Result<(S, Effective), Refused> {
+/// Reads settings from the process's arguments and environment; arguments win.
+pub fn read<S: Parser>() -> Result<(S, EffectiveSettings), SettingsError> {
     read_from(std::env::args_os())
 }
 
 /// Reads settings from these arguments (the first is the program's name) and the environment.
 pub fn read_from<S: Parser>(
     arguments: impl IntoIterator<Item = OsString>,
-) -> Result<(S, Effective), Refused> {
+) -> Result<(S, EffectiveSettings), SettingsError> {
     let mut command = S::command();
     let matches = command
         .try_get_matches_from_mut(arguments)
         .and_then(|matches| S::from_arg_matches(&matches).map(|settings| (settings, matches)));
     match matches {
-        Ok((settings, matches)) => Ok((settings, Effective::of(&command, &matches))),
+        Ok((settings, matches)) => Ok((settings, EffectiveSettings::of(&command, &matches))),
         Err(error) => Err(match explain(&command, &error) {
-            Some(sentence) => Refused::Value(sentence),
-            None => Refused::Usage(error),
+            Some(sentence) => SettingsError::Value(sentence),
+            None => SettingsError::Usage(error),
         }),
     }
 }
 
-/// One sentence for a missing or wrong value; `None` for errors that `clap` itself explains better.
-#[must_use]
-pub fn explain(command: &Command, error: &clap::Error) -> Option<String> {
+/// One sentence for a missing or wrong value; `None` for all other errors, which `clap` explains better.
+fn explain(command: &Command, error: &clap::Error) -> Option<String> {
     let named = error.get(ContextKind::InvalidArg)?;
     match error.kind() {
         ErrorKind::MissingRequiredArgument => {
             let ContextValue::Strings(missing) = named else { return None };
             let missing: Vec<String> = missing.iter().map(|shown| variable(command, shown)).collect();
             let verb = if missing.len() == 1 { "is" } else { "are" };
-            Some(format!("{} {verb} not set: --help says what to give", missing.join(" and ")))
+            Some(format!("{} {verb} not set; --help describes each setting", missing.join(" and ")))
         }
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
             let ContextValue::String(shown) = named else { return None };
@@ -70,7 +69,7 @@ pub fn explain(command: &Command, error: &clap::Error) -> Option<String> {
                 Some(ContextValue::String(value)) if !secret => format!(" (it is {value:?})"),
                 _ => String::new(),
             };
-            let reason = reason.unwrap_or_else(|| "the value is not understood".to_owned());
+            let reason = reason.unwrap_or_else(|| "the value is invalid".to_owned());
             Some(format!("{} is wrong{value}: {reason}", variable(command, shown)))
         }
         _ => None,
@@ -98,11 +97,11 @@ fn find<'a>(command: &'a Command, shown: &str) -> Option<&'a Arg> {
     own.or_else(|| command.get_subcommands().find_map(|sub| find(sub, shown)))
 }
 
-/// The settings that a process runs with, and where each came from; secrets are masked.
+/// A process's settings for the log: `NAME=value`, separated by commas, with secrets masked and defaults marked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Effective(Vec<String>);
+pub struct EffectiveSettings(Vec<String>);
 
-impl Effective {
+impl EffectiveSettings {
     fn of(command: &Command, matches: &ArgMatches) -> Self {
         let lines = command.get_arguments().filter_map(|argument| {
             let name = argument.get_env()?.to_string_lossy();
@@ -122,13 +121,13 @@ impl Effective {
     }
 }
 
-/// A URL shows all but its password; any other secret shows nothing.
+/// A URL without its password; of any other secret nothing.
 fn masked(raw: &str) -> String {
     const SHOWN: &[&str] = &["amqp", "amqps", "postgres", "postgresql", "http", "https"];
     SecretUrl::parse(raw, SHOWN).map_or_else(|_| "…".to_owned(), |url| url.to_string())
 }
 
-impl fmt::Display for Effective {
+impl fmt::Display for EffectiveSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.join(", "))
     }
