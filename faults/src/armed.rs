@@ -1,4 +1,4 @@
-//! What an armed program does about its orders.
+//! What a program built with the feature `armed` does about its environment variables.
 
 use std::env;
 use std::pin::pin;
@@ -10,25 +10,25 @@ use rustix::process::{Signal, getpid, kill_process};
 use crate::{Mutant, Point};
 
 static CRASH_AT: LazyLock<Option<(Point, u64)>> = LazyLock::new(|| {
-    let order = order("MILLRACE_CRASH_AT")?;
-    let (name, hit) = order.split_once(':').unwrap_or((&order, "1"));
-    let point = Point::find(name).unwrap_or_else(|| panic!("MILLRACE_CRASH_AT: no point is called `{name}`"));
-    Some((point, hit.parse().unwrap_or_else(|_| panic!("MILLRACE_CRASH_AT: `{hit}` is no count"))))
+    let value = variable("MILLRACE_CRASH_AT")?;
+    let (name, hit) = value.split_once(':').unwrap_or((&value, "1"));
+    let point = Point::find(name).unwrap_or_else(|| panic!("MILLRACE_CRASH_AT: there is no point `{name}`"));
+    Some((point, hit.parse().unwrap_or_else(|_| panic!("MILLRACE_CRASH_AT: `{hit}` is not a number"))))
 });
-static CRASH_ON: LazyLock<Option<String>> = LazyLock::new(|| order("MILLRACE_CRASH_ON"));
+static CRASH_ON: LazyLock<Option<String>> = LazyLock::new(|| variable("MILLRACE_CRASH_ON"));
 static MUTANT: LazyLock<Option<Mutant>> = LazyLock::new(|| {
-    let name = order("MILLRACE_MUTANT")?;
-    Some(Mutant::find(&name).unwrap_or_else(|| panic!("MILLRACE_MUTANT: no mutant is called `{name}`")))
+    let name = variable("MILLRACE_MUTANT")?;
+    Some(Mutant::find(&name).unwrap_or_else(|| panic!("MILLRACE_MUTANT: there is no mutant `{name}`")))
 });
 static HITS: AtomicU64 = AtomicU64::new(0);
 
-fn order(variable: &str) -> Option<String> {
-    env::var(variable).ok().filter(|order| !order.is_empty())
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 pub fn reach(point: Point) {
-    if let Some((asked, hit)) = *CRASH_AT
-        && asked == point
+    if let Some((wanted, hit)) = *CRASH_AT
+        && wanted == point
         && HITS.fetch_add(1, Ordering::SeqCst) + 1 == hit
     {
         die();
@@ -40,7 +40,7 @@ pub async fn reach_within<T>(point: Point, future: impl Future<Output = T>) -> T
     let mut waited = false;
     std::future::poll_fn(|context| {
         let polled = future.as_mut().poll(context);
-        // On a busy machine the answer may be there at once; dying before anybody looks at it is the same.
+        // On a busy machine the response may be there at the first poll; nobody has read it yet either way.
         if !waited {
             waited = true;
             reach(point);
@@ -62,7 +62,7 @@ pub fn mutated(mutant: Mutant) -> bool {
     *MUTANT == Some(mutant)
 }
 
-/// As a machine that loses its power would: nothing is flushed, closed or said.
+/// Like a machine that loses its power: nothing is flushed or closed.
 fn die() -> ! {
     let _ = kill_process(getpid(), Signal::KILL);
     loop {

@@ -1,11 +1,11 @@
-//! Faults on purpose, for tests: points at which a process dies, and guarantees that it breaks.
+//! Faults for tests: points at which a process kills itself, and mutants, which break a guarantee on purpose.
 //!
-//! Only programs that were built with the feature `armed` know any of it; in all others it compiles to nothing. An
-//! armed program looks at three environment variables:
+//! All of it compiles to nothing unless a program is built with the feature `armed`. An armed program reads three environment
+//! variables:
 //!
-//! * `MILLRACE_CRASH_AT=committed:3`: it sends itself SIGKILL when it comes to this point for the third time;
-//! * `MILLRACE_CRASH_ON=some text`: the same when it reads a message whose body contains this text;
-//! * `MILLRACE_MUTANT=ack-before-commit`: it breaks this guarantee, so that a checker can show that it notices.
+//! * `MILLRACE_CRASH_AT=committed:3`: it sends itself SIGKILL when it reaches this point for the third time;
+//! * `MILLRACE_CRASH_ON=some text`: it sends itself SIGKILL when it reads a message whose body contains this text;
+//! * `MILLRACE_MUTANT=ack-before-commit`: it breaks this guarantee, so that a checker can prove that it notices.
 
 #[cfg(feature = "armed")]
 mod armed;
@@ -13,7 +13,7 @@ mod names;
 
 pub use names::{Mutant, Point};
 
-/// Dies here, if this is where and when it was asked to.
+/// Kills the process if `MILLRACE_CRASH_AT` names this point and this visit.
 #[inline]
 pub fn reach(point: Point) {
     #[cfg(feature = "armed")]
@@ -22,7 +22,7 @@ pub fn reach(point: Point) {
     let _ = point;
 }
 
-/// Dies once the future has done what it can without waiting: a request is written then, and its answer not looked at.
+/// Like [`reach`], after the future was polled once: its request is written by then, and the response is not read.
 pub async fn reach_within<T>(point: Point, future: impl Future<Output = T>) -> T {
     #[cfg(feature = "armed")]
     return armed::reach_within(point, future).await;
@@ -33,7 +33,7 @@ pub async fn reach_within<T>(point: Point, future: impl Future<Output = T>) -> T
     }
 }
 
-/// Dies if this is a body that it was asked to die of.
+/// Kills the process if this body contains the text of `MILLRACE_CRASH_ON`.
 #[inline]
 pub fn crash_on(body: &[u8]) {
     #[cfg(feature = "armed")]
@@ -42,7 +42,7 @@ pub fn crash_on(body: &[u8]) {
     let _ = body;
 }
 
-/// Whether this guarantee is to be broken.
+/// Whether `MILLRACE_MUTANT` names this mutant.
 #[inline]
 #[must_use]
 pub fn mutated(mutant: Mutant) -> bool {

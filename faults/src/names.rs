@@ -1,6 +1,6 @@
-//! The names of the points and of the mutants.
+//! The names of all points and mutants.
 
-/// Declares an enum whose variants have names, and all of them in order.
+/// Declares an enum whose variants have names and a list of all variants in order.
 macro_rules! named {
     ($(#[$doc:meta])* $enum:ident { $($(#[$variant_doc:meta])* $variant:ident = $name:literal,)* }) => {
         $(#[$doc])*
@@ -10,10 +10,10 @@ macro_rules! named {
         }
 
         impl $enum {
-            /// All of them, in order.
+            /// All variants, in the order of their declaration.
             pub const ALL: &[Self] = &[$(Self::$variant),*];
 
-            /// Its name in the environment.
+            /// The variant's name in the environment variable.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self {
@@ -21,7 +21,7 @@ macro_rules! named {
                 }
             }
 
-            /// The one of this name.
+            /// The variant with this name.
             #[must_use]
             pub fn find(name: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|known| known.name() == name)
@@ -31,53 +31,53 @@ macro_rules! named {
 }
 
 named! {
-    /// Where a process can be made to die, in the order of a message's life.
+    /// A point at which a process can be made to kill itself, in the order of a message's life.
     Point {
-        /// The door has read a job.
+        /// The API has read a job.
         JobRead = "job-read",
-        /// The door is about to publish it.
+        /// The API is about to publish the job.
         JobSending = "job-sending",
-        /// A message was handed to the connection; others of its window were not.
+        /// One message of a window is written to the socket; others are not.
         PublishedOne = "published-one",
-        /// All messages of a window were handed to the connection; no confirm is read.
+        /// All messages of a window are written to the socket; no confirm is read.
         ConfirmsPending = "confirms-pending",
-        /// The broker has confirmed a job; the client has not been told.
+        /// The broker has confirmed a job; the client has no response.
         JobConfirmed = "job-confirmed",
-        /// The answer is made and not written.
+        /// The response is built and not written.
         JobAnswered = "job-answered",
-        /// A worker has taken a message from its channel; nothing has begun.
+        /// A worker has taken a message from its channel and done nothing with it.
         Delivered = "delivered",
         /// The start of an attempt on a redelivered message is recorded; the attempt has not begun.
         StartRecorded = "start-recorded",
-        /// A batch's outside calls are answered; its transaction has not begun.
+        /// The outside calls of a batch have returned; its transaction has not begun.
         Called = "called",
-        /// In the transaction; ledger and rows are read, nothing is decided.
+        /// In the transaction: ledger and rows are read, nothing is decided.
         LookedUp = "looked-up",
-        /// A message of the batch is decided.
+        /// In the transaction: one message of the batch is decided.
         Decided = "decided",
-        /// The domain's rows are written, the ledger's are not.
+        /// In the transaction: the domain's rows are written, the ledger's are not.
         Saved = "saved",
-        /// The ledger's rows are written, too; COMMIT is not sent.
+        /// In the transaction: all rows are written; COMMIT is not sent.
         Recorded = "recorded",
-        /// COMMIT is sent, its answer is not read.
+        /// COMMIT is sent; its response is not read.
         CommitSent = "commit-sent",
-        /// Committed; nothing is published.
+        /// The batch is committed; no follow-up is published.
         Committed = "committed",
-        /// What there was to publish is confirmed; nothing is acknowledged.
+        /// All follow-ups are confirmed; nothing is acknowledged.
         Confirmed = "confirmed",
-        /// The acknowledgement was handed to the connection.
+        /// The acknowledgement is written to the socket.
         Acknowledging = "acknowledging",
-        /// The end of the batch.
+        /// The batch is done.
         Acknowledged = "acknowledged",
     }
 }
 
 named! {
-    /// A guarantee that is broken on purpose.
+    /// A broken guarantee.
     Mutant {
         /// A batch is acknowledged before it is committed.
         AckBeforeCommit = "ack-before-commit",
-        /// Follow-ups are published before the transaction that they follow from.
+        /// Follow-ups are published before the transaction that causes them is committed.
         PublishBeforeCommit = "publish-before-commit",
         /// Messages are published without asking for confirms.
         NoConfirms = "no-confirms",
@@ -85,29 +85,29 @@ named! {
         NackAsAck = "nack-as-ack",
         /// A message that the broker returns counts as published.
         ReturnIgnored = "return-ignored",
-        /// A publish whose outcome is not known counts as done.
+        /// A publish with an unknown outcome counts as done.
         UnknownAsDone = "unknown-as-done",
-        /// What one domain has handled counts as handled by all.
+        /// A message that one domain has handled counts as handled by all domains.
         KeyWithoutHandler = "key-without-handler",
         /// Follow-ups that are published again get new ids.
         NewIdsOnRepublish = "new-ids-on-republish",
-        /// Follow-ups of a message that comes again are not published again.
+        /// Follow-ups of a redelivered message are not published again.
         NoRepublish = "no-republish",
-        /// The ledger is not asked whether a message was handled before.
+        /// A message that the ledger knows as handled is handled again.
         NoDedupe = "no-dedupe",
-        /// An error of a statement is overlooked, and the transaction committed all the same.
+        /// The transaction is committed although one of its statements failed.
         ErrorSwallowed = "error-swallowed",
-        /// A row that another worker has changed meanwhile is overlooked.
+        /// The transaction is committed although another worker has changed one of its rows meanwhile.
         ConflictIgnored = "conflict-ignored",
         /// An outage of the database counts as an attempt.
         OutageBurnsAttempts = "outage-burns-attempts",
-        /// What can't succeed is tried again for ever.
+        /// A message is retried without an end.
         NoLimit = "no-limit",
-        /// Attempts are not carried along.
+        /// A retry does not raise the number of attempts.
         AttemptsForgotten = "attempts-forgotten",
         /// A delay queue loses a message that the domain's queue does not take back.
         AtMostOnceRetries = "at-most-once-retries",
-        /// The door says 202 without waiting for the broker's confirm.
+        /// The API responds 202 without waiting for the broker's confirm.
         AcceptedBeforeConfirm = "accepted-before-confirm",
     }
 }
