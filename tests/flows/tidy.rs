@@ -207,13 +207,7 @@ fn entry_points_are_tables_of_contents() {
 
 #[test]
 fn every_worker_is_started_wherever_workers_are() {
-    const PLACES: [&str; 5] = [
-        "xtask/src/stack.rs",
-        "docker-compose.yml",
-        ".ci/compose",
-        "deploy/images/millrace.Dockerfile",
-        "deploy/images/prebuilt.Dockerfile",
-    ];
+    const PLACES: [&str; 2] = ["xtask/src/stack.rs", "docker-compose.yml"];
     let mut forgotten = Vec::new();
     for place in PLACES {
         let text = fs::read_to_string(root().join(place)).expect("a file of the project");
