@@ -1,4 +1,4 @@
-//! What a request must pass before it is served: a valid key, and its client's limits.
+//! Admission: a request needs a valid key, and must be within its client's limits.
 
 use std::sync::Arc;
 
@@ -9,14 +9,14 @@ use axum::response::{IntoResponse, Response};
 use crate::keys::ApiKeys;
 use crate::limits::Limits;
 
-/// Who lets requests in.
+/// What requests are admitted by.
 #[derive(Debug)]
 pub(crate) struct Admission {
     pub keys: ApiKeys,
     pub limits: Limits,
 }
 
-/// Lets a request through to its handler, which finds its client beside it, or answers why not.
+/// Admits a request and adds its client and the client's share to it, or answers why not.
 pub(crate) async fn admit(
     State(admission): State<Arc<Admission>>,
     mut request: Request,

@@ -1,4 +1,4 @@
-//! Pages of other origins: none may call the door from a browser, unless the settings name its origin.
+//! Pages of other origins: they may call the API from a browser only if the settings name their origin.
 
 use std::time::Duration;
 
@@ -6,9 +6,9 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, LINK, LOCATION, RETRY_AFTE
 use axum::http::{HeaderName, HeaderValue, Method};
 use tower_http::cors::CorsLayer;
 
-const REMEMBERED_FOR: Duration = Duration::from_secs(600);
+const CACHED_FOR: Duration = Duration::from_secs(600);
 
-const SENT: [HeaderName; 7] = [
+const REQUEST_HEADERS: [HeaderName; 7] = [
     AUTHORIZATION,
     CONTENT_TYPE,
     HeaderName::from_static("idempotency-key"),
@@ -18,7 +18,7 @@ const SENT: [HeaderName; 7] = [
     HeaderName::from_static("tracestate"),
 ];
 
-const TOLD: [HeaderName; 8] = [
+const RESPONSE_HEADERS: [HeaderName; 8] = [
     LINK,
     LOCATION,
     RETRY_AFTER,
@@ -29,15 +29,15 @@ const TOLD: [HeaderName; 8] = [
     HeaderName::from_static("x-correlation-id"),
 ];
 
-/// What lets pages of these origins in; `None` where there are none.
+/// The middleware that lets pages of these origins call the API; `None` without origins.
 pub(crate) fn layer(origins: &[HeaderValue]) -> Option<CorsLayer> {
     let layer = || {
         CorsLayer::new()
             .allow_origin(origins.to_vec())
             .allow_methods([Method::GET, Method::POST])
-            .allow_headers(SENT)
-            .expose_headers(TOLD)
-            .max_age(REMEMBERED_FOR)
+            .allow_headers(REQUEST_HEADERS)
+            .expose_headers(RESPONSE_HEADERS)
+            .max_age(CACHED_FOR)
     };
     (!origins.is_empty()).then(layer)
 }

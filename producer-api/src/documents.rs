@@ -1,4 +1,4 @@
-//! `GET /openapi.json`, and `GET /docs`, which shows it to people with Swagger UI, whose files are in this program.
+//! `GET /openapi.json`, and `GET /docs`, which shows it to people with Swagger UI. Swagger UI's files are in this program.
 
 use std::sync::{Arc, LazyLock};
 
@@ -12,10 +12,10 @@ use utoipa_swagger_ui::Config;
 use crate::openapi;
 use crate::problem::Problem;
 
-/// Nothing comes from elsewhere, and nothing goes there. Swagger UI sets styles by attribute and has images in its CSS.
+/// The page loads from and sends to this origin only. Swagger UI sets styles by attribute and has images in its CSS.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-/// What the page needs of Swagger UI.
+/// The files of Swagger UI that the page needs.
 const FILES: [&str; 3] = ["swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"];
 
 static OPENAPI: LazyLock<Bytes> =

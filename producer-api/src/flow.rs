@@ -1,7 +1,7 @@
 //! A job's flow, worked out from its ledger rows: which messages there are, in causal order, and whether any is missing.
 //!
-//! A row lists the messages that its handling sent out, and the catalog says who hears each of them; so what is still
-//! on its way is known although it is in no table.
+//! A row lists the messages that its handler sent out, and the catalog says which domains subscribe to them. So messages on
+//! their way are known although no table has them.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -33,9 +33,9 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    /// The row of a job's own command, as its worker answers it. `None` where the answer says only that the job was handled
-    /// before, or is not understood, as one of a newer worker may be.
-    pub fn answered(job: JobId, body: &[u8]) -> Option<Self> {
+    /// The row of a job's own command, from its worker's reply. `None` if the reply says only that the job was handled before,
+    /// or can't be read, as that of a newer worker.
+    pub fn of_reply(job: JobId, body: &[u8]) -> Option<Self> {
         let reply = serde_json::from_slice::<Option<Reply>>(body).ok().flatten()?;
         Some(Self {
             handler: reply.handler,
@@ -57,16 +57,16 @@ impl Row {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Step<'a> {
     /// The handler has a row for it.
-    Seen(&'a Row),
-    /// It was sent, and the handler has not touched it yet. Which handler, and even which type, may not be known here.
+    Recorded(&'a Row),
+    /// It was sent, and the handler has no row for it yet. The handler, and even the type, may be unknown.
     Pending {
         message_id: MessageId,
         message_type: Option<&'a str>,
         handler: Option<&'static str>,
         caused_by: Option<MessageId>,
     },
-    /// It was sent, and nobody listens to its type.
-    Unheard { message_id: MessageId, message_type: &'a str, caused_by: Option<MessageId> },
+    /// It was sent, and no domain subscribes to its type.
+    Unsubscribed { message_id: MessageId, message_type: &'a str, caused_by: Option<MessageId> },
 }
 
 /// Where a flow stands as a whole.
@@ -74,21 +74,25 @@ pub(crate) enum Step<'a> {
 #[serde(rename_all = "lowercase")]
 #[schemars(rename = "FlowState")]
 pub(crate) enum State {
-    /// Something still moves by itself.
+    /// Messages are on their way or will be tried again.
     Running,
     /// Every message has been handled.
     Settled,
-    /// Nothing moves any more, and at least one message waits for a person.
+    /// No message is on its way, and at least one was given up and waits for a person.
     Stuck,
 }
 
-/// How many messages of a flow are where; a message that two handlers hear counts twice.
+/// How many messages of a flow are in which state. A message that two domains handle counts twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[schemars(rename = "Flow")]
 pub(crate) struct Summary {
+    /// The state of the whole flow.
     pub state: State,
+    /// Succeeded or refused.
     pub handled: usize,
+    /// On their way, or to be tried again.
     pub pending: usize,
+    /// Given up.
     pub dead: usize,
 }
 
@@ -97,13 +101,13 @@ impl Summary {
         let (mut handled, mut pending, mut dead) = (0, 0, 0);
         for step in steps {
             match step {
-                Step::Seen(row) => match row.status {
+                Step::Recorded(row) => match row.status {
                     Status::Succeeded | Status::Refused => handled += 1,
                     Status::Retrying => pending += 1,
                     Status::Dead => dead += 1,
                 },
                 Step::Pending { .. } => pending += 1,
-                Step::Unheard { .. } => {}
+                Step::Unsubscribed { .. } => {}
             }
         }
         let state = match (pending, dead) {
@@ -115,11 +119,11 @@ impl Summary {
     }
 }
 
-/// Every step of a job's flow; what a message caused stands right after it.
+/// Every step of a job's flow. The messages that a message caused follow right after it.
 pub(crate) fn steps(job: JobId, rows: &[Row]) -> Vec<Step<'_>> {
     let mut walk = Walk::over(rows);
     walk.follow(job.first_message(), walk.type_of(job.first_message()), None);
-    // A row whose cause has no row (any more: the ledger forgets by the week) is shown all the same.
+    // A row is shown even if its cause has no row any more, because the ledger was pruned.
     for row in rows {
         walk.follow(row.message_id, Some(&row.message_type), Some(row.causation_id));
     }
@@ -148,7 +152,7 @@ impl<'a> Walk<'a> {
         self.rows.get(&message).and_then(|rows| rows.first()).map(|row| row.message_type.as_str())
     }
 
-    /// Notes a message and everything that follows from it, depth first.
+    /// Adds a message and everything that follows from it, depth first.
     fn follow(&mut self, message: MessageId, message_type: Option<&'a str>, caused_by: Option<MessageId>) {
         let mut next = vec![(message, message_type, caused_by)];
         while let Some((message, message_type, caused_by)) = next.pop() {
@@ -166,7 +170,7 @@ impl<'a> Walk<'a> {
         caused_by: Option<MessageId>,
     ) -> Vec<Next<'a>> {
         let rows = self.rows.get(&message_id).cloned().unwrap_or_default();
-        self.steps.extend(rows.iter().map(|row| Step::Seen(row)));
+        self.steps.extend(rows.iter().map(|row| Step::Recorded(row)));
         match message_type.and_then(|name| catalog::find(name).map(|entry| (name, entry))) {
             Some((name, entry)) => {
                 let missing =
@@ -179,10 +183,10 @@ impl<'a> Walk<'a> {
                 });
                 self.steps.extend(pending);
                 if rows.is_empty() && entry.handlers().next().is_none() {
-                    self.steps.push(Step::Unheard { message_id, message_type: name, caused_by });
+                    self.steps.push(Step::Unsubscribed { message_id, message_type: name, caused_by });
                 }
             }
-            // A job that nobody has touched, or a type of a newer version: somebody will hear it, who is not known here.
+            // A job that no worker has received, or a type of a newer release, whose handlers are unknown.
             None if rows.is_empty() => {
                 self.steps.push(Step::Pending { message_id, message_type, handler: None, caused_by });
             }

@@ -1,4 +1,4 @@
-//! What surrounds every request: correlation id, log span, metrics, panics, problems, security headers.
+//! The middleware around every request: correlation id, log span, metrics, panics, problems, security headers.
 
 mod correlation;
 #[cfg(test)]
@@ -27,7 +27,7 @@ pub(crate) use correlation::Correlation;
 
 const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 
-/// Surrounds every route, and what is at no route.
+/// Puts the middleware around every route, and around requests that no route takes.
 pub(crate) fn surrounded(routes: Router, alerts: Arc<dyn AlertSink>) -> Router {
     routes
         .fallback(async || Problem::UnknownPath)
@@ -48,10 +48,10 @@ async fn surround(State(alerts): State<Arc<dyn AlertSink>>, mut request: Request
     let _in_span = correlation.span().enter();
     let id = correlation.id();
     if let Some(problem) = response.extensions_mut().remove::<Arc<Problem>>() {
-        let noted = std::mem::take(response.headers_mut());
+        let headers = std::mem::take(response.headers_mut());
         response = problem.answer(id, alerts.as_ref());
-        // What was noted on the way, such as allowed methods or what is left of a rate.
-        for (name, value) in &noted {
+        // Headers that were set on the way, such as Allow or RateLimit, stay.
+        for (name, value) in &headers {
             response.headers_mut().entry(name).or_insert_with(|| value.clone());
         }
     }
@@ -70,8 +70,8 @@ async fn surround(State(alerts): State<Arc<dyn AlertSink>>, mut request: Request
     response
 }
 
-/// Answers are a client's own business, and nothing that a browser should run, frame or pass on (OWASP REST Security Cheat
-/// Sheet, security headers). What is meant for browsers says for itself what it needs.
+/// Answers hold a client's own data, which no browser should cache, run, frame or pass on (OWASP REST Security Cheat Sheet,
+/// security headers). Pages for browsers set their own policy.
 const PROTECTION: [(HeaderName, &str); 6] = [
     (CACHE_CONTROL, "no-store"),
     (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
@@ -87,7 +87,7 @@ fn protect(response: &mut Response) {
     }
 }
 
-/// A client may invent methods, and each value of a label is kept for ever.
+/// A client may invent methods, and the memory for each value of a label is never freed.
 fn known(method: &str) -> &'static str {
     ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
         .into_iter()

@@ -1,8 +1,9 @@
-//! `Idempotency-Key`: the name that a client gives to a job, so that posting it twice makes one job
+//! `Idempotency-Key`: a key that a client gives to a job, so that posting it twice makes one job
 //! (draft-ietf-httpapi-idempotency-key-header-07).
 //!
-//! The key itself needs no table: a job's id follows from client and key. What must be remembered is the body that the key
-//! was first used with. The ledger knows it once a worker has the job; until then this door does, for its own jobs.
+//! The key itself needs no table: a job's id follows from client and key. What must be remembered is the data that the key
+//! was first used with. The ledger has it once a worker has received the job; until then the cache of this process has it,
+//! for the jobs that this process accepted.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -18,7 +19,7 @@ mod tests;
 
 const HEADER: &str = "idempotency-key";
 const MAX_CHARS: usize = 255;
-/// How many uses a generation has; two are remembered, which takes some 10 MiB.
+/// How many keys a generation holds. Two generations are kept, which takes some 10 MiB.
 const GENERATION: usize = 50_000;
 
 /// A key as a client gave it: 1 to 255 visible ASCII characters.
@@ -26,12 +27,12 @@ const GENERATION: usize = 50_000;
 pub(crate) struct IdempotencyKey(String);
 
 impl IdempotencyKey {
-    /// The key in a request's header, if it has one. The header is a structured field: a string in double quotes.
+    /// The key in a request's header, if it has one. The header is a structured field (RFC 9651): a string in double quotes.
     pub fn of(headers: &HeaderMap) -> Result<Option<Self>, Problem> {
         let mut given = headers.get_all(HEADER).iter();
         let Some(only) = given.next() else { return Ok(None) };
         if given.next().is_some() {
-            return Err(Problem::KeyMalformed("It was given more than once."));
+            return Err(Problem::KeyMalformed("The header is there more than once."));
         }
         let item = Parser::new(only.as_bytes()).parse::<Item>();
         let quoted = "It is a string in double quotes, such as Idempotency-Key: \"8e03978e-40d5\".";
@@ -41,7 +42,7 @@ impl IdempotencyKey {
         }
     }
 
-    /// A key that is given as plain text, as in a line of a batch.
+    /// A key that stands as plain text in a line of a batch.
     pub fn parse(text: &str) -> Result<Self, Problem> {
         if (1..=MAX_CHARS).contains(&text.len()) && text.bytes().all(|byte| (0x21..=0x7e).contains(&byte)) {
             Ok(Self(text.to_owned()))
@@ -57,53 +58,53 @@ impl IdempotencyKey {
 
 /// What a key was first used for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Use {
+pub(crate) struct Usage {
     pub command: &'static str,
     pub fingerprint: Fingerprint,
 }
 
-/// The uses of keys that this door has seen lately: at least the last 50,000.
+/// What the keys that this process saw last were used for: at least the last 50,000.
 #[derive(Debug, Default)]
-pub(crate) struct Uses {
+pub(crate) struct IdempotencyCache {
     generations: Mutex<Generations>,
 }
 
 #[derive(Debug, Default)]
 struct Generations {
-    current: HashMap<JobId, Use>,
-    before: HashMap<JobId, Use>,
+    current: HashMap<JobId, Usage>,
+    before: HashMap<JobId, Usage>,
 }
 
-/// What is known of a key's use.
+/// What the cache knows of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Claim {
-    /// Nothing: it is noted now.
+    /// Nothing; the usage is noted now.
     First,
-    /// It was used for the same.
+    /// It was used for the same command and data.
     Again,
-    /// It was used for something else.
+    /// It was used for another command or other data.
     Other,
 }
 
-impl Uses {
-    /// Notes what a key is used for, unless it is already.
-    pub fn claim(&self, job: JobId, asked: &Use) -> Claim {
+impl IdempotencyCache {
+    /// Notes what a key is used for, unless that is known already.
+    pub fn claim(&self, job: JobId, usage: &Usage) -> Claim {
         let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
         let Generations { current, before } = &mut *generations;
         match current.get(&job).or_else(|| before.get(&job)) {
-            Some(known) if known == asked => Claim::Again,
+            Some(known) if known == usage => Claim::Again,
             Some(_) => Claim::Other,
             None => {
                 if current.len() >= GENERATION {
                     *before = std::mem::take(current);
                 }
-                current.insert(job, asked.clone());
+                current.insert(job, usage.clone());
                 Claim::First
             }
         }
     }
 
-    /// Forgets a use that came to nothing: the job was certainly not queued.
+    /// Forgets the usage of a job that was certainly not queued.
     pub fn release(&self, job: JobId) {
         let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
         generations.current.remove(&job);

@@ -1,7 +1,7 @@
 //! Job ids that prove themselves: a UUIDv7 whose last 32 bits are a keyed tag over the rest and the client.
 //!
-//! So the door knows an id that it gave to this client from any other, without a table: it can say "accepted" for a job
-//! that no worker has touched yet, and 404 for everything else.
+//! So the API tells an id that it gave to this client from any other, without a table: it can answer "accepted" for a job
+//! that no worker has received yet, and 404 for everything else.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -16,33 +16,35 @@ use crate::idempotency::IdempotencyKey;
 #[cfg(test)]
 mod tests;
 
-/// Names the use, so that the same secret used elsewhere gives an unrelated key (BLAKE3's key derivation).
-const CONTEXT: &str = "millrace 2025 producer-api job id tag";
-/// A key that names jobs is told apart from the tag's.
-const NAMING: &str = "millrace 2026 producer-api job ids of idempotency keys";
-/// Ids that follow from a client's own key carry no time. They begin with this byte, which no time reaches before the year
-/// 10889, and lie in a partition of the ledger of their own.
-const NAMED: u8 = 0xff;
-/// Where the tag begins; before it stand the time, version, variant and the sequence.
+/// Context of the key that makes tags, so that the same secret used elsewhere gives an unrelated key (BLAKE3's key
+/// derivation).
+const TAGS: &str = "millrace 2025 producer-api job id tag";
+/// Context of the key that makes ids out of idempotency keys.
+const KEYED_IDS: &str = "millrace 2026 producer-api job ids of idempotency keys";
+/// An id that follows from an idempotency key has no time. It begins with this byte, which no time reaches before the year
+/// 10889, and its row lies in a partition of its own.
+const KEYED: u8 = 0xff;
+/// The byte at which the tag begins; before it are time, version, variant and sequence number.
 const TAG: usize = 12;
 /// Version and variant take 6 of the 48 bits between the time and the tag.
 const SEQUENCE_BITS: u32 = 42;
-/// A clock that is set back by less than this is waited out; after a bigger step its new time counts.
+/// While the clock is set back by less than this, ids keep their time and count up; after a bigger step they take the new
+/// time.
 const STEP_BACK_MS: u64 = 10_000;
 
-/// Makes job ids, and recognises its own.
+/// Makes job ids, and recognises those that it made.
 #[derive(Debug)]
 pub(crate) struct JobIds {
-    key: [u8; 32],
-    naming: [u8; 32],
+    tags: [u8; 32],
+    keyed_ids: [u8; 32],
     sequence: Mutex<Sequence>,
 }
 
 impl JobIds {
-    /// Every door with the same secret recognises the ids of the others.
+    /// Processes with the same secret recognise each other's ids.
     pub(crate) fn new(secret: &str) -> Self {
         let key = |context| blake3::derive_key(context, secret.as_bytes());
-        Self { key: key(CONTEXT), naming: key(NAMING), sequence: Mutex::default() }
+        Self { tags: key(TAGS), keyed_ids: key(KEYED_IDS), sequence: Mutex::default() }
     }
 
     /// A new id for this client's next job.
@@ -58,20 +60,20 @@ impl JobIds {
         self.stamp(millis, number, client)
     }
 
-    /// The id of the job that this client calls by this key: the same at every door and at any time.
-    pub(crate) fn named(&self, client: &ClientId, key: &IdempotencyKey) -> JobId {
-        let mut hasher = blake3::Hasher::new_keyed(&self.naming);
-        // No client's name has a NUL in it, so no two pairs look alike.
+    /// The id of this client's job with this idempotency key: the same in every process and at any time.
+    pub(crate) fn keyed(&self, client: &ClientId, key: &IdempotencyKey) -> JobId {
+        let mut hasher = blake3::Hasher::new_keyed(&self.keyed_ids);
+        // No client's name contains NUL, so no two pairs give the same bytes.
         hasher.update(client.as_str().as_bytes()).update(&[0]).update(key.as_bytes());
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
-        bytes[0] = NAMED;
+        bytes[0] = KEYED;
         bytes[6] = 0x70 | (bytes[6] & 0x0f);
         bytes[8] = 0x80 | (bytes[8] & 0x3f);
         self.tagged(bytes, client)
     }
 
-    /// Whether this id was given to this client by a door with our secret.
+    /// Whether a process with this secret gave this id to this client.
     pub(crate) fn is_ours(&self, job_id: JobId, client: &ClientId) -> bool {
         let bytes = job_id.0.as_bytes();
         let expected = self.tag(&bytes[..TAG], client);
@@ -95,7 +97,7 @@ impl JobIds {
     }
 
     fn tag(&self, rest: &[u8], client: &ClientId) -> [u8; 4] {
-        let mut hasher = blake3::Hasher::new_keyed(&self.key);
+        let mut hasher = blake3::Hasher::new_keyed(&self.tags);
         hasher.update(rest).update(client.as_str().as_bytes());
         let mut tag = [0; 4];
         tag.copy_from_slice(&hasher.finalize().as_bytes()[..4]);
@@ -103,9 +105,9 @@ impl JobIds {
     }
 }
 
-/// When the id was made, as it says itself; one that follows from a client's own key does not.
+/// When the id was made. An id that follows from an idempotency key does not say.
 pub(crate) fn minted_at(job_id: JobId) -> Option<OffsetDateTime> {
-    if job_id.0.as_bytes()[0] == NAMED {
+    if job_id.0.as_bytes()[0] == KEYED {
         return None;
     }
     let (high, _) = job_id.0.as_u64_pair();
@@ -114,9 +116,9 @@ pub(crate) fn minted_at(job_id: JobId) -> Option<OffsetDateTime> {
 
 /// What makes ids of the same millisecond differ.
 ///
-/// Two equal ids would make one job swallow the other, and 42 random bits alone would let that happen every few hundred
-/// days at 20,000 jobs a second. So one process counts up from a random start and never repeats itself; only ids
-/// of several doors in the same millisecond rely on chance.
+/// Of two jobs with the same id, one would be taken for a copy of the other, and with 42 random bits that would happen every
+/// few hundred days at 20,000 jobs a second. So one process counts up from a random start and never repeats itself; only the
+/// ids of several processes in the same millisecond rely on chance.
 #[derive(Debug, Default)]
 struct Sequence {
     millis: u64,
@@ -127,7 +129,7 @@ impl Sequence {
     fn next(&mut self, now_ms: u64, random: u64) -> (u64, u64) {
         let set_back = now_ms.saturating_add(STEP_BACK_MS) < self.millis;
         if now_ms > self.millis || set_back {
-            // The highest bit stays free, so that counting up can't overflow within a millisecond.
+            // The highest bit stays free, so counting up can't overflow within a millisecond.
             *self = Self { millis: now_ms, number: random >> (64 - SEQUENCE_BITS + 1) };
         } else {
             self.number += 1;

@@ -1,11 +1,14 @@
-//! The endpoints, and what they need: jobs in ([`intake`], by [`post`] or [`batch`]), how one stands ([`view`]), all of its
-//! messages ([`trail`]), as they happen ([`events`]), and a client's jobs ([`list`]).
+//! The endpoints: [`post`] a job or a [`batch`] of them (through [`intake`]), [`view`] a job, its [`trail`] of messages or its
+//! [`events`], and [`list`] a client's jobs.
 
+pub(crate) mod accepted;
 pub(crate) mod batch;
 pub(crate) mod events;
+mod headers;
 pub(crate) mod intake;
 pub(crate) mod list;
 pub(crate) mod post;
+mod query;
 pub(crate) mod trail;
 pub(crate) mod view;
 pub(crate) mod watch;
@@ -24,31 +27,31 @@ use millrace_contracts::{ClientId, JobId, MessageId};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::client::Client;
 use crate::flow::Row;
 use crate::http::Correlation;
 use crate::job_id::JobIds;
-use crate::keys::Client;
 use crate::ledger::Ledger;
 use crate::prefer::Wait;
 use crate::problem::Problem;
-use watch::Watch;
+use watch::FlowWatcher;
 
-/// An answer that a worker has promised is waited for this long before the ledger is asked, too.
-const ANSWER_GRACE: Duration = Duration::from_secs(1);
+/// How long a worker's reply is waited for alone, before the ledger is read as well.
+const REPLY_GRACE: Duration = Duration::from_secs(1);
 
-/// What telling of a job needs.
+/// Looks jobs up for their clients.
 #[derive(Debug)]
-pub(crate) struct Answers {
+pub(crate) struct JobReader {
     pub ids: Arc<JobIds>,
     pub ledger: Ledger,
-    pub watch: Watch,
-    /// The door closes: nobody is kept waiting any more.
+    pub watcher: FlowWatcher,
+    /// Cancelled when the API stops, so that no request goes on waiting.
     pub stop: CancellationToken,
 }
 
-impl Answers {
-    /// The job that the path names; a job of another client is an unknown one.
-    fn named(
+impl JobReader {
+    /// The job whose id is in the path. A job of another client is an unknown job.
+    fn job(
         &self,
         path: Result<Path<String>, PathRejection>,
         client: &Client,
@@ -59,41 +62,41 @@ impl Answers {
         if !self.ids.is_ours(job, &client.id) {
             return Err(Problem::UnknownJob);
         }
-        correlation.is(job);
+        correlation.set_job(job);
         Ok(job)
     }
 
-    /// What is noted of a job once its own command is decided; `None` if that takes longer than it is waited for.
+    /// The job's rows once its own command is decided; `None` if that takes longer than `wait`.
     ///
-    /// A worker may have been asked to answer by itself; the ledger tells all the same, only later.
+    /// A worker may have been asked to reply. If its reply is lost, the ledger has the outcome a second later.
     async fn decided(
         &self,
         job: JobId,
         client: &ClientId,
         wait: Wait,
-        answer: Option<PendingReply>,
+        reply: Option<PendingReply>,
     ) -> Result<Option<Vec<Row>>, Problem> {
-        let promised = answer.is_some();
-        let grace = if promised { ANSWER_GRACE } else { Duration::ZERO };
-        let told = async {
-            let Some(answer) = answer else { return std::future::pending().await };
-            match answer.body().await.and_then(|body| Row::answered(job, &body)) {
+        let promised = reply.is_some();
+        let grace = if promised { REPLY_GRACE } else { Duration::ZERO };
+        let replied = async {
+            let Some(reply) = reply else { return std::future::pending().await };
+            match reply.body().await.and_then(|body| Row::of_reply(job, &body)) {
                 Some(row) => Ok(Some(vec![row])),
-                // Handled before, or the way of answers broke: the ledger knows.
-                None => self.watch.until(job, client, is_decided).await,
+                // The job was handled before, or the reply queue is gone: the ledger has the outcome.
+                None => self.watcher.until(job, client, is_decided).await,
             }
         };
-        let noted = async {
+        let recorded = async {
             tokio::time::sleep(grace).await;
-            match self.watch.until(job, client, is_decided).await {
-                // A worker may answer all the same.
+            match self.watcher.until(job, client, is_decided).await {
+                // The reply may still come.
                 Err(_) if promised => std::future::pending().await,
                 rows => rows,
             }
         };
         tokio::select! {
-            rows = told => rows,
-            rows = noted => rows,
+            rows = replied => rows,
+            rows = recorded => rows,
             () = tokio::time::sleep(wait.duration()) => Ok(None),
             () = self.stop.cancelled() => Ok(None),
         }
@@ -106,7 +109,7 @@ fn own_row(job: JobId, rows: &[Row]) -> Option<&Row> {
     rows.iter().find(|row| row.message_id == own)
 }
 
-/// Whether the job's own command has come to an end.
+/// Whether the job's own command succeeded, was refused or was given up.
 fn is_decided(job: JobId, rows: &[Row]) -> bool {
     own_row(job, rows).is_some_and(|row| row.status != Status::Retrying)
 }

@@ -1,37 +1,47 @@
-//! The door: jobs come in over HTTP and leave as commands that the broker has confirmed; answers come from the ledger.
+//! The producer API: accepts jobs over HTTP, publishes them as commands with the broker's confirm, and answers from the ledger.
 //!
-//! It decides nothing and writes nothing to Postgres. In reading order: [`door`] puts the parts together, `routes` is the
-//! table of what can be asked and by whom, `http` surrounds every request, `admission` lets it in, `jobs` answers it,
-//! `problem` is every answer that is not a good one; `openapi` says all of that in a document, which `documents` shows.
+//! It decides nothing and writes nothing to Postgres. [`ApiServer`] starts and stops it; `routes` is the table of paths and
+//! who may take them. A module may use those of the lines above it, never the other way round:
+//!
+//! - `settings`, `client`, `rate_headers`, `prefer`, `database`, `flow`: values and rules without state
+//! - `problem`: every answer that is an error
+//! - `http`, `limits`, `idempotency`, `job_id`, `secrets`, `keys`, `ledger`: the parts of a request's way
+//! - `admission`, `readiness`, `jobs`: which requests are served, and the endpoints
+//! - `openapi`, then `documents` and `page`: what people and programs read about the API
+//! - `routes`, then `api_server`: everything together
 #![warn(missing_docs)]
 
-pub mod door;
-mod http;
-mod jobs;
+mod api_server;
 mod routes;
-mod secrets;
-
-mod admission;
-mod cors;
-mod keys;
-mod limits;
 
 mod documents;
 mod openapi;
+mod page;
 
-mod flow;
+mod admission;
+mod jobs;
+mod readiness;
+
+mod cors;
+mod http;
 mod idempotency;
 mod job_id;
+mod keys;
 mod ledger;
-mod page;
-mod prefer;
+mod limits;
+mod secrets;
+
 mod problem;
-mod readiness;
-mod reading;
+
+mod client;
+mod database;
+mod flow;
+mod prefer;
+mod rate_headers;
 mod settings;
 
 #[cfg(test)]
 mod tests;
 
-pub use door::Door;
-pub use settings::DoorSettings;
+pub use api_server::ApiServer;
+pub use settings::{ApiSettings, HttpSettings, InvalidSettings, PublishSettings, ReadSettings};

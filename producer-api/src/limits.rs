@@ -1,7 +1,7 @@
-//! How much is let in: requests at once, of all clients and of one, and requests a second of one client.
+//! Limits: requests at once, of all clients and of one, and requests a second of one client.
 //!
-//! Each door counts for itself. What exceeds a client's own share is its own fault (429), what exceeds the door's is not
-//! (503); both say when to come back.
+//! Each process counts for itself. A request that exceeds its client's own limit is answered 429, one that exceeds the API's
+//! is answered 503; both answers say when to try again.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::HeaderValue;
 use axum::response::Response;
 use governor::clock::{Clock, DefaultClock};
 use governor::middleware::StateInformationMiddleware;
@@ -23,51 +23,52 @@ use millrace_contracts::ClientId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::problem::Problem;
+use crate::rate_headers;
 
 #[cfg(test)]
 mod tests;
 
 type Rate = RateLimiter<NotKeyed, InMemoryState, DefaultClock, StateInformationMiddleware>;
 
-/// What is allowed.
+/// The limits.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Allowed {
     /// Requests at once, of all clients together.
     pub in_flight: usize,
     /// Requests at once of one client.
     pub client_in_flight: usize,
-    /// Requests a second of one client, and so many at once after a while without any.
+    /// Requests a second of one client. After a second without any, all of them may come at once.
     pub client_per_second: NonZeroU32,
 }
 
-/// What is taken up.
+/// The limits, and how much of them is in use.
 pub(crate) struct Limits {
     allowed: Allowed,
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     clients: Mutex<HashMap<ClientId, Arc<Share>>>,
 }
 
-/// One client's share.
+/// How much of its limits one client uses.
 pub(crate) struct Share {
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     rate: Rate,
     policy: HeaderValue,
 }
 
-/// A request that was let in. It takes up its place until this is dropped.
+/// A request that was admitted. It counts as being served until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Admitted {
-    _places: [OwnedSemaphorePermit; 2],
+    _permits: [OwnedSemaphorePermit; 2],
     remaining: u32,
     policy: HeaderValue,
 }
 
 impl Limits {
     pub fn new(allowed: Allowed) -> Self {
-        Self { allowed, places: Arc::new(Semaphore::new(allowed.in_flight)), clients: Mutex::default() }
+        Self { allowed, permits: Arc::new(Semaphore::new(allowed.in_flight)), clients: Mutex::default() }
     }
 
-    /// A client's share. Clients are few: each was given a key.
+    /// A client's share. Shares are never removed: clients are few, since each needs a key.
     pub fn share(&self, client: &ClientId) -> Arc<Share> {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(share) = clients.get(client) {
@@ -78,16 +79,16 @@ impl Limits {
         share
     }
 
-    /// Lets a request of this client in, or says what it exceeds.
+    /// Admits a request of this client, or returns the limit that it exceeds.
     pub fn admit(&self, share: &Share) -> Result<Admitted, Problem> {
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Problem::Overloaded)?;
-        let own = Arc::clone(&share.places).try_acquire_owned().map_err(|_| Problem::TooManyInFlight)?;
+        let permit = Arc::clone(&self.permits).try_acquire_owned().map_err(|_| Problem::Overloaded)?;
+        let own = Arc::clone(&share.permits).try_acquire_owned().map_err(|_| Problem::TooManyInFlight)?;
         let remaining = share.rate.check().map_err(|not_until| {
             let wait = not_until.wait_time_from(DefaultClock::default().now());
             Problem::RateLimited { policy: share.policy.clone(), wait }
         })?;
         let remaining = remaining.remaining_burst_capacity();
-        Ok(Admitted { _places: [place, own], remaining, policy: share.policy.clone() })
+        Ok(Admitted { _permits: [permit, own], remaining, policy: share.policy.clone() })
     }
 }
 
@@ -95,17 +96,17 @@ impl Share {
     fn new(allowed: Allowed) -> Self {
         let per_second = allowed.client_per_second;
         Self {
-            places: Arc::new(Semaphore::new(allowed.client_in_flight)),
+            permits: Arc::new(Semaphore::new(allowed.client_in_flight)),
             rate: RateLimiter::direct(Quota::per_second(per_second))
                 .with_middleware::<StateInformationMiddleware>(),
-            policy: HeaderValue::try_from(format!("\"client\";q={per_second};w=1")).expect("visible ASCII"),
+            policy: rate_headers::policy(per_second),
         }
     }
 
-    /// Waits until one more job may be taken in, as a line of a batch: a batch is slowed down, not refused.
+    /// Waits until the client may post one more job, as a line of a batch: a batch is slowed down, not refused.
     pub async fn take_one(&self) {
         while let Err(not_until) = self.rate.check() {
-            // A millisecond at least, the finest that the runtime's timer knows.
+            // Tokio's timer has a resolution of a millisecond.
             let wait = not_until.wait_time_from(DefaultClock::default().now());
             tokio::time::sleep(wait.max(Duration::from_millis(1))).await;
         }
@@ -113,18 +114,18 @@ impl Share {
 }
 
 impl Admitted {
-    /// Tells what is left of the client's rate (draft-ietf-httpapi-ratelimit-headers-10), and keeps the request's place
-    /// until the answer's last byte is on its way.
+    /// Writes what is left of the client's rate into the answer, and counts the request as being served until the last byte
+    /// of the answer is sent.
     pub fn through(self, mut response: Response) -> Response {
-        tell(response.headers_mut(), &self.policy, self.remaining);
-        response.map(|body| Body::new(Held { body, _place: self }))
+        rate_headers::write(response.headers_mut(), &self.policy, self.remaining);
+        response.map(|body| Body::new(Held { body, _admitted: self }))
     }
 }
 
-/// An answer's body, and the place that it keeps.
+/// The body of an answer, which keeps its request admitted.
 struct Held {
     body: Body,
-    _place: Admitted,
+    _admitted: Admitted,
 }
 
 impl HttpBody for Held {
@@ -145,13 +146,6 @@ impl HttpBody for Held {
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
     }
-}
-
-/// Writes `RateLimit-Policy` and `RateLimit`: what is allowed in a second, and what is left of it.
-pub(crate) fn tell(headers: &mut HeaderMap, policy: &HeaderValue, remaining: u32) {
-    headers.insert("ratelimit-policy", policy.clone());
-    let left = HeaderValue::try_from(format!("\"client\";r={remaining};t=1")).expect("visible ASCII");
-    headers.insert("ratelimit", left);
 }
 
 impl fmt::Debug for Limits {

@@ -1,16 +1,16 @@
-//! The binary `producer-api`: reads its settings, opens the door, and closes it when it is asked to.
+//! The binary `producer-api`: reads its settings, starts the API, and stops it on SIGTERM or SIGINT.
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use millrace_service::LogAlerts;
-use producer_api::{Door, DoorSettings};
+use producer_api::{ApiServer, ApiSettings};
 
 fn main() -> ExitCode {
-    millrace_service::run(async |settings: DoorSettings, stop| {
-        let door = Door::open(settings, Arc::new(LogAlerts)).await?;
+    millrace_service::run(async |settings: ApiSettings, stop| {
+        let api = ApiServer::start(settings, Arc::new(LogAlerts)).await?;
         stop.cancelled().await;
-        door.close().await;
+        api.stop().await;
         Ok(())
     })
 }

@@ -1,6 +1,6 @@
 //! `GET /jobs/{id}`: the page that shows a person the trail of a job, live.
 //!
-//! It holds no data and is the same for everybody. The browser asks the API for the job, with the key that its reader
+//! It holds no data and is the same for everybody. The browser fetches the job from the API, with the API key that its reader
 //! types in.
 
 use axum::extract::Path;
@@ -14,13 +14,13 @@ use crate::problem::Problem;
 #[cfg(test)]
 mod tests;
 
-/// Whatever got into the page could read the key, so nothing runs or loads but what the door itself serves, and no
-/// other page may frame it.
+/// Foreign code in the page could read the key. So it runs and loads only what the API itself serves, and no other page may
+/// frame it.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const PAGE: &str = include_str!("page/job.html");
 const STYLE: &str = include_str!("page/job.css");
-/// Modules by name. The first one is the page's own and imports the others.
+/// Modules by file name. The page loads the first one, which imports the others.
 const SCRIPTS: [(&str, &str); 9] = [
     ("job.js", include_str!("page/job.js")),
     ("session.js", include_str!("page/session.js")),

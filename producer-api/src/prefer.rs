@@ -1,4 +1,4 @@
-//! `Prefer: wait=N`: how long a client would wait for the outcome (RFC 7240 §4.3).
+//! `Prefer: wait=N`: how many seconds a client is willing to wait for the outcome (RFC 7240 §4.3).
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use axum::http::{HeaderMap, HeaderValue};
 #[cfg(test)]
 mod tests;
 
-/// Longer is not waited; load balancers cut requests off that stay silent for more than a minute.
+/// The longest wait. Load balancers cut off requests that stay silent for more than a minute.
 pub(crate) const WAIT_MAX_SECONDS: u64 = 60;
 
-/// For how long the outcome is waited for.
+/// How long a request waits for the outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Wait {
     seconds: u64,
@@ -22,11 +22,11 @@ impl Wait {
         (seconds > 0).then_some(Self { seconds: seconds.min(WAIT_MAX_SECONDS) })
     }
 
-    /// What the request prefers. A preference that is not understood is none (RFC 7240 §2).
+    /// What the request prefers. A preference that can't be read is ignored (RFC 7240 §2).
     pub fn of(headers: &HeaderMap) -> Option<Self> {
         let values = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
         let mut preferences = values.flat_map(|value| value.split(','));
-        // The first of several counts (RFC 7240 §2).
+        // The first of several preferences counts (RFC 7240 §2).
         preferences.find_map(seconds).and_then(Self::of_seconds)
     }
 
@@ -46,6 +46,6 @@ fn seconds(preference: &str) -> Option<u64> {
     let (name, value) = preference.split_once('=')?;
     let value = value.trim().trim_matches('"');
     let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
-    // Only a number too large to be one fails here.
+    // Only a number that is too large for u64 fails here.
     (name.trim().eq_ignore_ascii_case("wait") && digits).then(|| value.parse().unwrap_or(u64::MAX))
 }

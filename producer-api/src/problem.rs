@@ -1,7 +1,7 @@
-//! Every answer that is not a good one: one type, from which RFC 9457 problem details are made.
+//! Every answer that is an error: one type, from which RFC 9457 problem details are made.
 //!
-//! What a client is told is the variant's own sentence; errors underneath are for the log. So nothing of SQL, broker or
-//! stack can get out.
+//! A client reads the variant's own sentence, and the log has the errors that caused it. So no text of SQL, broker or stack
+//! reaches a client.
 
 mod log;
 
@@ -18,110 +18,104 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::ledger::ReadError;
-use crate::limits;
+use crate::database::ReadError;
+use crate::rate_headers;
 
 #[cfg(test)]
 mod tests;
 
-/// Why a request does not get what it asked for. Its text is what the client reads.
+/// Why a request fails. The text of a variant is what the client reads.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Problem {
-    #[error("This needs an API key: send it as the header Authorization: Bearer <key>.")]
+    #[error("This needs an API key: send it in the header Authorization: Bearer <key>.")]
     KeyMissing,
-    #[error("This API key is not known, or it is no longer valid.")]
+    #[error("This API key is unknown, or no longer valid.")]
     KeyUnknown,
-    #[error("Whether this API key is valid can't be looked up at the moment. Nothing was done: ask again.")]
+    #[error("The API key can't be checked at the moment. Nothing was done: try again.")]
     KeysUnreadable(#[source] ReadError),
     #[error("This API key may not post {command}: it has no scope such as jobs:{command}.")]
     ScopeMissing { command: &'static str },
-    #[error("An API key can't be given the scope {scope} by one that does not have it itself.")]
+    #[error("This API key can't grant the scope {scope}, which it does not have itself.")]
     ScopeExceeded { scope: Scope },
     #[error("The idempotency key is malformed. {0} Nothing was queued.")]
     KeyMalformed(&'static str),
     #[error(
-        "This idempotency key was used for something else before: another command, or other data. Nothing was queued; \
-         another job needs another key."
+        "This idempotency key was used before, for another command or other data. Nothing was queued: give another job \
+         another key."
     )]
     KeyReused,
-    #[error(
-        "This API key's client sends more requests a second than it may. Nothing was done: send it again later."
-    )]
+    #[error("This client sends more requests a second than it may. Nothing was done: try again later.")]
     RateLimited { policy: HeaderValue, wait: Duration },
-    #[error(
-        "This API key's client has more requests under way than it may. Nothing was done: send it again later."
-    )]
+    #[error("This client has more requests in flight than it may. Nothing was done: try again later.")]
     TooManyInFlight,
-    #[error("More requests are under way than can be served. Nothing was done: send it again later.")]
+    #[error("The API serves as many requests as it can. Nothing was done: try again later.")]
     Overloaded,
-    #[error("The query has a parameter that is not understood; errors says which and why.")]
+    #[error("The query is invalid; errors says which parameter and why.")]
     InvalidQuery(Vec<Violation>),
     #[error(
-        "There is nothing at this path. Jobs are posted to /v1/jobs/{{command}} and seen at /v1/jobs/{{job id}}."
+        "There is nothing at this path. Post jobs to /v1/jobs/{{command}}, and look them up at /v1/jobs/{{job id}}; \
+         /docs describes all paths."
     )]
     UnknownPath,
-    #[error("This path does not know this method; the header Allow lists those it knows.")]
+    #[error("This path does not accept this method; the header Allow lists those that it accepts.")]
     UnknownMethod,
     #[error("There is no command of this name.{}", nearest.map(|name| format!(" Did you mean {name}?")).unwrap_or_default())]
     UnknownCommand { nearest: Option<&'static str> },
-    #[error("There is no job with this id for this API key.")]
+    #[error("This API key's client has no job with this id.")]
     UnknownJob,
-    #[error("A job's data is JSON: send it with the header Content-Type: application/json, not compressed.")]
+    #[error("A job's data is JSON: send it uncompressed, with the header Content-Type: application/json.")]
     NotDeclaredJson,
     #[error(
-        "A batch has a job on each line: send it with the header Content-Type: application/x-ndjson, not compressed. \
-         A single job is posted to /v1/jobs/{{command}}."
+        "A batch has a job on each line: send it uncompressed, with the header Content-Type: application/x-ndjson. \
+         Post a single job to /v1/jobs/{{command}}."
     )]
     NotDeclaredLines,
-    #[error("The body is larger than the {max_bytes} bytes that are accepted.")]
+    #[error("The body is larger than {max_bytes} bytes.")]
     TooLarge { max_bytes: usize },
     #[error("The body did not arrive within {deadline_ms} milliseconds.")]
     TooSlow { deadline_ms: u128 },
-    #[error("The body broke off.")]
+    #[error("The body ended before it was complete.")]
     BrokenOff,
     #[error("The body is not JSON. Nothing was queued.")]
     NotJson(Vec<Violation>),
-    #[error("The body is not what this command needs; errors says where and why. Nothing was queued.")]
+    #[error("The data is not what this command needs; errors says where and why. Nothing was queued.")]
     Invalid(Vec<Violation>),
-    #[error("Too many passwords are being set at the moment. Nothing was queued: send the job again.")]
+    #[error("Too many passwords are being set at the moment. Nothing was queued: try again.")]
     HashersBusy,
-    #[error("{}", told_of(source, *job_id))]
+    #[error("{}", not_published(source, *job_id))]
     NotPublished { job_id: JobId, source: PublishError },
-    #[error(
-        "What became of the job can't be looked up at the moment. The job itself is not affected: ask again."
-    )]
+    #[error("Jobs can't be looked up at the moment. The jobs themselves are not affected: try again.")]
     Unreadable(#[from] ReadError),
-    #[error("Something went wrong here that should not have. The correlation id leads to it in the log.")]
+    #[error("The API has a bug, and this request met it. The correlation id leads to it in the log.")]
     Bug,
 }
 
-fn told_of(error: &PublishError, job_id: JobId) -> String {
+fn not_published(error: &PublishError, job_id: JobId) -> String {
     match error {
         PublishError::Unavailable(_) => {
-            "Jobs can't be queued at the moment. Nothing was queued: send the job again.".to_owned()
+            "Jobs can't be queued at the moment. Nothing was queued: try again.".to_owned()
         }
         PublishError::Refused => {
-            "The queue for this command is full. Nothing was queued: send the job again later.".to_owned()
+            "The queue for this command is full. Nothing was queued: try again later.".to_owned()
         }
         PublishError::Unroutable => {
-            "There is no queue for this command yet. Nothing will be done: send the job again later."
-                .to_owned()
+            "There is no queue for this command. Nothing will be done: try again later.".to_owned()
         }
         PublishError::Unknown(_) => format!(
-            "Whether the job was queued is not certain. If it was, /v1/jobs/{job_id} tells what becomes of it; to be \
-             sure, send the job again."
+            "It is not certain whether the job was queued. If it was, /v1/jobs/{job_id} shows what becomes of it. To be \
+             sure, post the job again."
         ),
     }
 }
 
-/// What is the same for every occurrence of a kind of problem.
+/// What all problems of one kind have in common.
 struct Kind {
     slug: &'static str,
     title: &'static str,
     status: StatusCode,
-    /// Seconds after which it makes sense to try again.
+    /// Value of `Retry-After`, in seconds.
     retry_after: Option<u16>,
-    /// Whether a person should look at it.
+    /// Whether an operator should look at it.
     alerts: bool,
 }
 
@@ -136,7 +130,7 @@ impl Kind {
     }
 
     fn limited(slug: &'static str, title: &'static str, wait: Duration) -> Self {
-        // A header can only speak of whole seconds.
+        // The header has whole seconds only.
         let seconds = u16::try_from(wait.as_secs().saturating_add(1)).unwrap_or(u16::MAX);
         Self { retry_after: Some(seconds), ..Self::of_request(slug, title, StatusCode::TOO_MANY_REQUESTS) }
     }
@@ -211,7 +205,7 @@ impl Problem {
         }
     }
 
-    /// The same, where the body is a part of a larger one.
+    /// The same problem with its pointers below this one, for a body that is a part of a larger one.
     pub fn below(mut self, pointer: &str) -> Self {
         if let Self::NotJson(violations) | Self::Invalid(violations) = &mut self {
             for violation in violations {
@@ -221,7 +215,7 @@ impl Problem {
         self
     }
 
-    /// The job that may exist all the same.
+    /// The job that may exist in spite of the error.
     pub fn job_id(&self) -> Option<JobId> {
         match self {
             Self::NotPublished { job_id, source: PublishError::Unknown(_) } => Some(*job_id),
@@ -229,7 +223,7 @@ impl Problem {
         }
     }
 
-    /// The whole answer. The log line and, where a person should look, the alert are written here and nowhere else.
+    /// The answer, with its headers. The log line is written here and, for an operator, the alert raised.
     pub fn answer(&self, correlation_id: Uuid, alerts: &dyn AlertSink) -> Response {
         let kind = self.kind();
         self.log(&kind, correlation_id, alerts);
@@ -240,9 +234,9 @@ impl Problem {
             response.headers_mut().insert(RETRY_AFTER, seconds.into());
         }
         if let Self::RateLimited { policy, .. } = self {
-            limits::tell(response.headers_mut(), policy, 0);
+            rate_headers::write(response.headers_mut(), policy, 0);
         }
-        // RFC 9110 §11.6.1 asks for it with every 401, RFC 6750 §3.1 for the error once a key was given.
+        // RFC 9110 §11.6.1 wants the header with every 401, RFC 6750 §3.1 the error once a key was given.
         let challenge = match self {
             Self::KeyMissing => Some(r#"Bearer realm="millrace""#),
             Self::KeyUnknown => Some(r#"Bearer realm="millrace", error="invalid_token""#),
@@ -254,15 +248,15 @@ impl Problem {
         response
     }
 
-    /// What is told of a part of a request, such as a line of a batch, whose other parts are answered otherwise.
-    pub fn noted(&self, correlation_id: Uuid) -> Details<'_> {
+    /// The details of a problem that a line of a batch has. It is counted and logged here, as it is no answer of its own.
+    pub fn of_line(&self, correlation_id: Uuid) -> Details<'_> {
         let slug = self.kind().slug;
         metrics::counter!("millrace_http_problems_total", "problem" => slug).increment(1);
         tracing::debug!(%correlation_id, problem = slug, cause = self.cause(), "Refused a line: {self}");
         self.details(correlation_id)
     }
 
-    /// What the client reads.
+    /// The body of the answer.
     pub fn details(&self, correlation_id: Uuid) -> Details<'_> {
         let kind = self.kind();
         Details {
@@ -283,8 +277,8 @@ impl Problem {
         if kind.alerts {
             let sentence = format!("{} The cause: {cause}", self.for_operators());
             alerts.raise(Alert { name: problem, sentence, job_id: Some(correlation_id) });
-        } else if !log::may_say(problem) {
-            // Whoever sends nothing but nonsense must not fill the disk; the metric counts it all.
+        } else if !log::may_write(problem) {
+            // A client that sends nothing but errors must not fill the disk; the metric counts them all.
             tracing::debug!(correlation_id = %correlation_id, status, problem, cause, "Answered {status}: {self}");
         } else if kind.status.is_server_error() {
             tracing::warn!(correlation_id = %correlation_id, status, problem, cause, "Answered {status}: {self}");
@@ -296,17 +290,17 @@ impl Problem {
     fn for_operators(&self) -> &'static str {
         match self {
             Self::NotPublished { .. } => {
-                "The broker has no queue for a command, so jobs are answered 503: run ops topology apply."
+                "The broker has no queue for a command, so its jobs are answered 503: run ops topology apply."
             }
             Self::Unreadable(_) | Self::KeysUnreadable(_) => {
-                "The ledger is not as this version expects it, so nobody is told what became of a job: run ops migrate, \
-                 or deploy the version that fits the database."
+                "The ledger is not as this version expects it, so jobs can't be looked up: run ops migrate, or deploy the \
+                 version that fits the database."
             }
-            _ => "A request was answered 500 because of a bug; the log line of the panic tells where.",
+            _ => "A request was answered 500 because of a bug; the log line of the panic says where.",
         }
     }
 
-    /// The errors underneath, outermost first.
+    /// The errors that caused it, outermost first.
     fn cause(&self) -> String {
         let mut texts = Vec::new();
         let mut next = std::error::Error::source(self);
@@ -318,23 +312,23 @@ impl Problem {
     }
 }
 
-/// Why a request does not get what it asked for (RFC 9457 §3, with `correlation_id` and `errors` as extension members).
+/// Why a request failed (RFC 9457 §3, with `correlation_id` and `errors` as extension members).
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Problem")]
 pub(crate) struct Details<'a> {
-    /// Which kind of problem, for programs.
+    /// The kind of problem, for programs.
     pub r#type: String,
-    /// Which kind of problem, for people.
+    /// The kind of problem, for people.
     pub title: &'static str,
-    /// The HTTP status.
+    /// The HTTP status, as in the answer's first line.
     pub status: u16,
-    /// What happened, what it means, what to do.
+    /// What happened, what it means and what to do, for people.
     detail: String,
-    /// This occurrence.
+    /// Identifies this occurrence: the correlation id as a URI.
     instance: String,
-    /// By what the log knows this occurrence.
+    /// Leads to this request in the logs.
     correlation_id: Uuid,
-    /// What is wrong where.
+    /// What is wrong in the body or the query, and where.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     #[schemars(default)]
     errors: &'a [Violation],
@@ -349,7 +343,7 @@ impl From<Invalid> for Problem {
     }
 }
 
-/// Only carries the problem to where the request's correlation id is known; [`Problem::answer`] writes the answer.
+/// Carries the problem to where the correlation id is known; [`Problem::answer`] writes the answer there.
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = self.kind().status.into_response();

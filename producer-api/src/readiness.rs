@@ -9,13 +9,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::ledger::Ledger;
 
-/// The names of the checks.
+/// Names of the checks in `/readyz`.
 pub(crate) const BROKER: &str = "broker";
 pub(crate) const DATABASE: &str = "database";
 
-const ASK_EVERY: Duration = Duration::from_secs(2);
-/// A database that was last seen longer ago does not count as seen.
-const SEEN_FOR: Duration = Duration::from_secs(6);
+const CHECK_EVERY: Duration = Duration::from_secs(2);
+/// After this time without an answer, the database no longer counts as ready.
+const READY_FOR: Duration = Duration::from_secs(6);
 
 /// Follows the connection to the broker until it is gone or `stop` is cancelled.
 pub(crate) async fn follow_broker(
@@ -41,18 +41,18 @@ fn check(status: &ConnectionStatus) -> Check {
     }
 }
 
-/// Asks the database again and again until `stop` is cancelled.
-pub(crate) async fn ask_database(ledger: Ledger, readiness: Readiness, stop: CancellationToken) {
+/// Asks the database every two seconds until `stop` is cancelled.
+pub(crate) async fn follow_database(ledger: Ledger, readiness: Readiness, stop: CancellationToken) {
     loop {
         match ledger.is_migrated().await {
-            Ok(true) => readiness.set_for(DATABASE, Check::Ready, SEEN_FOR),
+            Ok(true) => readiness.set_for(DATABASE, Check::Ready, READY_FOR),
             Ok(false) => {
                 let reason = "the database is not migrated: run ops migrate";
                 readiness.set(DATABASE, Check::NotReady(reason.to_owned()));
             }
             Err(error) => readiness.set(DATABASE, Check::NotReady(error.to_string())),
         }
-        if stop.run_until_cancelled(tokio::time::sleep(ASK_EVERY)).await.is_none() {
+        if stop.run_until_cancelled(tokio::time::sleep(CHECK_EVERY)).await.is_none() {
             return;
         }
     }

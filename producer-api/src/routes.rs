@@ -1,4 +1,4 @@
-//! Every route of the door, and who may take it: a table, from which the router is built and nothing else is.
+//! Every route of the API, and who may take it: a table, from which alone the router is built.
 
 use std::sync::Arc;
 
@@ -11,52 +11,51 @@ use millrace_service::{Readiness, probes};
 use crate::admission::{self, Admission};
 use crate::documents;
 use crate::jobs::intake::Intake;
-use crate::jobs::{self, Answers};
+use crate::jobs::{self, JobReader};
 use crate::page;
 
 /// Who may take a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// Whoever comes: there is nothing of anybody's behind it.
+    /// Public: exposes no client's data.
     Public,
-    /// A client with a valid key, within its limits. It sees its own jobs alone, and each command that it posts must be in
-    /// its key's scopes.
+    /// A client with a valid API key, within its limits. It sees its own jobs alone, and may post what its key's scopes cover.
     Client,
 }
 
-/// One route.
+/// A path and what answers it.
 pub(crate) struct Route {
     pub path: &'static str,
     pub access: Access,
-    answer: MethodRouter<Desk>,
+    answer: MethodRouter<AppState>,
 }
 
-/// What handlers take their state from.
+/// The state of all handlers.
 #[derive(Clone)]
-pub(crate) struct Desk {
+pub(crate) struct AppState {
     pub intake: Arc<Intake>,
-    pub answers: Arc<Answers>,
+    pub reader: Arc<JobReader>,
 }
 
-impl FromRef<Desk> for Arc<Intake> {
-    fn from_ref(desk: &Desk) -> Self {
-        Arc::clone(&desk.intake)
+impl FromRef<AppState> for Arc<Intake> {
+    fn from_ref(state: &AppState) -> Self {
+        Arc::clone(&state.intake)
     }
 }
 
-impl FromRef<Desk> for Arc<Answers> {
-    fn from_ref(desk: &Desk) -> Self {
-        Arc::clone(&desk.answers)
+impl FromRef<AppState> for Arc<JobReader> {
+    fn from_ref(state: &AppState) -> Self {
+        Arc::clone(&state.reader)
     }
 }
 
-/// The table.
+/// All routes.
 pub(crate) fn table(readiness: &Readiness) -> Vec<Route> {
     let client = |path, answer| Route { path, access: Access::Client, answer };
     let public = |path, answer| Route { path, access: Access::Public, answer };
     vec![
         client("/v1/jobs", get(jobs::list::show).post(jobs::batch::accept)),
-        // {job} is a command for POST and a job id for GET; the router wants one name for both.
+        // {job} is a command for POST and a job id for GET: the router allows one name only.
         client("/v1/jobs/{job}", get(jobs::view::show).post(jobs::post::accept)),
         client("/v1/jobs/{job}/trail", get(jobs::trail::show)),
         client("/v1/jobs/{job}/events", get(jobs::events::show)),
@@ -73,7 +72,7 @@ pub(crate) fn table(readiness: &Readiness) -> Vec<Route> {
 }
 
 /// The router of this table.
-pub(crate) fn router(table: Vec<Route>, desk: Desk, admission: Arc<Admission>) -> Router {
+pub(crate) fn router(table: Vec<Route>, state: AppState, admission: Arc<Admission>) -> Router {
     let admitted = from_fn_with_state(admission, admission::admit);
     let routed = table.into_iter().fold(Router::new(), |router, Route { path, access, answer }| {
         router.route(
@@ -84,5 +83,5 @@ pub(crate) fn router(table: Vec<Route>, desk: Desk, admission: Arc<Admission>) -
             },
         )
     });
-    routed.with_state(desk)
+    routed.with_state(state)
 }

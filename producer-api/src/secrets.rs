@@ -1,4 +1,4 @@
-//! Secrets never enter a queue: a password leaves here as its argon2id hash, a new API key as its SHA-256.
+//! Secrets never enter a queue: a password is replaced by its argon2id hash, a new API key by its SHA-256.
 
 mod hashers;
 
@@ -16,39 +16,41 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use crate::keys::Client;
+use crate::client::Client;
 use crate::problem::Problem;
 use hashers::Hashers;
 
 #[cfg(test)]
 mod tests;
 
-/// How long a request waits for its turn to hash.
-pub(crate) const TURN_DEADLINE: Duration = Duration::from_secs(2);
-/// Name the uses, so that the same secret used for something else gives unrelated keys (BLAKE3's key derivation).
+/// How long a single request waits for a free hasher.
+pub(crate) const HASHER_DEADLINE: Duration = Duration::from_secs(2);
+/// Contexts, so that the same secret used for something else gives unrelated keys (BLAKE3's key derivation).
 const FINGERPRINTS: &str = "millrace 2026 producer-api fingerprints of bodies with secrets";
 const API_KEYS: &str = "millrace 2026 producer-api API keys of jobs with idempotency keys";
 
 /// A command's data as it was posted, and what its secrets depend on.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Asked<'a> {
+pub(crate) struct Request<'a> {
     pub client: &'a Client,
     pub data: &'a [u8],
-    /// The job, where the client has named it: posted again, it must be shown the same API key.
-    pub named: Option<JobId>,
-    /// How long it may wait for its turn to hash.
-    pub turn: Duration,
+    /// The job, if it has an idempotency key: when it is posted again, its answer must show the same API key.
+    pub keyed: Option<JobId>,
+    /// How long it may wait for a free hasher.
+    pub hasher_deadline: Duration,
 }
 
-/// A body as it goes onto the wire, by what it is known again, and the secret that only the answer may show.
+/// A body without secrets, as it is published.
 #[derive(Debug)]
-pub(crate) struct Wire {
+pub(crate) struct SealedBody {
     pub body: Vec<u8>,
+    /// The same for the same data, secrets included.
     pub fingerprint: Fingerprint,
-    pub key: Option<ApiKey>,
+    /// The new API key, which only the answer may show.
+    pub api_key: Option<ApiKey>,
 }
 
-/// Takes the secrets out of commands; hashing is bounded, since each hash takes its memory and a processor.
+/// Takes the secrets out of commands. Hashing is bounded, since each hash takes 19 MiB and a processor.
 #[derive(Debug)]
 pub(crate) struct Secrets {
     hashers: Hashers,
@@ -57,7 +59,8 @@ pub(crate) struct Secrets {
 }
 
 impl Secrets {
-    /// At most this many passwords are hashed at once. What must be the same at every door follows from `secret`.
+    /// Hashes at most this many passwords at once. Fingerprints and keys follow from `secret`, so they are the same in every
+    /// process that has it.
     pub fn new(hashers: usize, secret: &str) -> Self {
         Self {
             hashers: Hashers::new(hashers),
@@ -66,37 +69,37 @@ impl Secrets {
         }
     }
 
-    /// Checks a command's data as it came over HTTP and gives it back as it goes onto the wire.
-    pub async fn keep_out(&self, command: &Entry, asked: Asked<'_>) -> Result<Wire, Problem> {
+    /// Checks a command's data as it was posted, and returns it as it is published.
+    pub async fn seal(&self, command: &Entry, request: Request<'_>) -> Result<SealedBody, Problem> {
         match command.message_type {
-            SetPassword::TYPE => self.password(asked).await,
-            IssueApiKey::TYPE => self.api_key(asked),
+            SetPassword::TYPE => self.password(request).await,
+            IssueApiKey::TYPE => self.api_key(request),
             _ => {
-                let body = command.check(asked.data)?;
-                Ok(Wire { fingerprint: Fingerprint::of(&body), body, key: None })
+                let body = command.check(request.data)?;
+                Ok(SealedBody { fingerprint: Fingerprint::of(&body), body, api_key: None })
             }
         }
     }
 
-    async fn password(&self, asked: Asked<'_>) -> Result<Wire, Problem> {
-        let NewPassword { user_id, password } = decode(asked.data, UnknownFields::Refuse)?;
-        let known_by = [user_id.0.as_bytes(), password.0.as_bytes()].concat();
-        let fingerprint = Fingerprint::keyed(&self.fingerprints, &known_by);
-        let password_hash = self.hashers.hash(password.0, asked.turn).await?;
-        Ok(Wire { body: written(&SetPassword { user_id, password_hash }), fingerprint, key: None })
+    async fn password(&self, request: Request<'_>) -> Result<SealedBody, Problem> {
+        let NewPassword { user_id, password } = decode(request.data, UnknownFields::Refuse)?;
+        let identity = [user_id.0.as_bytes(), password.0.as_bytes()].concat();
+        let fingerprint = Fingerprint::keyed(&self.fingerprints, &identity);
+        let password_hash = self.hashers.hash(password.0, request.hasher_deadline).await?;
+        Ok(SealedBody { body: written(&SetPassword { user_id, password_hash }), fingerprint, api_key: None })
     }
 
-    fn api_key(&self, asked: Asked<'_>) -> Result<Wire, Problem> {
-        let new: NewApiKey = decode(asked.data, UnknownFields::Refuse)?;
-        if let Some(scope) = new.scopes.iter().find(|scope| !asked.client.may_grant(scope)) {
+    fn api_key(&self, request: Request<'_>) -> Result<SealedBody, Problem> {
+        let new: NewApiKey = decode(request.data, UnknownFields::Refuse)?;
+        if let Some(scope) = new.scopes.iter().find(|scope| !request.client.may_grant(scope)) {
             return Err(Problem::ScopeExceeded { scope: scope.clone() });
         }
         let fingerprint = Fingerprint::of(&written(&new));
-        let key = ApiKey::of(match asked.named {
+        let key = ApiKey::of(match request.keyed {
             Some(job) => *blake3::keyed_hash(&self.api_keys, job.0.as_bytes()).as_bytes(),
             None => random_bits(),
         });
-        Ok(Wire { body: written(&new.with(&key)), fingerprint, key: Some(key) })
+        Ok(SealedBody { body: written(&new.with(&key)), fingerprint, api_key: Some(key) })
     }
 }
 
@@ -110,7 +113,7 @@ fn random_bits() -> [u8; 32] {
     bits
 }
 
-/// A command's data as it is posted, for documents: its schema and an example.
+/// A command's data as it is posted, for the OpenAPI document: its schema and an example.
 pub(crate) fn posted(command: &Entry, generator: &mut SchemaGenerator) -> (Schema, Value) {
     match command.message_type {
         SetPassword::TYPE => {
@@ -125,7 +128,7 @@ pub(crate) fn posted(command: &Entry, generator: &mut SchemaGenerator) -> (Schem
     }
 }
 
-/// A password of 8 to 128 characters, any characters (NIST SP 800-63B §5.1.1.2). Never shown, never written.
+/// A password of 8 to 128 characters, any characters (NIST SP 800-63B §5.1.1.2). It is never logged and never sent.
 #[derive(Clone, Deserialize)]
 #[serde(try_from = "String")]
 struct Password(String);
@@ -148,7 +151,7 @@ impl fmt::Debug for Password {
     }
 }
 
-/// A contract can be written; this part of it can't.
+/// A contract can be serialized. A password can't: dots stand in its place.
 impl Serialize for Password {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str("…")
@@ -164,10 +167,12 @@ impl JsonSchema for Password {
     }
 }
 
-/// `auth.set-password` as it is posted.
+/// Set a user's password.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 struct NewPassword {
+    /// Whose password.
     user_id: UserId,
+    /// The new password. The API hashes it; the password itself is neither stored nor sent on.
     password: Password,
 }
 
@@ -180,15 +185,20 @@ impl Contract for NewPassword {
     }
 }
 
-/// `auth.issue-api-key` as it is posted.
+/// Issue an API key to an upstream system. Only the answer to this request shows the key.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 struct NewApiKey {
+    /// The key's id; without it, the job's id becomes the key's id.
     #[serde(default)]
     key_id: Option<KeyId>,
+    /// The upstream system that will use the key. It sees its own jobs alone.
     client_id: ClientId,
+    /// What people call the key.
     name: PersonName,
+    /// What the key may do: 1 to 32 scopes, such as `jobs:orders.*`. A key can grant no scope that it does not have.
     #[schemars(length(min = 1, max = 32))]
     scopes: Vec<Scope>,
+    /// When the key expires (RFC 3339); without it, the key is valid until it is revoked.
     #[serde(default, with = "time::serde::rfc3339::option")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     expires_at: Option<OffsetDateTime>,

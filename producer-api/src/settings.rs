@@ -1,7 +1,6 @@
-//! The door's settings.
+//! The API's settings.
 
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
 use std::time::Duration;
 
 use axum::http::HeaderValue;
@@ -11,85 +10,84 @@ use millrace_service::settings::{
 };
 use millrace_service::{Secret, Settings};
 
-use crate::limits::Allowed;
-
-/// A key to tag job ids with should not be guessable.
+/// A secret of this length can't be guessed.
 const SECRET_MIN_CHARS: usize = 32;
-/// Long enough that nobody finds a development key by trying.
+/// A key of this length can't be found by trying.
 const KEY_MIN_CHARS: usize = 16;
 
-/// Millrace's HTTP door. Takes jobs (POST /v1/jobs/{command}), hands them to the broker and answers 202 once the broker
-/// has confirmed them; tells what became of a job (GET /v1/jobs/{id} and /v1/jobs/{id}/trail).
+/// Millrace's producer API. Accepts jobs (POST /v1/jobs/{command}), publishes them and answers 202 once the broker has
+/// confirmed them; shows what became of a job (GET /v1/jobs/{id}). / leads to the documents of all paths.
 ///
 /// Probes: /healthz, /readyz, /metrics. SIGTERM or SIGINT stops gracefully, a second one at once. Exit code 78 means
 /// that a setting is wrong.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "producer-api", version)]
-pub struct DoorSettings {
-    /// How the door listens and whom it lets in.
+pub struct ApiSettings {
+    /// Group "HTTP" of `--help`.
     #[command(flatten)]
-    pub api: ApiSettings,
-    /// Where jobs go.
+    pub http: HttpSettings,
+    /// Address of the broker.
     #[command(flatten)]
     pub broker: BrokerSettings,
-    /// Where jobs are published from.
+    /// Group "RabbitMQ" of `--help`.
     #[command(flatten)]
     pub publish: PublishSettings,
-    /// Where answers come from.
+    /// Address of the database.
     #[command(flatten)]
     pub database: DatabaseSettings,
-    /// How answers are read.
+    /// Group "Postgres" of `--help`.
     #[command(flatten)]
     pub reads: ReadSettings,
-    /// How to stop.
+    /// How long stopping may take.
     #[command(flatten)]
     pub drain: DrainSettings,
-    /// How to log.
+    /// What is logged, and how.
     #[command(flatten)]
     pub telemetry: TelemetrySettings,
 }
 
-/// How the door listens and whom it lets in.
+/// How the API listens, whom it lets in, and its limits.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "HTTP")]
-pub struct ApiSettings {
+pub struct HttpSettings {
     /// Address and port to listen on; port 0 takes any free port and logs it
     #[arg(long, env = "API_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     pub api_listen: SocketAddr,
 
-    /// Secret that job ids are tagged with, at least 32 characters; the same for every door. With another secret, ids
-    /// given out before are no longer known
+    /// Secret that tags job ids, at least 32 characters; the same for all processes of the API. With another secret, job
+    /// ids given out before are unknown
     #[arg(long, env = "JOB_ID_SECRET", value_name = "TEXT", hide_env_values = true, value_parser = job_id_secret)]
     pub job_id_secret: Secret,
 
-    /// API key for development, at least 16 characters; whoever presents it is the client `dev`, who may post
-    /// everything. Not set, only keys that were issued let anybody in (ops keys bootstrap issues the first one)
+    /// API key for development, at least 16 characters, of the client `dev`, which may post every command. Without it, only
+    /// issued keys are valid (ops keys bootstrap issues the first one)
     #[arg(long, env = "DEV_API_KEY", value_name = "TEXT", hide_env_values = true, value_parser = api_key)]
     pub dev_api_key: Option<Secret>,
 
-    /// How many requests a client may send in a second, or at once after a while without any (1 to 1000000); each door
-    /// counts for itself. The lines of a batch count, too: it is slowed down
+    /// Requests that a client may send in a second, or at once after a second without any (1 to 1000000); each process
+    /// counts for itself. Each line of a batch counts; a batch is slowed down, not refused
     #[arg(long, env = "API_CLIENT_RATE", value_name = "PER SECOND", default_value = "10000",
         value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub api_client_rate: u32,
 
-    /// How many requests of one client are served at once (1 to 65536), those that wait or stream included
+    /// Requests of one client that are served at once (1 to 65536), including those that wait or stream; further ones
+    /// are answered 429
     #[arg(long, env = "API_CLIENT_IN_FLIGHT_MAX", value_name = "COUNT", default_value = "512",
         value_parser = count::<1, 65_536>)]
     pub api_client_in_flight_max: usize,
 
-    /// How many requests are served at once (1 to 65536); further ones are answered 503
+    /// Requests of all clients that are served at once (1 to 65536); further ones are answered 503
     #[arg(long, env = "API_IN_FLIGHT_MAX", value_name = "COUNT", default_value = "1024",
         value_parser = count::<1, 65_536>)]
     pub api_in_flight_max: usize,
 
-    /// How often it is noted when API keys were last used, in milliseconds (100 to 86400000)
+    /// Interval at which the last use of API keys is recorded, in milliseconds (100 to 86400000)
     #[arg(long = "api-key-use-every-ms", env = "API_KEY_USE_EVERY_MS", value_name = "MILLISECONDS",
         default_value = "60000", value_parser = millis::<100, 86_400_000>)]
     pub api_key_use_every: Duration,
 
-    /// Origins whose pages may call the door from a browser, separated by commas, such as https://console.example.com.
-    /// Left out, none may
+    /// Origins whose pages may call the API from a browser, separated by commas, such as https://console.example.com;
+    /// without it, none may
     #[arg(long, env = "API_CORS_ORIGINS", value_name = "ORIGIN,…", value_delimiter = ',', value_parser = origin)]
     pub api_cors_origins: Vec<HeaderValue>,
 
@@ -98,65 +96,54 @@ pub struct ApiSettings {
         value_parser = count::<1024, 1_048_576>)]
     pub api_body_max_bytes: usize,
 
-    /// How long a request's header may take to arrive, in milliseconds (100 to 60000); idle connections are closed
+    /// How long a request's header may take to arrive, in milliseconds (100 to 60000); an idle connection is closed
     /// after the same time
     #[arg(long = "api-header-deadline-ms", env = "API_HEADER_DEADLINE_MS", value_name = "MILLISECONDS",
         default_value = "5000", value_parser = millis::<100, 60_000>)]
     pub api_header_deadline: Duration,
 
-    /// How long a request's body may take to arrive, in milliseconds (100 to 60000); for a batch, how long nothing of it
-    /// may arrive
+    /// How long a request's body may take to arrive, in milliseconds (100 to 60000); for a batch, the longest pause
+    /// between two pieces of it
     #[arg(long = "api-body-deadline-ms", env = "API_BODY_DEADLINE_MS", value_name = "MILLISECONDS",
         default_value = "10000", value_parser = millis::<100, 60_000>)]
     pub api_body_deadline: Duration,
 
-    /// How many connections are served at once (1 to 65536); further ones wait
+    /// Connections that are served at once (1 to 65536); further ones wait
     #[arg(long, env = "API_CONNECTIONS_MAX", value_name = "COUNT", default_value = "2048",
         value_parser = count::<1, 65_536>)]
     pub api_connections_max: usize,
 
-    /// How many passwords are hashed at once (1 to 64); each takes 19 MiB and one processor for some 30 milliseconds
+    /// Passwords that are hashed at once (1 to 64); each takes 19 MiB and one processor for some 30 milliseconds
     #[arg(long, env = "API_PASSWORD_HASHERS", value_name = "COUNT", default_value = "2",
         value_parser = count::<1, 64>)]
     pub api_password_hashers: usize,
 }
 
-/// Where jobs are published from.
+/// How jobs are published.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "RabbitMQ")]
 pub struct PublishSettings {
-    /// How many channels publish side by side (1 to 64)
+    /// Channels that publish at the same time (1 to 64)
     #[arg(long, env = "PUBLISH_CHANNELS", value_name = "COUNT", default_value = "2", value_parser = count::<1, 64>)]
     pub publish_channels: usize,
 
-    /// How long the broker's confirm is waited for, in milliseconds (100 to 30000); then the answer is 503
+    /// How long to wait for the broker's confirm, in milliseconds (100 to 30000); then the answer is 503
     #[arg(long = "publish-deadline-ms", env = "PUBLISH_DEADLINE_MS", value_name = "MILLISECONDS",
         default_value = "1000", value_parser = millis::<100, 30_000>)]
     pub publish_deadline: Duration,
 }
 
-/// How answers are read.
+/// How the ledger is read.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Postgres")]
 pub struct ReadSettings {
-    /// How many connections read answers side by side (1 to 256)
+    /// Connections that read the ledger (1 to 256)
     #[arg(long, env = "DATABASE_CONNECTIONS_MAX", value_name = "COUNT", default_value = "8",
         value_parser = count::<1, 256>)]
     pub database_connections_max: usize,
 }
 
-impl ApiSettings {
-    pub(crate) fn allowed(&self) -> Allowed {
-        Allowed {
-            in_flight: self.api_in_flight_max,
-            client_in_flight: self.api_client_in_flight_max,
-            // Parsed as at least 1.
-            client_per_second: NonZeroU32::new(self.api_client_rate).unwrap_or(NonZeroU32::MIN),
-        }
-    }
-}
-
-impl Settings for DoorSettings {
+impl Settings for ApiSettings {
     fn telemetry(&self) -> &TelemetrySettings {
         &self.telemetry
     }
@@ -188,9 +175,13 @@ fn origin(text: &str) -> Result<HeaderValue, String> {
     value.ok_or_else(|| "expected an origin such as https://console.example.com, without a path".to_owned())
 }
 
-impl DoorSettings {
-    /// Settings with these values and the defaults for everything else, listening on any free port of this machine:
-    /// for running a door inside another program, such as a test.
+impl ApiSettings {
+    /// Settings with these values and defaults for all others, listening on any free port of this machine: for running the
+    /// API inside another program, such as a test.
+    ///
+    /// # Errors
+    ///
+    /// If a value is invalid, such as a secret of less than 32 characters.
     pub fn local(
         amqp_url: &str,
         database_url: &str,
@@ -213,7 +204,7 @@ impl DoorSettings {
     }
 }
 
-/// Why settings were refused.
+/// Why settings were refused, as `--help` would say it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidSettings(String);

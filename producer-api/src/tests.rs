@@ -1,4 +1,4 @@
-//! Tests of the whole router, with neither broker nor database: what is refused, how, and that it never hangs.
+//! Tests of the whole router without broker and database: what is refused, how, and that no request hangs.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::door::{self, Parts};
+use crate::api_server::{self, Components};
 use crate::routes::{self, Access};
-use crate::settings::DoorSettings;
+use crate::settings::ApiSettings;
 
 const KEY: &str = "a-development-key";
 
@@ -25,25 +25,25 @@ const DATABASE: &str = "postgres://millrace:hunter2@127.0.0.1:1/main";
 const SECRET: &str = "a secret of at least thirty-two characters";
 
 #[derive(Debug, Default, Clone)]
-struct Heard(Arc<Mutex<Vec<Alert>>>);
+struct Raised(Arc<Mutex<Vec<Alert>>>);
 
-impl AlertSink for Heard {
+impl AlertSink for Raised {
     fn raise(&self, alert: Alert) {
         self.0.lock().expect("nobody panics holding it").push(alert);
     }
 }
 
-/// A door between a broker and a database that are not there.
-fn router(alerts: Heard) -> Router {
-    router_of(&DoorSettings::local(AMQP, DATABASE, SECRET, KEY).expect("valid settings"), alerts)
+/// An API whose broker and database are not there.
+fn router(alerts: Raised) -> Router {
+    router_of(&ApiSettings::local(AMQP, DATABASE, SECRET, KEY).expect("valid settings"), alerts)
 }
 
-fn router_of(settings: &DoorSettings, alerts: Heard) -> Router {
+fn router_of(settings: &ApiSettings, alerts: Raised) -> Router {
     let connection =
         || Connection::open(ConnectionSettings::new(settings.broker.amqp_url.url().clone(), "test"));
-    let parts = Parts::over(&[connection(), connection()], settings, "test").expect("a valid URL");
+    let components = Components::over(&[connection(), connection()], settings, "test").expect("a valid URL");
     let stop = CancellationToken::new();
-    door::router(settings, parts, &Readiness::of(&["broker"]), Arc::new(alerts), &stop)
+    api_server::router(settings, components, &Readiness::of(&["broker"]), Arc::new(alerts), &stop)
 }
 
 struct Answer {
@@ -65,7 +65,7 @@ impl Answer {
 }
 
 async fn ask(request: Request<Body>) -> Answer {
-    let response = router(Heard::default()).oneshot(request).await.expect("an answer");
+    let response = router(Raised::default()).oneshot(request).await.expect("an answer");
     let (head, body) = response.into_parts();
     let body = to_bytes(body, 1 << 20).await.expect("a whole body");
     let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
@@ -194,7 +194,7 @@ async fn bad_data_is_refused_with_a_pointer_to_it() {
 }
 
 #[tokio::test]
-async fn what_belongs_to_the_door_is_checked_by_the_door() {
+async fn data_that_the_api_replaces_is_checked_by_the_api() {
     let user = "01980000-0000-7000-8000-00000000c0de";
     let hash = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGg";
     let key = json!({"client_id": "shop", "name": "shop", "scopes": ["jobs:orders.*"]});
@@ -355,13 +355,13 @@ async fn a_body_must_be_declared_as_json_and_must_not_be_too_large() {
 
 #[tokio::test]
 async fn a_body_that_does_not_arrive_is_not_waited_for() {
-    let mut settings = DoorSettings::local(AMQP, DATABASE, SECRET, KEY).expect("valid settings");
-    settings.api.api_body_deadline = Duration::from_millis(50);
+    let mut settings = ApiSettings::local(AMQP, DATABASE, SECRET, KEY).expect("valid settings");
+    settings.http.api_body_deadline = Duration::from_millis(50);
     let never = futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>();
     let request =
         request(Method::POST, "/v1/jobs/orders.cancel").header(header::CONTENT_TYPE, "application/json");
     let request = request.body(Body::from_stream(never)).expect("a request");
-    let response = router_of(&settings, Heard::default()).oneshot(request).await.expect("an answer");
+    let response = router_of(&settings, Raised::default()).oneshot(request).await.expect("an answer");
     assert_eq!(response.status(), StatusCode::REQUEST_TIMEOUT);
 }
 

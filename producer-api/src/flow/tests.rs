@@ -1,4 +1,4 @@
-//! Tests of flows: rows of a job in, state and trail out.
+//! Tests of flows: the state and the trail that follow from a job's rows.
 
 use millrace_contracts::ledger::{Emitted, Status};
 use millrace_contracts::{JobId, MessageId};
@@ -44,11 +44,11 @@ fn summary(rows: &[Row]) -> (State, usize, usize, usize) {
 /// The trail as one word per step.
 fn trail(rows: &[Row]) -> Vec<String> {
     let named = |step: &Step<'_>| match step {
-        Step::Seen(row) => format!("{} at {}", row.message_type, row.handler),
+        Step::Recorded(row) => format!("{} at {}", row.message_type, row.handler),
         Step::Pending { message_type, handler, .. } => {
             format!("{} pending at {}", message_type.unwrap_or("?"), handler.unwrap_or("?"))
         }
-        Step::Unheard { message_type, .. } => format!("{message_type} unheard"),
+        Step::Unsubscribed { message_type, .. } => format!("{message_type} unheard"),
     };
     steps(JOB, rows).iter().map(named).collect()
 }
@@ -64,7 +64,7 @@ fn whole_order() -> Vec<Row> {
 }
 
 #[test]
-fn a_job_that_nobody_has_touched_is_pending() {
+fn a_job_that_no_worker_has_received_is_pending() {
     assert_eq!(summary(&[]), (State::Running, 0, 1, 0));
     assert_eq!(trail(&[]), ["? pending at ?"]);
 }
@@ -93,7 +93,7 @@ fn at_every_moment_before_something_is_pending() {
 }
 
 #[test]
-fn an_event_that_two_domains_hear_waits_for_both() {
+fn an_event_with_two_subscribers_waits_for_both() {
     let registered = [
         row("users", &[], "users.register", Status::Succeeded, &["users.registered"]),
         row("orders", &[0], "users.registered", Status::Succeeded, &[]),
@@ -123,7 +123,7 @@ fn a_dead_letter_makes_a_flow_stuck_once_nothing_else_moves() {
         row("users", &[], "users.deactivate", Status::Succeeded, &["users.deactivated"]),
         row("auth", &[0], "users.deactivated", Status::Dead, &[]),
     ];
-    assert_eq!(summary(&rows), (State::Running, 1, 1, 1), "orders has not heard of it yet");
+    assert_eq!(summary(&rows), (State::Running, 1, 1, 1), "orders has not received it yet");
     rows.push(row("orders", &[0], "users.deactivated", Status::Succeeded, &[]));
     assert_eq!(summary(&rows), (State::Stuck, 2, 0, 1));
 }
@@ -150,10 +150,10 @@ proptest! {
     }
 
     #[test]
-    fn whatever_the_rows_each_is_told_of_once(keep in prop::collection::vec(any::<bool>(), 4)) {
+    fn whatever_the_rows_each_is_shown_once(keep in prop::collection::vec(any::<bool>(), 4)) {
         let rows: Vec<Row> =
             whole_order().into_iter().zip(keep).filter_map(|(row, keep)| keep.then_some(row)).collect();
-        let told = steps(JOB, &rows).iter().filter(|step| matches!(step, Step::Seen(_))).count();
-        prop_assert_eq!(told, rows.len());
+        let shown = steps(JOB, &rows).iter().filter(|step| matches!(step, Step::Recorded(_))).count();
+        prop_assert_eq!(shown, rows.len());
     }
 }

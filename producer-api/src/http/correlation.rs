@@ -1,4 +1,4 @@
-//! The id by which a request is found in log, answer and queue: its job's id, or one of its own.
+//! The id that leads to a request in log, answer and queue: its job's id, or one of its own.
 
 use std::sync::{Arc, OnceLock};
 
@@ -24,12 +24,12 @@ impl Correlation {
         Self { id: Arc::default(), span }
     }
 
-    /// Tells that the request is about this job. The first id stays.
-    pub fn is(&self, job: JobId) {
+    /// Notes that the request is about this job. The first id stays.
+    pub fn set_job(&self, job: JobId) {
         self.settle(|| job.0);
     }
 
-    /// The id; where no job was told of, one of the request's own.
+    /// The id; a new one if the request is about no job.
     pub fn id(&self) -> Uuid {
         self.settle(Uuid::now_v7)
     }

@@ -1,4 +1,4 @@
-//! Tests of what surrounds every request.
+//! Tests of the middleware.
 
 use std::sync::{Arc, Mutex};
 
@@ -17,9 +17,9 @@ use uuid::Uuid;
 use super::{Correlation, surround};
 
 #[derive(Default)]
-struct Heard(Mutex<Vec<Alert>>);
+struct Raised(Mutex<Vec<Alert>>);
 
-impl AlertSink for Heard {
+impl AlertSink for Raised {
     fn raise(&self, alert: Alert) {
         self.0.lock().expect("nobody panics holding it").push(alert);
     }
@@ -32,8 +32,8 @@ async fn a_panic_is_answered_as_a_problem_and_alerts() {
     async fn bug() -> &'static str {
         panic!("a secret detail")
     }
-    let heard = Arc::new(Heard::default());
-    let alerts: Arc<dyn AlertSink> = heard.clone();
+    let raised = Arc::new(Raised::default());
+    let alerts: Arc<dyn AlertSink> = raised.clone();
     let router = Router::new().route("/bug", get(bug)).layer(from_fn_with_state(alerts, surround));
     let request = Request::get("/bug").body(Body::empty()).expect("a request");
     let response = router.oneshot(request).await.expect("an answer");
@@ -42,16 +42,16 @@ async fn a_panic_is_answered_as_a_problem_and_alerts() {
     let body: Value = serde_json::from_slice(&body).expect("problem details");
     assert_eq!(body["type"], "urn:millrace:problem:bug");
     assert!(!body.to_string().contains("secret detail"), "{body}");
-    assert_eq!(heard.0.lock().expect("nobody panicked").len(), 1);
+    assert_eq!(raised.0.lock().expect("nobody panicked").len(), 1);
 }
 
 #[tokio::test]
 async fn the_job_becomes_the_correlation_id() {
     let about_a_job = async |Extension(correlation): Extension<Correlation>| {
-        correlation.is(JOB);
+        correlation.set_job(JOB);
         Json(json!({}))
     };
-    let alerts: Arc<dyn AlertSink> = Arc::new(Heard::default());
+    let alerts: Arc<dyn AlertSink> = Arc::new(Raised::default());
     let router = Router::new().route("/", get(about_a_job)).layer(from_fn_with_state(alerts, surround));
     let request = Request::get("/").body(Body::empty()).expect("a request");
     let response = router.oneshot(request).await.expect("an answer");

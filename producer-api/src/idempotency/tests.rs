@@ -1,10 +1,10 @@
-//! Tests of idempotency keys: which are taken, and what is remembered of their use.
+//! Tests of idempotency keys: which are accepted, and what the cache remembers.
 
 use axum::http::{HeaderMap, HeaderValue};
 use millrace_contracts::{Fingerprint, JobId};
 use uuid::Uuid;
 
-use super::{Claim, GENERATION, IdempotencyKey, Use, Uses};
+use super::{Claim, GENERATION, IdempotencyCache, IdempotencyKey, Usage};
 
 fn given(values: &[&str]) -> Result<Option<String>, String> {
     let mut headers = HeaderMap::new();
@@ -52,29 +52,29 @@ fn a_key_is_a_quoted_string() {
     assert!(given(&["\"a\"", "\"a\""]).is_err(), "given twice");
 }
 
-fn a_use(body: &str) -> Use {
-    Use { command: "orders.place", fingerprint: Fingerprint::of(body.as_bytes()) }
+fn usage(body: &str) -> Usage {
+    Usage { command: "orders.place", fingerprint: Fingerprint::of(body.as_bytes()) }
 }
 
 #[test]
 fn a_key_stands_for_what_it_was_first_used_for() {
-    let (uses, job) = (Uses::default(), JobId(Uuid::from_u128(1)));
-    assert_eq!(uses.claim(job, &a_use("a")), Claim::First);
-    assert_eq!(uses.claim(job, &a_use("a")), Claim::Again);
-    assert_eq!(uses.claim(job, &a_use("b")), Claim::Other);
-    assert_eq!(uses.claim(job, &Use { command: "orders.cancel", ..a_use("a") }), Claim::Other);
-    uses.release(job);
-    assert_eq!(uses.claim(job, &a_use("b")), Claim::First);
+    let (cache, job) = (IdempotencyCache::default(), JobId(Uuid::from_u128(1)));
+    assert_eq!(cache.claim(job, &usage("a")), Claim::First);
+    assert_eq!(cache.claim(job, &usage("a")), Claim::Again);
+    assert_eq!(cache.claim(job, &usage("b")), Claim::Other);
+    assert_eq!(cache.claim(job, &Usage { command: "orders.cancel", ..usage("a") }), Claim::Other);
+    cache.release(job);
+    assert_eq!(cache.claim(job, &usage("b")), Claim::First);
 }
 
 #[test]
-fn a_generation_of_uses_is_remembered_and_memory_is_bounded() {
-    let uses = Uses::default();
-    let claim = |number: usize| uses.claim(JobId(Uuid::from_u128(number as u128)), &a_use("a"));
+fn a_generation_of_keys_is_remembered_and_memory_is_bounded() {
+    let cache = IdempotencyCache::default();
+    let claim = |number: usize| cache.claim(JobId(Uuid::from_u128(number as u128)), &usage("a"));
     for number in 0..GENERATION * 3 {
         assert_eq!(claim(number), Claim::First);
         assert_eq!(claim(number.saturating_sub(GENERATION - 1)), Claim::Again);
     }
-    let generations = uses.generations.lock().expect("nobody panicked");
+    let generations = cache.generations.lock().expect("nobody panicked");
     assert!(generations.current.len() + generations.before.len() <= 2 * GENERATION);
 }

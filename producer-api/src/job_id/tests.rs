@@ -21,31 +21,31 @@ fn an_id_is_ours_for_its_client_only() {
     let job = ids.mint(&client("shop"));
     assert!(ids.is_ours(job, &client("shop")));
     assert!(!ids.is_ours(job, &client("shop2")));
-    assert!(JobIds::new(SECRET).is_ours(job, &client("shop")), "another door with the same secret");
+    assert!(JobIds::new(SECRET).is_ours(job, &client("shop")), "another process with the same secret");
     assert!(!JobIds::new("another secret of thirty-two characters").is_ours(job, &client("shop")));
 }
 
 #[test]
 fn an_id_tells_its_time() {
     let job = JobIds::new(SECRET).stamp(1_750_000_000_123, 7, &client("shop"));
-    let minted_at = minted_at(job).expect("it was not named by a client");
+    let minted_at = minted_at(job).expect("it follows from no key");
     assert_eq!(minted_at.unix_timestamp_nanos(), 1_750_000_000_123_000_000);
 }
 
 /// Retries after an upgrade must find their jobs: another way to derive these ids would make second ones.
 #[test]
-fn a_named_job_has_the_same_id_at_every_door_and_in_every_release() {
+fn a_keyed_job_has_the_same_id_in_every_process_and_every_release() {
     let key = |text| IdempotencyKey::parse(text).expect("a valid key");
-    let named = |secret, name, text| JobIds::new(secret).named(&client(name), &key(text));
-    let job = named(SECRET, "shop", "order-7");
+    let keyed = |secret, name, text| JobIds::new(secret).keyed(&client(name), &key(text));
+    let job = keyed(SECRET, "shop", "order-7");
     assert_eq!(job.to_string(), "ff5d3871-b38c-7ab1-8b9e-fbb45f2ca030");
     assert_eq!((job.0.get_version_num(), job.0.get_variant()), (7, Variant::RFC4122));
     assert!(JobIds::new(SECRET).is_ours(job, &client("shop")) && minted_at(job).is_none());
     let others = [
-        named(SECRET, "shop", "order-8"),
-        named(SECRET, "shop2", "order-7"),
-        named("another secret of thirty-two characters", "shop", "order-7"),
-        named(SECRET, "sho", "porder-7"),
+        keyed(SECRET, "shop", "order-8"),
+        keyed(SECRET, "shop2", "order-7"),
+        keyed("another secret of thirty-two characters", "shop", "order-7"),
+        keyed(SECRET, "sho", "porder-7"),
     ];
     assert!(!others.contains(&job), "{others:?}");
 }
@@ -63,7 +63,7 @@ fn a_thousand_ids_of_one_moment_differ_and_rise() {
 fn a_clock_set_back_repeats_nothing() {
     let mut sequence = Sequence::default();
     let first = sequence.next(100_000, u64::MAX);
-    assert_eq!(sequence.next(99_000, 0), (100_000, first.1 + 1), "a small step back is waited out");
+    assert_eq!(sequence.next(99_000, 0), (100_000, first.1 + 1), "a small step back keeps the time");
     assert_eq!(sequence.next(50_000, 0), (50_000, 0), "after a big one the new time counts");
     assert!(first.1 < 1 << 41, "room to count up: {}", first.1);
 }

@@ -1,7 +1,7 @@
-//! `POST /v1/jobs`: many jobs in one request, a line each (NDJSON), with a line of answer for each, in order.
+//! `POST /v1/jobs`: many jobs in one request, one on each line (NDJSON), and one line of answer for each, in order.
 //!
-//! Both ways are streamed: so many lines are under way at once and no more is read, and when the client does not read its
-//! answers, no more of its lines are read either. A line that is refused does not stop the others.
+//! Request and answer are streamed. While a bounded number of lines is in flight, or the client does not read its answers, no
+//! further line is read. A line that is refused does not stop the others.
 
 mod lines;
 
@@ -26,32 +26,33 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use crate::client::Client;
 use crate::idempotency::IdempotencyKey;
+use crate::jobs::accepted::Links;
+use crate::jobs::headers::{declare, trace};
 use crate::jobs::intake::{Intake, Job, Permitted, Taken};
-use crate::jobs::post::{Links, must_be, trace};
-use crate::keys::Client;
 use crate::limits::Share;
 use crate::problem::{Details, Problem};
 use lines::{Line, lines};
 
 const NDJSON: &str = "application/x-ndjson";
-/// So many lines are under way at once.
-const UNDER_WAY: usize = 256;
-/// Lines wait for their turn to hash a password; the batch only gets slower.
-const TURN: Duration = Duration::from_secs(600);
+/// How many lines are in flight at once.
+const IN_FLIGHT: usize = 256;
+/// How long a line waits for a free password hasher: the batch only gets slower.
+const HASHER_DEADLINE: Duration = Duration::from_secs(600);
 
 /// A line of a batch: a job.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Posted<'a> {
-    /// Which command.
+    /// The command, such as `orders.place`.
     #[serde(borrow)]
     command: Cow<'a, str>,
-    /// What the command needs.
+    /// The command's data, as it would be posted alone.
     #[serde(borrow)]
     #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
     data: &'a RawValue,
-    /// As the header `Idempotency-Key`, without the quotes: 1 to 255 visible ASCII characters.
+    /// The job's idempotency key, without quotes: 1 to 255 visible ASCII characters.
     #[serde(borrow, default)]
     #[schemars(length(min = 1, max = 255), regex(pattern = r"^[\x21-\x7e]+$"))]
     idempotency_key: Option<Cow<'a, str>>,
@@ -60,32 +61,32 @@ pub(crate) struct Posted<'a> {
 /// What became of a line.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Outcome<'a> {
-    /// Which line, counted from 1.
+    /// The line's number, counted from 1.
     line: u64,
-    /// What a request with this job alone would have been answered.
+    /// The status that a request with this job alone would have been answered with.
     status: u16,
     #[serde(flatten)]
-    told: Told<'a>,
+    answer: LineAnswer<'a>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(untagged)]
-enum Told<'a> {
+enum LineAnswer<'a> {
     /// The broker has the job.
     Accepted {
         job_id: JobId,
         command: &'static str,
         links: Links,
-        /// A worker had it already.
+        /// Whether a worker had the job already.
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         #[schemars(default)]
         replayed: bool,
-        /// The new API key, for `auth.issue-api-key` alone. Nobody can look it up later.
+        /// The new API key, for `auth.issue-api-key` alone. It is shown only here.
         #[serde(skip_serializing_if = "Option::is_none")]
         #[schemars(with = "Option<String>")]
         api_key: Option<&'a ApiKey>,
     },
-    /// It was not taken in.
+    /// The job was not accepted.
     Refused {
         /// Why not.
         problem: Details<'a>,
@@ -99,19 +100,21 @@ pub(crate) async fn accept(
     request: Request,
 ) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
-    must_be(&head.headers, NDJSON, Problem::NotDeclaredLines)?;
+    if !declare(&head.headers, NDJSON) {
+        return Err(Problem::NotDeclaredLines);
+    }
     must_have_no_key(&head.headers)?;
     let batch = Arc::new(Batch { client, share, trace: trace(&head.headers) });
-    let (max_bytes, patience) = (intake.body_max_bytes, intake.body_deadline);
-    let answers = lines(body, max_bytes, patience)
+    let (max_bytes, deadline) = (intake.body_max_bytes, intake.body_deadline);
+    let answers = lines(body, max_bytes, deadline)
         .enumerate()
         .map(move |(index, line)| {
             let (intake, batch) = (Arc::clone(&intake), Arc::clone(&batch));
             async move { batch.answer(&intake, index as u64 + 1, line).await }
         })
-        .buffered(UNDER_WAY)
-        // What is ready together is sent together.
-        .ready_chunks(UNDER_WAY)
+        .buffered(IN_FLIGHT)
+        // Answers that are ready together are sent together.
+        .ready_chunks(IN_FLIGHT)
         .map(|answers| Ok::<_, Infallible>(Bytes::from(answers.concat())));
     let kind = HeaderValue::from_static(NDJSON);
     Ok(([(CONTENT_TYPE, kind)], Body::from_stream(answers)).into_response())
@@ -119,12 +122,12 @@ pub(crate) async fn accept(
 
 fn must_have_no_key(headers: &HeaderMap) -> Result<(), Problem> {
     match headers.contains_key("idempotency-key") {
-        true => Err(Problem::KeyMalformed("A batch has none; give each line its own as idempotency_key.")),
+        true => Err(Problem::KeyMalformed("A batch has none: give each line its own idempotency_key.")),
         false => Ok(()),
     }
 }
 
-/// What the lines of a batch share.
+/// What the lines of a batch have in common.
 struct Batch {
     client: Client,
     share: Arc<Share>,
@@ -159,46 +162,46 @@ impl Batch {
             data: posted.data.get().as_bytes(),
             key: key.as_ref(),
             trace: self.trace.clone(),
-            turn: TURN,
+            hasher_deadline: HASHER_DEADLINE,
             awaited: false,
         };
         intake.take(job).await.map_err(|problem| problem.below("/data"))
     }
 }
 
-/// Of what is in the line only names of fields are told: a text that was found may be a secret in the wrong place.
+/// A line that is no job. The answer repeats names of fields only: a value may be a secret in the wrong place.
 fn not_a_job(error: &serde_json::Error) -> Problem {
     let text = error.to_string();
-    // The line is known, and the column of a line that is all on one is no news to anybody.
+    // The answer has the line's number, and the column helps nobody.
     let text = text.split(" at line ").next().unwrap_or_default();
     let of_field = ["missing", "duplicate", "unknown"].iter().any(|what| text.starts_with(what));
-    let told = match text.split_once(", expected ") {
+    let wrong = match text.split_once(", expected ") {
         Some((found, _)) if of_field => found,
-        _ if error.is_data() && !of_field => "this is no job, or a field of it is of another kind",
+        _ if error.is_data() && !of_field => "this is no job, or a field has the wrong type",
         _ => text,
     };
     let message =
-        format!("{told}; a line is {{\"command\": \"…\", \"data\": {{…}}, \"idempotency_key\": \"…\"}}");
+        format!("{wrong}; a line is {{\"command\": \"…\", \"data\": {{…}}, \"idempotency_key\": \"…\"}}");
     let violation = vec![Violation::at("", message)];
     if error.is_data() { Problem::Invalid(violation) } else { Problem::NotJson(violation) }
 }
 
 fn accepted(line: u64, taken: &Taken) -> Vec<u8> {
-    let told = Told::Accepted {
+    let answer = LineAnswer::Accepted {
         job_id: taken.job_id,
         command: taken.command.message_type,
         links: Links::of(taken.job_id),
         replayed: taken.replayed,
         api_key: taken.api_key.as_ref(),
     };
-    written(&Outcome { line, status: 202, told })
+    written(&Outcome { line, status: 202, answer })
 }
 
 fn refused(line: u64, problem: &Problem) -> Vec<u8> {
-    // Where it is not certain whether the job exists, its id is what leads to it.
+    // If it is not certain whether the job exists, its id leads to it.
     let correlation_id = problem.job_id().map_or_else(Uuid::now_v7, |JobId(id)| id);
-    let problem = problem.noted(correlation_id);
-    written(&Outcome { line, status: problem.status, told: Told::Refused { problem } })
+    let problem = problem.of_line(correlation_id);
+    written(&Outcome { line, status: problem.status, answer: LineAnswer::Refused { problem } })
 }
 
 fn written(outcome: &Outcome<'_>) -> Vec<u8> {

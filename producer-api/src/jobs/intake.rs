@@ -1,4 +1,4 @@
-//! Takes a job in: checks it, gives it its id, hands it to the broker, and is done once the broker has confirmed it.
+//! Accepts a job: checks it, gives it its id, publishes it, and returns once the broker has confirmed it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,17 +8,17 @@ use millrace_contracts::catalog::{self, Entry};
 use millrace_contracts::{ApiKey, ClientId, Envelope, Fingerprint, JobId, Kind, Trace};
 use millrace_faults::{Mutant, Point, mutated, reach};
 
-use crate::idempotency::{Claim, IdempotencyKey, Use, Uses};
+use crate::client::Client;
+use crate::idempotency::{Claim, IdempotencyCache, IdempotencyKey, Usage};
 use crate::job_id::JobIds;
-use crate::keys::Client;
 use crate::ledger::Ledger;
 use crate::problem::Problem;
-use crate::secrets::{Asked, Secrets, Wire};
+use crate::secrets::{Request, SealedBody, Secrets};
 
-/// Longer names are no misspelt commands, and comparing them would cost time.
+/// A longer name is not compared with the commands: it is no misspelt one, and comparing takes time.
 const NAME_MAX_BYTES: usize = 64;
 
-/// What taking a job in needs.
+/// Accepts jobs.
 #[derive(Debug)]
 pub(crate) struct Intake {
     pub ids: Arc<JobIds>,
@@ -26,12 +26,14 @@ pub(crate) struct Intake {
     pub replies: ReplyQueue,
     pub ledger: Ledger,
     pub secrets: Secrets,
-    pub uses: Uses,
+    pub cache: IdempotencyCache,
+    /// The largest body of a job, or line of a batch, in bytes.
     pub body_max_bytes: usize,
+    /// How long a body may take to arrive.
     pub body_deadline: Duration,
 }
 
-/// A command that a client may post.
+/// A command that the client may post.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Permitted(&'static Entry);
 
@@ -55,9 +57,9 @@ pub(crate) struct Job<'a> {
     pub data: &'a [u8],
     pub key: Option<&'a IdempotencyKey>,
     pub trace: Trace,
-    /// How long it may wait for its turn to hash a password.
-    pub turn: Duration,
-    /// Whether its outcome is waited for.
+    /// How long it may wait for a free password hasher.
+    pub hasher_deadline: Duration,
+    /// Whether the client waits for the outcome.
     pub awaited: bool,
 }
 
@@ -66,34 +68,35 @@ pub(crate) struct Job<'a> {
 pub(crate) struct Taken {
     pub job_id: JobId,
     pub command: &'static Entry,
-    /// Shown this once; nobody can look it up later.
+    /// The new API key, which is shown only in the answer.
     pub api_key: Option<ApiKey>,
-    /// A worker had it already.
+    /// Whether a worker had it already.
     pub replayed: bool,
-    /// What the worker will answer.
-    pub answer: Option<PendingReply>,
+    /// The worker's reply, if the client waits for it.
+    pub reply: Option<PendingReply>,
 }
 
 impl Intake {
-    /// Takes a job in.
+    /// Accepts a job.
     pub async fn take(&self, job: Job<'_>) -> Result<Taken, Problem> {
         let Permitted(command) = job.command;
         let client_id = &job.client.id;
-        let named = job.key.map(|key| self.ids.named(client_id, key));
-        let asked = Asked { client: job.client, data: job.data, named, turn: job.turn };
-        let wire = self.secrets.keep_out(command, asked).await?;
+        let keyed = job.key.map(|key| self.ids.keyed(client_id, key));
+        let request =
+            Request { client: job.client, data: job.data, keyed, hasher_deadline: job.hasher_deadline };
+        let sealed = self.secrets.seal(command, request).await?;
         reach(Point::JobRead);
-        let job_id = named.unwrap_or_else(|| self.ids.mint(client_id));
-        let replayed = match named {
-            Some(_) => self.is_replayed(job_id, command, client_id, &wire.fingerprint).await?,
+        let job_id = keyed.unwrap_or_else(|| self.ids.mint(client_id));
+        let replayed = match keyed {
+            Some(_) => self.is_replayed(job_id, command, client_id, &sealed.fingerprint).await?,
             None => false,
         };
-        let answer = if replayed { None } else { self.hand_over(&job, command, job_id, &wire).await? };
-        Ok(Taken { job_id, command, api_key: wire.key, replayed, answer })
+        let reply = if replayed { None } else { self.publish(&job, command, job_id, &sealed).await? };
+        Ok(Taken { job_id, command, api_key: sealed.api_key, replayed, reply })
     }
 
-    /// Whether a worker has a job of this name already. A name that was used for something else is refused, as far as that
-    /// is known: to the ledger, or, of what no worker has touched yet, to this door.
+    /// Whether a worker has the job with this idempotency key already. A key that was used for something else is refused, as far
+    /// as the ledger knows or, before a worker has received the job, the cache of this process.
     async fn is_replayed(
         &self,
         job_id: JobId,
@@ -101,42 +104,42 @@ impl Intake {
         client: &ClientId,
         fingerprint: &Fingerprint,
     ) -> Result<bool, Problem> {
-        let asked = Use { command: command.message_type, fingerprint: fingerprint.clone() };
+        let usage = Usage { command: command.message_type, fingerprint: fingerprint.clone() };
         match self.ledger.posted(job_id, client).await {
             Ok(Some(posted))
-                if posted.message_type == asked.command && posted.fingerprint == fingerprint.as_str() =>
+                if posted.message_type == usage.command && posted.fingerprint == fingerprint.as_str() =>
             {
                 return Ok(true);
             }
             Ok(Some(_)) => return Err(Problem::KeyReused),
             Ok(None) => {}
-            // Sent once more it does no harm: a worker finds it in the ledger.
+            // To publish the job once more does no harm: its worker finds it in the ledger.
             Err(error) => {
-                tracing::debug!(job.id = %job_id, "Whether the job is known can't be looked up: {error}");
+                tracing::debug!(job.id = %job_id, "Whether a worker has the job can't be looked up: {error}");
             }
         }
-        // No worker has it, as far as is known.
-        match self.uses.claim(job_id, &asked) {
+        // As far as is known, no worker has it.
+        match self.cache.claim(job_id, &usage) {
             Claim::Other => Err(Problem::KeyReused),
             Claim::First | Claim::Again => Ok(false),
         }
     }
 
-    /// Publishes the job. Gives back where its worker's answer will be, if it is waited for and can be.
-    async fn hand_over(
+    /// Publishes the job. Returns the pending reply of its worker if the client waits for one and replies can be received.
+    async fn publish(
         &self,
         job: &Job<'_>,
         command: &'static Entry,
         job_id: JobId,
-        wire: &Wire,
+        sealed: &SealedBody,
     ) -> Result<Option<PendingReply>, Problem> {
-        let (client, fingerprint) = (job.client.id.clone(), wire.fingerprint.clone());
+        let (client, fingerprint) = (job.client.id.clone(), sealed.fingerprint.clone());
         let first = Envelope::of_job(job_id, client, command.message_type, command.version, fingerprint);
         let envelope = Envelope { trace: job.trace.clone(), ..first };
-        let mut message = Outgoing::new(command.exchange(), &envelope, wire.body.clone());
-        let answer = if job.awaited { self.replies.expect_reply(job_id) } else { None };
-        if let Some(answer) = &answer {
-            message = message.with_reply_to(answer.address());
+        let mut message = Outgoing::new(command.exchange(), &envelope, sealed.body.clone());
+        let reply = if job.awaited { self.replies.expect_reply(job_id) } else { None };
+        if let Some(reply) = &reply {
+            message = message.with_reply_to(reply.address());
         }
         reach(Point::JobSending);
         match publish(&self.publisher, message).await {
@@ -145,11 +148,11 @@ impl Intake {
                 metrics::counter!("millrace_jobs_accepted_total", "command" => command.message_type)
                     .increment(1);
                 tracing::debug!(job.id = %job_id, command = command.message_type, "Accepted a job");
-                Ok(answer)
+                Ok(reply)
             }
             Err(source) => {
                 if job.key.is_some() && !matches!(source, PublishError::Unknown(_)) {
-                    self.uses.release(job_id);
+                    self.cache.release(job_id);
                 }
                 Err(Problem::NotPublished { job_id, source })
             }
@@ -166,7 +169,7 @@ async fn publish(publisher: &Publisher, message: Outgoing) -> Result<(), Publish
     publisher.publish([message].into()).await
 }
 
-/// The command of this name. Events, and what a domain says to itself, are not for upstream systems.
+/// The command of this name. Events and internal commands can't be posted.
 fn command(name: &str) -> Result<&'static Entry, Problem> {
     let commands = || catalog::all().iter().filter(|entry| entry.kind == Kind::Command);
     commands().find(|entry| entry.message_type == name).ok_or_else(|| {

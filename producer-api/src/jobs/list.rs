@@ -1,6 +1,6 @@
-//! `GET /v1/jobs`: a client's own jobs, those that came last first, page by page.
+//! `GET /v1/jobs`: a client's own jobs, newest first, page by page.
 //!
-//! A page says where the next one begins; nothing is counted through, so the thousandth page costs what the first does.
+//! A page names the position at which the next one begins, so the thousandth page costs as much as the first.
 
 use std::sync::Arc;
 
@@ -18,18 +18,18 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
-use crate::jobs::Answers;
-use crate::jobs::view::not_understood;
-use crate::keys::Client;
+use crate::client::Client;
+use crate::jobs::{JobReader, query};
+use crate::ledger::page::{Filter, Listed, Page, Position};
 use crate::problem::Problem;
 
 const LIMIT: i64 = 50;
 const LIMIT_MAX: i64 = 200;
 
-/// What a listing may ask for, as it is written in the query.
+/// The parameters of the query, as text.
 #[derive(Debug, Default, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Asked {
+pub(crate) struct ListQuery {
     status: Option<String>,
     command: Option<String>,
     since: Option<String>,
@@ -37,65 +37,24 @@ pub(crate) struct Asked {
     cursor: Option<String>,
 }
 
-/// What a listing asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Filter {
-    pub status: Option<Status>,
-    pub command: Option<String>,
-    pub since: Option<OffsetDateTime>,
-    pub limit: i64,
-    /// Behind this one.
-    pub after: Option<Position>,
-}
-
-/// A place in a client's jobs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Position {
-    pub received_at: OffsetDateTime,
-    pub job: JobId,
-}
-
-/// Some of a client's jobs, and where the next ones are.
-#[derive(Debug)]
-pub(crate) struct Page {
-    pub jobs: Vec<Listed>,
-    pub next: Option<Position>,
-}
-
-/// One of a client's jobs.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Listed {
-    pub job_id: JobId,
-    pub command: String,
-    pub status: Status,
-    pub attempts: u32,
-    /// When a worker got it.
-    #[serde(with = "time::serde::rfc3339")]
-    #[schemars(with = "String", extend("format" = "date-time"))]
-    pub received_at: OffsetDateTime,
-    #[serde(with = "time::serde::rfc3339::option")]
-    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
-    pub handled_at: Option<OffsetDateTime>,
-}
-
-/// A page as it is answered.
+/// A page of the client's jobs.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Listing {
-    /// Those that came last first. May be empty though there is a next page, where what is looked for is rare.
+    /// Newest first. The list may be empty though there is a next page, if few jobs match.
     jobs: Vec<Listed>,
-    /// Where the next page is; `null` after the last.
+    /// Path of the next page; `null` on the last page.
     next: Option<String>,
 }
 
 pub(crate) async fn show(
-    State(answers): State<Arc<Answers>>,
+    State(reader): State<Arc<JobReader>>,
     Extension(client): Extension<Client>,
-    asked: Result<Query<Asked>, QueryRejection>,
+    query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let Query(asked) = asked.map_err(|refused| Problem::InvalidQuery(vec![not_understood(&refused)]))?;
-    let filter = asked.read().map_err(Problem::InvalidQuery)?;
-    let Page { jobs, next } = answers.ledger.list(&client.id, filter).await?;
-    let next = next.map(|next| asked.at(next));
+    let Query(query) = query.map_err(|rejected| query::unreadable(&rejected))?;
+    let filter = query.read().map_err(Problem::InvalidQuery)?;
+    let Page { jobs, next } = reader.ledger.list(&client.id, filter).await?;
+    let next = next.map(|next| query.continued_at(next));
     let link = next.as_ref().map(|next| format!("<{next}>; rel=\"next\""));
     let mut response = Json(Listing { jobs, next }).into_response();
     if let Some(link) = link {
@@ -104,8 +63,8 @@ pub(crate) async fn show(
     Ok(response)
 }
 
-impl Asked {
-    /// Everything that is wrong is told at once.
+impl ListQuery {
+    /// The filter, or everything that is wrong with the query.
     fn read(&self) -> Result<Filter, Vec<Violation>> {
         let mut wrong = Vec::new();
         let filter = Filter {
@@ -113,13 +72,13 @@ impl Asked {
             command: parameter("/command", self.command.as_deref(), command, &mut wrong),
             since: parameter("/since", self.since.as_deref(), since, &mut wrong),
             limit: parameter("/limit", self.limit.as_deref(), limit, &mut wrong).unwrap_or(LIMIT),
-            after: parameter("/cursor", self.cursor.as_deref(), Position::read, &mut wrong),
+            after: parameter("/cursor", self.cursor.as_deref(), position, &mut wrong),
         };
         if wrong.is_empty() { Ok(filter) } else { Err(wrong) }
     }
 
-    /// The same question, from there on.
-    fn at(&self, next: Position) -> String {
+    /// The path of the page that begins at this position.
+    fn continued_at(&self, next: Position) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
         for (name, value) in [
             ("status", &self.status),
@@ -131,7 +90,7 @@ impl Asked {
                 query.append_pair(name, value);
             }
         }
-        query.append_pair("cursor", &next.written());
+        query.append_pair("cursor", &cursor(next));
         format!("/v1/jobs?{}", query.finish())
     }
 }
@@ -149,7 +108,7 @@ fn parameter<T>(
 fn status(text: &str) -> Result<Status, String> {
     Status::named(text).ok_or_else(|| {
         let known = Status::ALL.map(Status::name).join(", ");
-        format!("expected one of {known}; a job that is accepted and no worker has touched is not listed")
+        format!("expected one of {known}; a job that no worker has received yet is not listed")
     })
 }
 
@@ -170,20 +129,18 @@ fn limit(text: &str) -> Result<i64, String> {
     limit.ok_or_else(|| format!("expected a whole number from 1 to {LIMIT_MAX}"))
 }
 
-impl Position {
-    fn written(self) -> String {
-        let micros = self.received_at.unix_timestamp_nanos() / 1_000;
-        format!("{micros}-{}", self.job.0.simple())
-    }
+fn cursor(position: Position) -> String {
+    let micros = position.received_at.unix_timestamp_nanos() / 1_000;
+    format!("{micros}-{}", position.job.0.simple())
+}
 
-    fn read(text: &str) -> Result<Self, String> {
-        let read = || {
-            let (micros, job) = text.split_once('-')?;
-            // Microseconds of all the years that Postgres knows fit.
-            let nanos = i128::from(micros.parse::<i64>().ok()?) * 1_000;
-            let received_at = OffsetDateTime::from_unix_timestamp_nanos(nanos).ok()?;
-            Some(Self { received_at, job: JobId(Uuid::try_parse(job).ok()?) })
-        };
-        read().ok_or_else(|| "this cursor was not given out here: take it from next, as it is".to_owned())
-    }
+fn position(cursor: &str) -> Result<Position, String> {
+    let read = || {
+        let (micros, job) = cursor.split_once('-')?;
+        // An i64 holds the microseconds of every year that Postgres knows.
+        let nanos = i128::from(micros.parse::<i64>().ok()?) * 1_000;
+        let received_at = OffsetDateTime::from_unix_timestamp_nanos(nanos).ok()?;
+        Some(Position { received_at, job: JobId(Uuid::try_parse(job).ok()?) })
+    };
+    read().ok_or_else(|| "this is no cursor of this API: take it unchanged from next".to_owned())
 }

@@ -1,4 +1,4 @@
-//! Tests of what is answered about a job, as JSON, and of the trace that a job carries on.
+//! Tests of a job's view and trail as JSON, and of the trace that a job belongs to.
 
 use axum::http::{HeaderMap, HeaderValue};
 use millrace_contracts::ledger::{Emitted, Status};
@@ -7,7 +7,7 @@ use serde_json::json;
 use time::macros::datetime;
 use uuid::Uuid;
 
-use super::post::trace;
+use super::headers::trace;
 use super::trail::Trail;
 use super::view::View;
 use crate::flow::Row;
@@ -36,7 +36,7 @@ pub(super) fn place(status: Status) -> Row {
 }
 
 #[test]
-fn an_untouched_job_is_accepted() {
+fn a_job_that_no_worker_has_received_is_accepted() {
     let view = serde_json::to_value(View::of(JOB, &[])).expect("plain data");
     assert_eq!(
         view,
@@ -49,7 +49,7 @@ fn an_untouched_job_is_accepted() {
 }
 
 #[test]
-fn a_handled_job_tells_its_result_and_the_rest_of_its_flow() {
+fn a_handled_job_shows_its_result_and_the_rest_of_its_flow() {
     let view = serde_json::to_value(View::of(JOB, &[place(Status::Succeeded)])).expect("plain data");
     assert_eq!(
         view,

@@ -13,20 +13,20 @@ use serde::Serialize;
 use serde_json::Value;
 use time::OffsetDateTime;
 
+use crate::client::Client;
 use crate::flow::{self, Row, Step, Summary};
 use crate::http::Correlation;
-use crate::jobs::Answers;
-use crate::keys::Client;
+use crate::jobs::JobReader;
 use crate::problem::Problem;
 
 pub(crate) async fn show(
-    State(answers): State<Arc<Answers>>,
+    State(reader): State<Arc<JobReader>>,
     Extension(client): Extension<Client>,
     Extension(correlation): Extension<Correlation>,
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
-    let job = answers.named(path, &client, &correlation)?;
-    let rows = answers.ledger.rows(job, &client.id).await?;
+    let job = reader.job(path, &client, &correlation)?;
+    let rows = reader.ledger.rows(job, &client.id).await?;
     Ok(Json(Trail::of(job, &rows)).into_response())
 }
 
@@ -34,11 +34,11 @@ pub(crate) async fn show(
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Trail<'a> {
     job_id: JobId,
-    /// Where the flow stands as a whole.
+    /// The state of all messages together.
     pub flow: Summary,
-    /// One for each message and handler, each right after the one that caused it.
+    /// One element for each message and handler, each after the message that caused it.
     pub messages: Vec<Message<'a>>,
-    /// What followed from what, by message ids.
+    /// The same messages as a tree of causes.
     tree: Vec<Branch>,
 }
 
@@ -57,36 +57,43 @@ pub(crate) struct Message<'a> {
     pub message_id: MessageId,
     #[serde(rename = "type")]
     message_type: Option<&'a str>,
-    /// The domain. Not known for the command of a job that no worker has touched yet.
+    /// The domain that handles it; `null` if it is not known yet, and for events without subscribers.
     pub handler: Option<&'a str>,
     pub status: MessageStatus,
+    /// How many times the handler has tried it.
     pub attempts: u32,
+    /// The message that caused it; `null` for the job's own command.
     caused_by: Option<MessageId>,
+    /// When the handler received it first; `null` while it is on its way.
     #[serde(with = "time::serde::rfc3339::option")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     received_at: Option<OffsetDateTime>,
+    /// When the handler decided it; `null` before.
     #[serde(with = "time::serde::rfc3339::option")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub handled_at: Option<OffsetDateTime>,
+    /// What the domain did, if it succeeded.
     result: Option<&'a Value>,
+    /// Why the domain refused it, or why it failed: `type` and `detail`.
     problem: Option<&'a Value>,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub(crate) enum MessageStatus {
-    Noted(Status),
-    Otherwise(Otherwise),
+    Recorded(Status),
+    Unrecorded(Unrecorded),
 }
 
-/// What no row tells.
+/// The status of a message that has no row.
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Otherwise {
+pub(crate) enum Unrecorded {
     /// On its way.
     Pending,
-    /// An event that no domain listens to.
-    Unheard,
+    /// An event that no domain subscribes to.
+    #[serde(rename = "unheard")]
+    Unsubscribed,
 }
 
 impl<'a> Trail<'a> {
@@ -94,12 +101,12 @@ impl<'a> Trail<'a> {
         let steps = flow::steps(job, rows);
         let flow = Summary::of(&steps);
         let messages = steps.into_iter().map(|step| match step {
-            Step::Seen(row) => Message::noted(row),
+            Step::Recorded(row) => Message::recorded(row),
             Step::Pending { message_id, message_type, handler, caused_by } => {
-                Message::sent(message_id, message_type, handler, caused_by, Otherwise::Pending)
+                Message::unrecorded(message_id, message_type, handler, caused_by, Unrecorded::Pending)
             }
-            Step::Unheard { message_id, message_type, caused_by } => {
-                Message::sent(message_id, Some(message_type), None, caused_by, Otherwise::Unheard)
+            Step::Unsubscribed { message_id, message_type, caused_by } => {
+                Message::unrecorded(message_id, Some(message_type), None, caused_by, Unrecorded::Unsubscribed)
             }
         });
         let messages: Vec<_> = messages.collect();
@@ -107,13 +114,13 @@ impl<'a> Trail<'a> {
     }
 }
 
-/// What followed from what. A message whose cause is not among them (the ledger forgets by the week) stands at the top.
+/// The messages as a tree. A message whose cause is not among them, because the ledger was pruned, stands at the top.
 fn tree(messages: &[Message<'_>]) -> Vec<Branch> {
     let mut open: Vec<Branch> = Vec::new();
     let mut whole = Vec::new();
     for message in messages {
         if open.last().is_some_and(|last| last.message_id == message.message_id) {
-            // The same at another handler.
+            // The same message at another handler.
             continue;
         }
         while open.last().is_some_and(|last| Some(last.message_id) != message.caused_by) {
@@ -131,7 +138,7 @@ fn tree(messages: &[Message<'_>]) -> Vec<Branch> {
     whole
 }
 
-/// The last open branch is whole: it goes to the one before it, which caused it, or to the top.
+/// Closes the last open branch: it goes below the branch before it, which caused it, or to the top.
 fn close_last(open: &mut Vec<Branch>, whole: &mut Vec<Branch>) {
     if let Some(branch) = open.pop() {
         open.last_mut().map_or(whole, |cause| &mut cause.follow_ups).push(branch);
@@ -139,14 +146,14 @@ fn close_last(open: &mut Vec<Branch>, whole: &mut Vec<Branch>) {
 }
 
 impl<'a> Message<'a> {
-    fn noted(row: &'a Row) -> Self {
+    fn recorded(row: &'a Row) -> Self {
         Self {
             message_id: row.message_id,
             message_type: Some(&row.message_type),
             handler: Some(&row.handler),
-            status: MessageStatus::Noted(row.status),
+            status: MessageStatus::Recorded(row.status),
             attempts: row.attempts,
-            // A job's first message is its own cause on the wire; for a reader it has none.
+            // On the wire, a job's own command is its own cause.
             caused_by: Some(row.causation_id).filter(|cause| *cause != row.message_id),
             received_at: Some(row.received_at),
             handled_at: Some(row.handled_at).filter(|_| row.status != Status::Retrying),
@@ -155,18 +162,18 @@ impl<'a> Message<'a> {
         }
     }
 
-    fn sent(
+    fn unrecorded(
         message_id: MessageId,
         message_type: Option<&'a str>,
         handler: Option<&'a str>,
         caused_by: Option<MessageId>,
-        status: Otherwise,
+        status: Unrecorded,
     ) -> Self {
         Self {
             message_id,
             message_type,
             handler,
-            status: MessageStatus::Otherwise(status),
+            status: MessageStatus::Unrecorded(status),
             attempts: 0,
             caused_by,
             received_at: None,

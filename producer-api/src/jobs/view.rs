@@ -1,4 +1,4 @@
-//! `GET /v1/jobs/{id}`: how a job stands, and the flow of messages that follows from it.
+//! `GET /v1/jobs/{id}`: a job's status, and the state of the flow of messages that follows from it.
 
 use std::sync::Arc;
 
@@ -15,47 +15,47 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::OffsetDateTime;
 
+use crate::client::Client;
 use crate::flow::{self, Row, State as FlowState, Summary};
 use crate::http::Correlation;
 use crate::job_id::minted_at;
-use crate::jobs::{Answers, own_row};
-use crate::keys::Client;
+use crate::jobs::{JobReader, own_row, query};
 use crate::prefer::Wait;
 use crate::problem::Problem;
 
-/// Seconds after which a flow that still moves is worth another look.
-const LOOK_AGAIN_SECONDS: u16 = 1;
+/// Value of `Retry-After` while the flow is running.
+const RETRY_AFTER_SECONDS: u16 = 1;
 
-/// What a look at a job may ask for.
+/// The parameters of the query.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Asked {
+pub(crate) struct ViewQuery {
     wait: Option<String>,
 }
 
 pub(crate) async fn show(
-    State(answers): State<Arc<Answers>>,
+    State(reader): State<Arc<JobReader>>,
     Extension(client): Extension<Client>,
     Extension(correlation): Extension<Correlation>,
     path: Result<Path<String>, PathRejection>,
-    asked: Result<Query<Asked>, QueryRejection>,
+    query: Result<Query<ViewQuery>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let job = answers.named(path, &client, &correlation)?;
-    let wait = wait(asked, &headers)?;
+    let job = reader.job(path, &client, &correlation)?;
+    let wait = wait(query, &headers)?;
     let decided = match wait {
-        Some(wait) => answers.decided(job, &client.id, wait, None).await?,
+        Some(wait) => reader.decided(job, &client.id, wait, None).await?,
         None => None,
     };
     let rows = match decided {
         Some(rows) => rows,
-        None => answers.ledger.rows(job, &client.id).await?,
+        None => reader.ledger.rows(job, &client.id).await?,
     };
     let view = View::of(job, &rows);
     let running = view.flow.state == FlowState::Running;
     let mut response = Json(view).into_response();
     if running {
-        response.headers_mut().insert(RETRY_AFTER, LOOK_AGAIN_SECONDS.into());
+        response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS.into());
     }
     if let Some(wait) = wait {
         response.headers_mut().insert("preference-applied", wait.applied());
@@ -63,48 +63,46 @@ pub(crate) async fn show(
     Ok(response)
 }
 
-/// As the query asks, or the header prefers.
-fn wait(asked: Result<Query<Asked>, QueryRejection>, headers: &HeaderMap) -> Result<Option<Wait>, Problem> {
-    let Query(asked) = asked.map_err(|refused| Problem::InvalidQuery(vec![not_understood(&refused)]))?;
-    let Some(text) = asked.wait else { return Ok(Wait::of(headers)) };
+/// How long to wait: the query's parameter, or else the header `Prefer`.
+fn wait(
+    query: Result<Query<ViewQuery>, QueryRejection>,
+    headers: &HeaderMap,
+) -> Result<Option<Wait>, Problem> {
+    let Query(query) = query.map_err(|rejected| query::unreadable(&rejected))?;
+    let Some(text) = query.wait else { return Ok(Wait::of(headers)) };
     match text.parse() {
         Ok(seconds) => Ok(Wait::of_seconds(seconds)),
         Err(_) => {
-            let expected = "wait is a whole number of seconds, such as 5; more than 60 are taken as 60";
+            let expected = "expected a whole number of seconds, such as 5; more than 60 count as 60";
             Err(Problem::InvalidQuery(vec![Violation::at("/wait", expected)]))
         }
     }
 }
 
-/// What is wrong with a query as a whole, such as a parameter that is not known.
-pub(super) fn not_understood(refused: &QueryRejection) -> Violation {
-    let text = refused.body_text();
-    let text = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
-    Violation::at("", text)
-}
-
-/// How a job stands.
+/// A job's status and outcome.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct View<'a> {
     job_id: JobId,
-    /// Not known before a worker has touched the job: an id does not tell it.
+    /// The command; `null` until a worker has received the job, as the id does not tell it.
     command: Option<&'a str>,
     status: JobStatus,
-    /// How often it was tried.
+    /// How many times a worker has tried the job.
     attempts: u32,
-    /// What the domain says of what it did.
+    /// What the domain did, if it succeeded.
     result: Option<&'a Value>,
-    /// Why the domain did not do it, or what went wrong: `type` and `detail`.
+    /// Why the domain refused the job, or why it failed: `type` and `detail`.
     problem: Option<&'a Value>,
-    /// Not known before a worker has touched the job, if the client has named it.
+    /// When the API accepted the job. For a job with an idempotency key: when a worker received it, and `null` before.
     #[serde(with = "time::serde::rfc3339::option")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     accepted_at: Option<OffsetDateTime>,
+    /// When the job was decided; `null` before.
     #[serde(with = "time::serde::rfc3339::option")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     handled_at: Option<OffsetDateTime>,
+    /// The state of all messages that follow from the job.
     flow: Summary,
-    /// The new API key, for a posted `auth.issue-api-key` alone. Nobody can look it up later.
+    /// The new API key, in the answer to a posted `auth.issue-api-key` alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     api_key: Option<&'a ApiKey>,
@@ -113,14 +111,14 @@ pub(crate) struct View<'a> {
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase", untagged)]
 enum JobStatus {
-    Untouched(Untouched),
-    Noted(Status),
+    Unreceived(Unreceived),
+    Recorded(Status),
 }
 
-/// The broker has the job, and no worker has touched it yet.
+/// The broker has the job, and no worker has received it yet.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-enum Untouched {
+enum Unreceived {
     Accepted,
 }
 
@@ -130,7 +128,8 @@ impl<'a> View<'a> {
         Self {
             job_id: job,
             command: own.map(|row| row.message_type.as_str()),
-            status: own.map_or(JobStatus::Untouched(Untouched::Accepted), |row| JobStatus::Noted(row.status)),
+            status: own
+                .map_or(JobStatus::Unreceived(Unreceived::Accepted), |row| JobStatus::Recorded(row.status)),
             attempts: own.map_or(0, |row| row.attempts),
             result: own.and_then(|row| row.result.as_ref()),
             problem: own.and_then(|row| row.problem.as_ref()),
@@ -141,7 +140,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// With the key that the job issues.
+    /// The same view with the API key that the job issues.
     pub fn showing(self, api_key: Option<&'a ApiKey>) -> Self {
         Self { api_key, ..self }
     }

@@ -1,4 +1,4 @@
-//! Follows the flows of jobs that somebody waits for: one reader asks the ledger for all of them, again and again.
+//! Follows the flows that clients wait for: one task reads the ledger for all of them, again and again.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,24 +8,25 @@ use millrace_contracts::{ClientId, JobId};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::database::ReadError;
 use crate::flow::Row;
-use crate::ledger::{Ledger, ReadError, Stamp};
+use crate::ledger::{Ledger, Stamp};
 use crate::problem::Problem;
 
-/// The ledger is asked this often at most.
+/// The least pause between two reads.
 const PAUSE_MIN: Duration = Duration::from_millis(25);
-/// Asking takes up at most one part of so many of a connection's time.
-const SHARE: u32 = 4;
-/// So many flows are asked for at once.
+/// The pause is this many times as long as the read before it, so the task uses a fifth of one connection's time at most.
+const PAUSE_PER_READ: u32 = 4;
+/// How many flows one read covers.
 const JOBS_MAX: usize = 500;
-/// After an error.
+/// The pause after an error.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(1);
 
 type Rows = Arc<Vec<Row>>;
 
-/// Flows that are followed. Cheap to clone.
+/// The flows that are followed. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(crate) struct Watch {
+pub(crate) struct FlowWatcher {
     ledger: Ledger,
     followed: Arc<Mutex<HashMap<JobId, Followed>>>,
     more: Arc<Notify>,
@@ -38,12 +39,12 @@ struct Followed {
     rows: watch::Sender<Rows>,
 }
 
-impl Watch {
+impl FlowWatcher {
     pub fn over(ledger: Ledger) -> Self {
         Self { ledger, followed: Arc::default(), more: Arc::default() }
     }
 
-    /// A flow as it is now, and again whenever it has changed.
+    /// A flow's rows, now and whenever they change.
     pub async fn follow(&self, job: JobId, client: &ClientId) -> Result<watch::Receiver<Rows>, ReadError> {
         let rows = Arc::new(self.ledger.rows(job, client).await?);
         let receiver = {
@@ -59,21 +60,21 @@ impl Watch {
         Ok(receiver)
     }
 
-    /// Waits until a flow is as it is looked for. `None` when the door closes.
+    /// Waits until a flow's rows meet a condition. `None` if the API stops before.
     pub async fn until(
         &self,
         job: JobId,
         client: &ClientId,
-        is_so: fn(JobId, &[Row]) -> bool,
+        condition: fn(JobId, &[Row]) -> bool,
     ) -> Result<Option<Vec<Row>>, Problem> {
         let mut rows = self.follow(job, client).await?;
-        let found = rows.wait_for(|rows| is_so(job, rows)).await.ok().map(|rows| rows.to_vec());
+        let found = rows.wait_for(|rows| condition(job, rows)).await.ok().map(|rows| rows.to_vec());
         Ok(found)
     }
 
-    /// Asks until `stop` is cancelled.
+    /// Reads until `stop` is cancelled.
     pub async fn run(self, stop: CancellationToken) {
-        let asking = async {
+        let reading = async {
             loop {
                 let jobs = self.wanted();
                 if jobs.is_empty() {
@@ -81,28 +82,28 @@ impl Watch {
                     continue;
                 }
                 let started = Instant::now();
-                let pause = match self.ask(jobs).await {
-                    Ok(()) => PAUSE_MIN.max(started.elapsed() * SHARE),
+                let pause = match self.read(jobs).await {
+                    Ok(()) => PAUSE_MIN.max(started.elapsed() * PAUSE_PER_READ),
                     Err(error) => {
-                        tracing::debug!("Jobs that are waited for can't be looked up: {error}");
+                        tracing::debug!("Jobs that clients wait for can't be looked up: {error}");
                         PAUSE_AFTER_ERROR
                     }
                 };
                 tokio::time::sleep(pause).await;
             }
         };
-        stop.run_until_cancelled(asking).await;
+        stop.run_until_cancelled(reading).await;
         self.lock().clear();
     }
 
-    /// Those that somebody still follows.
+    /// The flows that a client still follows.
     fn wanted(&self) -> Vec<(JobId, ClientId)> {
         let mut followed = self.lock();
         followed.retain(|_, followed| followed.rows.receiver_count() > 0);
         followed.iter().map(|(job, followed)| (*job, followed.client.clone())).collect()
     }
 
-    async fn ask(&self, jobs: Vec<(JobId, ClientId)>) -> Result<(), ReadError> {
+    async fn read(&self, jobs: Vec<(JobId, ClientId)>) -> Result<(), ReadError> {
         for some in jobs.chunks(JOBS_MAX) {
             let stamps = self.ledger.stamps(some.to_vec()).await?;
             for (job, client) in some {

@@ -1,79 +1,39 @@
-//! Who may come in: checks the API key of a request, and says which client it belongs to and what that client may do.
+//! Authentication: checks the API key of a request, and returns the client that it belongs to.
 //!
-//! Keys are kept by the auth domain; the door reads them, and remembers those that it has read: a client that is known
-//! comes in while Postgres is down.
+//! The auth domain keeps the keys. The API reads them and remembers those that it has read, so a known client is let in
+//! while Postgres is down.
 
-mod store;
-mod uses;
+pub(crate) mod store;
+pub(crate) mod usage_log;
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::http::{HeaderMap, header};
-use millrace_contracts::{ApiKey, ClientId, KeyHash, KeyId, Scope};
+use millrace_contracts::{ApiKey, ClientId, KeyHash, Scope};
 use millrace_service::Secret;
 use subtle::ConstantTimeEq;
 use time::OffsetDateTime;
 
+use crate::client::Client;
 use crate::problem::Problem;
+use store::{KeyStore, KnownKey};
+use usage_log::KeyUsageLog;
 
-pub(crate) use store::{CONNECTIONS as KEY_CONNECTIONS, KeyStore};
-pub(crate) use uses::KeyUses;
-
-/// A key is looked up again after this time, so that one that was revoked soon opens nothing.
+/// A key is read again after this time, so a revoked one is refused soon.
 const FRESH_FOR: Duration = Duration::from_secs(5);
-/// A key that can't be looked up, because Postgres is down, is trusted for so long after it last was.
+/// A key that can't be read, because Postgres is down, is trusted for this long after it was read last.
 const TRUSTED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
-/// For so long a request waits for its key to be read: a client that is trusted anyway is not held up for long.
-const PATIENCE_FOR_TRUSTED: Duration = Duration::from_millis(500);
-const PATIENCE_FOR_UNKNOWN: Duration = Duration::from_secs(1);
-/// Whoever tries keys at random must not fill the memory: beyond this, what was found unknown is forgotten.
+/// How long a request waits for its key to be read. A client that is trusted anyway is not held up for long.
+const READ_DEADLINE_TRUSTED: Duration = Duration::from_millis(500);
+const READ_DEADLINE_UNKNOWN: Duration = Duration::from_secs(1);
+/// Somebody who tries keys at random must not fill the memory: beyond this number, unknown keys are forgotten.
 const REMEMBERED_MAX: usize = 10_000;
-
-/// The upstream system that sent a request, proven by its key.
-#[derive(Debug, Clone)]
-pub(crate) struct Client {
-    pub id: ClientId,
-    scopes: Arc<[Scope]>,
-}
-
-impl Client {
-    #[cfg(test)]
-    pub fn with_scopes(name: &str, scopes: &[&str]) -> Self {
-        let scopes = scopes.iter().map(|scope| Scope::parse(*scope).expect("a valid scope"));
-        Self { id: ClientId::parse(name).expect("a valid client"), scopes: scopes.collect() }
-    }
-
-    /// Whether it may post this command.
-    pub fn may(&self, command: &str) -> bool {
-        self.scopes.iter().any(|scope| scope.allows(command))
-    }
-
-    /// Whether it may do all that a key with this scope may.
-    pub fn may_grant(&self, scope: &Scope) -> bool {
-        self.may(scope.pattern())
-    }
-}
-
-/// A key as the auth domain keeps it.
-#[derive(Debug, Clone)]
-pub(crate) struct KnownKey {
-    pub key_id: KeyId,
-    pub client: Client,
-    pub expires_at: Option<OffsetDateTime>,
-    pub revoked: bool,
-}
-
-impl KnownKey {
-    fn opens(&self, now: OffsetDateTime) -> bool {
-        !self.revoked && self.expires_at.is_none_or(|expires_at| now < expires_at)
-    }
-}
 
 /// What was read of a key, and when.
 #[derive(Debug, Clone)]
@@ -88,23 +48,23 @@ impl Remembered {
     }
 }
 
-/// The keys that are let in.
+/// The keys that are accepted.
 pub(crate) struct ApiKeys {
     development: Option<(KeyHash, Client)>,
     store: KeyStore,
-    uses: KeyUses,
+    usage_log: KeyUsageLog,
     remembered: Mutex<HashMap<String, Remembered>>,
 }
 
 impl ApiKeys {
-    /// Lets in whoever has a key of the store, or the development key, if there is one, as the client `dev`.
-    pub fn new(development: Option<&Secret>, store: KeyStore, uses: KeyUses) -> Self {
+    /// Accepts the keys of the store, and the development key, if there is one, as the client `dev`.
+    pub fn new(development: Option<&Secret>, store: KeyStore, usage_log: KeyUsageLog) -> Self {
         let dev = || Client {
             id: ClientId::parse("dev").expect("a valid client id"),
             scopes: [Scope::parse("jobs:*").expect("a valid scope")].into(),
         };
         let development = development.map(|key| (ApiKey::hash_of(key.expose()), dev()));
-        Self { development, store, uses, remembered: Mutex::default() }
+        Self { development, store, usage_log, remembered: Mutex::default() }
     }
 
     /// The client whose key stands in `Authorization: Bearer <key>` (RFC 6750 §2.1).
@@ -117,14 +77,15 @@ impl ApiKeys {
         }
         let key = self.known(&hash).await?.ok_or(Problem::KeyUnknown)?;
         let now = OffsetDateTime::now_utc();
-        if !key.opens(now) {
+        if !key.is_valid_at(now) {
             return Err(Problem::KeyUnknown);
         }
-        self.uses.note(key.key_id, now);
+        self.usage_log.note(key.key_id, now);
         Ok(key.client)
     }
 
-    /// What is known of a key: read lately, or read now, or at least trusted while it can't be read.
+    /// The key with this hash, from memory if it was read lately, else from the store. A key that is trusted is used while
+    /// the store can't be read.
     async fn known(&self, hash: &KeyHash) -> Result<Option<KnownKey>, Problem> {
         let before = self.lock().get(hash.as_str()).cloned();
         if let Some(before) = &before
@@ -133,8 +94,8 @@ impl ApiKeys {
             return Ok(before.key.clone());
         }
         let trusted = before.as_ref().is_some_and(Remembered::is_trusted);
-        let patience = if trusted { PATIENCE_FOR_TRUSTED } else { PATIENCE_FOR_UNKNOWN };
-        match self.store.read(hash, patience).await {
+        let deadline = if trusted { READ_DEADLINE_TRUSTED } else { READ_DEADLINE_UNKNOWN };
+        match self.store.read(hash, deadline).await {
             Ok(key) => {
                 self.remember(hash, key.clone());
                 Ok(key)

@@ -1,41 +1,57 @@
-//! Reads API keys where the auth domain keeps them, over connections of their own: who tries keys at random must not take
-//! the connections away from those who ask for their jobs.
+//! Reads API keys from the auth domain's table, over connections of its own: somebody who tries keys at random must not take
+//! connections away from clients that look at their jobs.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use millrace_contracts::{ClientId, KeyHash, KeyId, Scope};
 use sqlx::{PgPool, query_file};
+use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 
-use super::{Client, KnownKey};
-use crate::ledger::ReadError;
-use crate::reading::{self, Silence, driven_to_its_end};
+use crate::client::Client;
+use crate::database::{self, ReadError, RecentSilence, read_within};
 
-/// So many keys are read at once.
-pub(crate) const CONNECTIONS: usize = 4;
+/// How many keys are read at once.
+pub(crate) const KEY_CONNECTIONS: usize = 4;
+
+/// A key as the auth domain keeps it.
+#[derive(Debug, Clone)]
+pub(crate) struct KnownKey {
+    pub key_id: KeyId,
+    pub client: Client,
+    pub expires_at: Option<OffsetDateTime>,
+    pub revoked: bool,
+}
+
+impl KnownKey {
+    /// Whether the key is neither revoked nor expired.
+    pub fn is_valid_at(&self, now: OffsetDateTime) -> bool {
+        !self.revoked && self.expires_at.is_none_or(|expires_at| now < expires_at)
+    }
+}
 
 /// The keys of the auth domain. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct KeyStore {
     pool: PgPool,
-    places: Arc<Semaphore>,
-    silence: Silence,
+    permits: Arc<Semaphore>,
+    silence: RecentSilence,
 }
 
 impl KeyStore {
     pub fn over(pool: PgPool) -> Self {
-        Self { pool, places: Arc::new(Semaphore::new(CONNECTIONS)), silence: Silence::default() }
+        Self { pool, permits: Arc::new(Semaphore::new(KEY_CONNECTIONS)), silence: RecentSilence::default() }
     }
 
-    /// The key with this hash, if it can be read within this time. `None` where there is none, be it that it never was.
-    pub async fn read(&self, hash: &KeyHash, patience: Duration) -> Result<Option<KnownKey>, ReadError> {
-        self.silence.is_over()?;
-        let turn = tokio::time::timeout(patience, Arc::clone(&self.places).acquire_owned()).await;
-        let Ok(Ok(turn)) = turn else { return Err(ReadError::Silent) };
+    /// The key with this hash, if it can be read within this time. `None` where there is none, or one that can't be used.
+    pub async fn read(&self, hash: &KeyHash, deadline: Duration) -> Result<Option<KnownKey>, ReadError> {
+        self.silence.check()?;
+        let permit = tokio::time::timeout(deadline, Arc::clone(&self.permits).acquire_owned()).await;
+        let Ok(Ok(permit)) = permit else { return Err(ReadError::Silent) };
         let (pool, hash) = (self.pool.clone(), hash.as_str().to_owned());
-        let outcome = driven_to_its_end(patience, async move {
-            let _turn = turn;
+        let outcome = read_within(deadline, async move {
+            let _permit = permit;
             let row = query_file!("src/keys/key.sql", hash).fetch_optional(&pool).await?;
             Ok(row.and_then(|row| {
                 let scopes = row.scopes.into_iter().map(Scope::parse).collect::<Result<Vec<_>, _>>().ok()?;
@@ -52,7 +68,8 @@ impl KeyStore {
         outcome
     }
 
+    /// Closes every connection once its read is done.
     pub async fn close(self) {
-        reading::close(self.pool).await;
+        database::close(self.pool).await;
     }
 }

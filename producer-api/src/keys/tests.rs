@@ -1,4 +1,4 @@
-//! Tests of clients' keys: how they must be presented, what scopes allow, and when a key opens.
+//! Tests of API keys: how they must be presented, what scopes allow, and when a key is valid.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use millrace_contracts::{KeyId, Kind, catalog};
@@ -6,7 +6,9 @@ use time::Duration;
 use time::macros::datetime;
 use uuid::Uuid;
 
-use super::{Client, KnownKey, presented};
+use super::presented;
+use super::store::KnownKey;
+use crate::client::Client;
 
 fn headers(values: &[&'static str]) -> HeaderMap {
     let mut headers = HeaderMap::new();
@@ -40,7 +42,7 @@ fn a_client_may_post_what_its_scopes_say_and_nothing_else() {
 }
 
 #[test]
-fn a_key_opens_until_it_expires_or_is_revoked() {
+fn a_key_is_valid_until_it_expires_or_is_revoked() {
     let expires_at = datetime!(2030-01-01 00:00 UTC);
     let key = KnownKey {
         key_id: KeyId(Uuid::nil()),
@@ -48,8 +50,8 @@ fn a_key_opens_until_it_expires_or_is_revoked() {
         expires_at: Some(expires_at),
         revoked: false,
     };
-    assert!(key.opens(expires_at - Duration::nanoseconds(1)));
-    assert!(!key.opens(expires_at));
-    assert!(KnownKey { expires_at: None, ..key.clone() }.opens(expires_at));
-    assert!(!KnownKey { revoked: true, expires_at: None, ..key }.opens(expires_at));
+    assert!(key.is_valid_at(expires_at - Duration::nanoseconds(1)));
+    assert!(!key.is_valid_at(expires_at));
+    assert!(KnownKey { expires_at: None, ..key.clone() }.is_valid_at(expires_at));
+    assert!(!KnownKey { revoked: true, expires_at: None, ..key }.is_valid_at(expires_at));
 }

@@ -1,14 +1,13 @@
-//! Rows as Postgres gives them, and as the rest of the door reads them.
+//! Rows as Postgres returns them, turned into the rows of a flow.
 
+use millrace_contracts::MessageId;
 use millrace_contracts::ledger::{Emitted, Status};
-use millrace_contracts::{JobId, MessageId};
 use serde_json::Value;
 use sqlx::types::{Json, Uuid};
 use time::OffsetDateTime;
 
-use super::ReadError;
+use crate::database::ReadError;
 use crate::flow::Row;
-use crate::jobs::list::Listed;
 
 pub(super) struct Record {
     pub handler: String,
@@ -40,34 +39,6 @@ impl TryFrom<Record> for Row {
             emitted: record.emitted.map(|json| json.0).unwrap_or_default(),
             received_at: record.received_at,
             handled_at: record.handled_at,
-        })
-    }
-}
-
-/// A job of a page, or (`is_end`) the last one that was looked at for it.
-pub(super) struct ListedRecord {
-    pub is_end: bool,
-    pub examined: i64,
-    pub job_id: Uuid,
-    pub r#type: String,
-    pub status: String,
-    pub attempts: i32,
-    pub received_at: OffsetDateTime,
-    pub handled_at: OffsetDateTime,
-}
-
-impl TryFrom<ListedRecord> for Listed {
-    type Error = ReadError;
-
-    fn try_from(record: ListedRecord) -> Result<Self, ReadError> {
-        let status = Status::named(&record.status).ok_or(ReadError::UnknownStatus)?;
-        Ok(Self {
-            job_id: JobId(record.job_id),
-            command: record.r#type,
-            status,
-            attempts: u32::try_from(record.attempts).unwrap_or(0),
-            received_at: record.received_at,
-            handled_at: Some(record.handled_at).filter(|_| status != Status::Retrying),
         })
     }
 }

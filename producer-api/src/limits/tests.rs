@@ -1,4 +1,4 @@
-//! Tests of limits: whose fault it is, and that a place is kept until the answer is read.
+//! Tests of limits: which one is exceeded, and that a request counts until its answer is read.
 
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ fn client(name: &str) -> ClientId {
 }
 
 #[test]
-fn a_client_that_takes_too_much_is_told_so_and_a_full_door_says_that_it_is_full() {
+fn a_client_above_its_limit_and_an_overloaded_api_are_answered_differently() {
     let limits = Limits::new(ALLOWED);
     let (shop, mall) = (limits.share(&client("shop")), limits.share(&client("mall")));
     let first = limits.admit(&shop).expect("room");
@@ -27,11 +27,11 @@ fn a_client_that_takes_too_much_is_told_so_and_a_full_door_says_that_it_is_full(
     let _third = limits.admit(&mall).expect("another client has its own share");
     assert!(matches!(limits.admit(&mall), Err(Problem::Overloaded)));
     drop(first);
-    assert!(limits.admit(&mall).is_ok(), "a place that was left is given again");
+    assert!(limits.admit(&mall).is_ok(), "a request that is done makes room");
 }
 
 #[test]
-fn a_client_that_is_too_fast_is_told_when_to_come_back() {
+fn a_client_that_is_too_fast_learns_when_to_try_again() {
     let limits = Limits::new(ALLOWED);
     let share = limits.share(&client("shop"));
     for _ in 0..4 {
@@ -41,7 +41,7 @@ fn a_client_that_is_too_fast_is_told_when_to_come_back() {
         Err(Problem::RateLimited { wait, .. }) => assert!(wait <= Duration::from_millis(250), "{wait:?}"),
         other => panic!("expected to be limited, got {other:?}"),
     }
-    assert!(limits.admit(&limits.share(&client("mall"))).is_ok(), "others are not");
+    assert!(limits.admit(&limits.share(&client("mall"))).is_ok(), "others are not limited");
 }
 
 #[tokio::test]
@@ -55,7 +55,7 @@ async fn a_batch_is_slowed_down() {
 }
 
 #[tokio::test]
-async fn a_place_is_taken_until_the_answer_is_read() {
+async fn a_request_counts_until_its_answer_is_read() {
     let limits = Limits::new(ALLOWED);
     let share = limits.share(&client("shop"));
     let _one = limits.admit(&share).expect("room");

@@ -1,9 +1,9 @@
-//! What is asked about jobs: which there are, how one stands, and all that followed from it, at once or as it happens.
+//! Looking jobs up: the client's jobs, one job, and the messages that follow from it, at once or as they happen.
 
 use serde_json::{Map, Value, json};
 
 use super::commands::batch;
-use super::parts::{Schemas, answer, parameter, references};
+use super::components::{Schemas, answer, parameter, references};
 use super::problems;
 use crate::flow::Summary;
 use crate::jobs::list::Listing;
@@ -24,51 +24,51 @@ pub(super) fn paths(schemas: &mut Schemas) -> Map<String, Value> {
 }
 
 fn list(schemas: &mut Schemas) -> Value {
-    let told =
-        "A page of them, those that came last first. One that no worker has touched yet is not among them.";
-    let good = answer(told, "application/json", &schemas.told::<Listing>(), &[("Link", "link")]);
+    let page =
+        "A page of the client's jobs, newest first. A job that no worker has received yet is not among them.";
+    let good = answer(page, "application/json", &schemas.response::<Listing>(), &[("Link", "link")]);
     let parameters = ["status", "command", "since", "limit", "cursor"];
-    get("list", "The client's jobs", &parameters, ("200", good), &[400, 401, 429, 500, 503])
+    get("list", "List your jobs", &parameters, ("200", good), &[400, 401, 429, 500, 503])
 }
 
 fn view(schemas: &mut Schemas) -> Value {
-    let told = "How it stands. `Retry-After` is there as long as something still moves.";
+    let view_now = "The job's status and outcome. `Retry-After` is there while its flow is running.";
     let headers = [("Retry-After", "retry-after"), ("Preference-Applied", "preference-applied")];
-    let good = answer(told, "application/json", &schemas.told::<View<'_>>(), &headers);
+    let good = answer(view_now, "application/json", &schemas.response::<View<'_>>(), &headers);
     let parameters = ["job", "wait", "prefer"];
-    get("job", "How a job stands", &parameters, ("200", good), &[400, 401, 404, 429, 500, 503])
+    get("job", "Look up a job", &parameters, ("200", good), &[400, 401, 404, 429, 500, 503])
 }
 
 fn trail(schemas: &mut Schemas) -> Value {
-    let told = "Every message that followed from the job, each after the one that caused it, and as a tree.";
-    let good = answer(told, "application/json", &schemas.told::<Trail<'_>>(), &[]);
-    get("trail", "Every message of a job", &["job"], ("200", good), &[401, 404, 429, 500, 503])
+    let messages =
+        "Every message that follows from the job, each after the one that caused it, and as a tree.";
+    let good = answer(messages, "application/json", &schemas.response::<Trail<'_>>(), &[]);
+    get("trail", "List every message of a job", &["job"], ("200", good), &[401, 404, 429, 500, 503])
 }
 
 fn events(schemas: &mut Schemas) -> Value {
-    let told = "Server-sent events: `message` when one of the job's messages stands otherwise than before, `flow` when \
-        the whole does. The schema is that of one event. It ends when nothing moves any more.";
-    let data = [schemas.told::<Message<'_>>(), schemas.told::<Summary>()];
+    let stream = "Server-sent events: `message` when the status of one of the job's messages changes, `flow` when that of \
+        the whole flow does. The schema is that of one event. The stream ends when the flow is settled.";
+    let data = [schemas.response::<Message<'_>>(), schemas.response::<Summary>()];
     let event = json!({
         "type": "object",
         "properties": {
             "event": {"enum": ["message", "flow"]},
             "data": {"type": "string", "contentMediaType": "application/json", "contentSchema": {"anyOf": data}},
-            "id": {"type": "string", "description": "For `Last-Event-ID`."},
-            "retry": {"type": "integer", "description": "Milliseconds after which to come back."},
+            "id": {"type": "string", "description": "Send it as `Last-Event-ID` to resume after this event."},
+            "retry": {"type": "integer", "description": "Milliseconds to wait before a reconnect."},
         },
     });
-    let good = answer(told, "text/event-stream", &event, &[]);
+    let good = answer(stream, "text/event-stream", &event, &[]);
     let parameters = ["job", "last-event-id"];
     let mut events = get(
         "events",
-        "A job's messages as they happen",
+        "Follow a job's messages as they happen",
         &parameters,
         ("200", good),
         &[401, 404, 429, 500, 503],
     );
-    events["responses"]["204"] =
-        json!({"description": "All was told, and nothing more will come.", "headers": references(&[])});
+    events["responses"]["204"] = json!({"description": "Every event was sent, and no further one will come.", "headers": references(&[])});
     events
 }
 

@@ -1,9 +1,8 @@
-//! The OpenAPI document: the door as <https://spec.openapis.org/oas/v3.1.1> describes it, from the types that are read
-//! and written here.
+//! The OpenAPI document (<https://spec.openapis.org/oas/v3.1.1>), from the types that the API reads and writes.
 
 mod commands;
+mod components;
 mod jobs;
-mod parts;
 mod probes;
 mod problems;
 #[cfg(test)]
@@ -11,7 +10,7 @@ mod tests;
 
 use serde_json::{Map, Value, json};
 
-use parts::Schemas;
+use components::Schemas;
 
 /// The whole document.
 pub(crate) fn document() -> Value {
@@ -20,7 +19,7 @@ pub(crate) fn document() -> Value {
     paths.extend(commands::paths(&mut schemas));
     paths.extend(jobs::paths(&mut schemas));
     paths.extend(probes::paths());
-    let problem = schemas.told::<crate::problem::Details<'_>>();
+    let problem = schemas.response::<crate::problem::Details<'_>>();
     json!({
         "openapi": "3.1.1",
         "info": {
@@ -37,8 +36,8 @@ pub(crate) fn document() -> Value {
             "securitySchemes": {
                 "key": {"type": "http", "scheme": "bearer", "description": "An API key, such as `mr_…`."},
             },
-            "parameters": parts::parameters(),
-            "headers": parts::headers(),
+            "parameters": components::parameters(),
+            "headers": components::headers(),
             "responses": problems::responses(&problem),
             "schemas": schemas.all(),
         },
@@ -46,16 +45,19 @@ pub(crate) fn document() -> Value {
 }
 
 const INTRODUCTION: &str = "\
-Jobs go in here and come to the domain that they are for. 202 means that the broker has the job safely: it is never \
-lost, and its effect happens once. What became of it is told by `GET /v1/jobs/{job}`. A `traceparent` (W3C Trace Context) \
-is carried on to all that follows.
+Post jobs here; each goes to the domain that handles its command. 202 means that the broker has the job safely: it is never \
+lost, and its effect happens once. `GET /v1/jobs/{job}` shows what became of it. A `traceparent` (W3C Trace Context) is \
+carried on to all messages that follow from the job.
 
-Whatever is not a good answer is `application/problem+json` (RFC 9457): `type` is for programs, `detail` for people, and \
-`errors` points into the body. Every answer has an `X-Correlation-Id`, which leads to it in the logs.";
+Errors are `application/problem+json` (RFC 9457): `type` is for programs, `detail` for people, and `errors` points into the \
+body. Every answer has an `X-Correlation-Id`, which leads to its request in the logs.";
 
 fn tags() -> Value {
     let domains = millrace_contracts::Domain::ALL.map(|domain| json!({"name": domain.name()}));
-    let others = [("jobs", "What became of jobs."), ("operation", "For whoever keeps the door running.")];
-    let others = others.map(|(name, told)| json!({"name": name, "description": told}));
+    let others = [
+        ("jobs", "Look up what became of jobs, and post many at once."),
+        ("operation", "Probes, metrics and documents: public, without a key."),
+    ];
+    let others = others.map(|(name, description)| json!({"name": name, "description": description}));
     Value::Array(domains.into_iter().chain(others).collect())
 }

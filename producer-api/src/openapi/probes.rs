@@ -1,8 +1,8 @@
-//! Probes and documents: what is answered without a key.
+//! Probes, metrics and documents: the routes that need no API key.
 
 use serde_json::{Map, Value, json};
 
-use super::parts::open_answer;
+use super::components::open_answer;
 use super::problems;
 
 const JSON: &str = "application/json";
@@ -12,21 +12,25 @@ pub(super) fn paths() -> Map<String, Value> {
         "type": "object",
         "properties": {
             "ready": {"type": "boolean"},
-            "checks": {"type": "object", "description": "What is needed: `ready`, or why it is not."},
+            "checks": {"type": "object", "description": "Each thing that the API needs: `ready`, or why it is not."},
         },
         "required": ["ready", "checks"],
     });
     let alive = json!({"type": "object", "properties": {"alive": {"const": true}}, "required": ["alive"]});
     let text = json!({"type": "string"});
-    let good = |told: &str, kind: &str, schema: &Value| json!({"200": open_answer(told, kind, schema, &[])});
-    let mut ready = good("It should get work.", JSON, &report);
-    ready["503"] = open_answer("It should not get work.", JSON, &report, &[]);
+    let good = |description: &str, kind: &str, schema: &Value| json!({"200": open_answer(description, kind, schema, &[])});
+    let mut ready = good("Requests can be served.", JSON, &report);
+    ready["503"] = open_answer("Requests can't be served at the moment.", JSON, &report, &[]);
     [
-        ("/healthz", "Whether the process runs", good("It does.", JSON, &alive)),
-        ("/readyz", "Whether it should get work", ready),
-        ("/metrics", "Metrics for Prometheus", good("All of them.", "text/plain", &text)),
-        ("/openapi.json", "This document", good("OpenAPI 3.1.", JSON, &json!({"type": "object"}))),
-        ("/docs", "This document, for people", good("A page.", "text/html", &text)),
+        ("/healthz", "Check that the process runs", good("It runs.", JSON, &alive)),
+        ("/readyz", "Check whether requests can be served", ready),
+        (
+            "/metrics",
+            "Read the metrics",
+            good("All metrics, in Prometheus' text format.", "text/plain", &text),
+        ),
+        ("/openapi.json", "Read this document", good("OpenAPI 3.1.", JSON, &json!({"type": "object"}))),
+        ("/docs", "Read this document in a browser", good("A page of Swagger UI.", "text/html", &text)),
     ]
     .into_iter()
     .map(|(path, summary, responses)| (path.to_owned(), json!({"get": open(path, summary, responses)})))

@@ -1,4 +1,4 @@
-//! Every answer that is not a good one, by status, with an example of each kind of problem.
+//! Every answer that is an error, by status, with an example of each kind of problem.
 
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use millrace_contracts::{JobId, Scope, Violation};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::parts;
-use crate::ledger::ReadError;
+use super::components;
+use crate::database::ReadError;
 use crate::problem::Problem;
 
 const EXAMPLE: Uuid = Uuid::from_u128(0x0198_0000_0000_7000_8000_0000_0000_0001);
@@ -29,7 +29,7 @@ pub(super) fn responses(schema: &Value) -> Map<String, Value> {
         let response = responses
             .entry(details.status.to_string())
             .or_insert_with(|| json!({"content": {MEDIA_TYPE: {"schema": schema, "examples": {}}}}));
-        response["headers"] = parts::references(headers(details.status)).into();
+        response["headers"] = components::references(headers(details.status)).into();
         let name = details.r#type.rsplit(':').next().unwrap_or_default().to_owned();
         response["content"][MEDIA_TYPE]["examples"][name] =
             json!({"summary": details.title, "value": details});

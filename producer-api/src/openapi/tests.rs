@@ -1,4 +1,4 @@
-//! The OpenAPI document as committed: what others read must be what the door's types say, and break nobody.
+//! The committed OpenAPI document: it must be what the types say, and break no client of the last release.
 
 mod compatibility;
 
@@ -22,7 +22,7 @@ fn committed_document_is_that_of_the_types() {
     }
     let committed = fs::read_to_string(&path).unwrap_or_default();
     let advice = "run the tests with UPDATE_SCHEMAS=1 and read the difference";
-    assert!(committed == text, "{} is not what the door's types say: {advice}", path.display());
+    assert!(committed == text, "{} is not what the API's types say: {advice}", path.display());
 }
 
 #[test]
@@ -48,8 +48,8 @@ fn every_reference_leads_somewhere_and_every_operation_has_a_name_of_its_own() {
 }
 
 #[test]
-fn every_route_is_told_of_and_whether_it_needs_a_key() {
-    // A page and what it is made of are for people, and no interface.
+fn every_route_is_documented_with_whether_it_needs_a_key() {
+    // Pages for people are no interface.
     const OF_PAGES: [&str; 4] = ["/jobs/{job}", "/assets/job.css", "/assets/{script}", "/docs/{file}"];
     let document = document();
     for route in routes::table(&Readiness::of(&[])) {

@@ -1,7 +1,7 @@
-//! Hashes passwords, few at once, each in memory that is used again and again.
+//! Hashes passwords, few at once, in memory that is used again.
 //!
-//! Memory that is allocated anew for every hash stays with the allocator, in part for each thread that ever hashed: doors
-//! have grown by half a GiB.
+//! Memory that is allocated for every hash stays with the allocator, in part for each thread that ever hashed: processes have
+//! grown by half a GiB.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,38 +22,38 @@ const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
 
-/// Whoever hashes passwords.
+/// A bounded number of hashers.
 pub(super) struct Hashers {
-    turns: Arc<Semaphore>,
-    /// Of those that have no password at the moment; no more than there are turns.
+    permits: Arc<Semaphore>,
+    /// The memory of idle hashers; never more pieces than permits.
     memory: Arc<Mutex<Vec<Vec<Block>>>>,
 }
 
 impl Hashers {
-    /// So many at once.
+    /// Hashes at most this many passwords at once.
     pub fn new(hashers: usize) -> Self {
-        Self { turns: Arc::new(Semaphore::new(hashers)), memory: Arc::default() }
+        Self { permits: Arc::new(Semaphore::new(hashers)), memory: Arc::default() }
     }
 
-    /// The hash, once it is this password's turn, if that comes in time.
+    /// The password's hash, if a hasher becomes free within the deadline.
     pub async fn hash(&self, password: String, deadline: Duration) -> Result<PasswordHash, Problem> {
-        let turn = tokio::time::timeout(deadline, Arc::clone(&self.turns).acquire_owned());
-        let Ok(Ok(turn)) = turn.await else { return Err(Problem::HashersBusy) };
+        let permit = tokio::time::timeout(deadline, Arc::clone(&self.permits).acquire_owned());
+        let Ok(Ok(permit)) = permit.await else { return Err(Problem::HashersBusy) };
         let memory = Arc::clone(&self.memory);
-        // The turn goes along: a client that hangs up must not let more hashes run at once.
+        // The permit is held until the hash is done, also if the client hangs up before.
         let hashing = tokio::task::spawn_blocking(move || {
             let free = || memory.lock().unwrap_or_else(PoisonError::into_inner);
             let mut blocks = free().pop().unwrap_or_default();
             let hash = hash(password.as_bytes(), &mut blocks).ok_or(Problem::Bug);
             free().push(blocks);
-            drop(turn);
+            drop(permit);
             hash
         });
         hashing.await.unwrap_or(Err(Problem::Bug))
     }
 }
 
-/// `None` for what the parameters rule out.
+/// `None` for a password that argon2 can't hash.
 fn hash(password: &[u8], blocks: &mut Vec<Block>) -> Option<PasswordHash> {
     let params = Params::new(MEMORY_KIB, PASSES, LANES, None).ok()?;
     blocks.resize(params.block_count(), Block::default());
@@ -74,6 +74,6 @@ fn hash(password: &[u8], blocks: &mut Vec<Block>) -> Option<PasswordHash> {
 
 impl fmt::Debug for Hashers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Hashers({} free)", self.turns.available_permits())
+        write!(f, "Hashers({} free)", self.permits.available_permits())
     }
 }

@@ -1,4 +1,4 @@
-//! Tests of secrets: what leaves the door, and what does not.
+//! Tests of secrets: what is published, and what is not.
 
 use std::collections::HashSet;
 
@@ -10,8 +10,8 @@ use millrace_contracts::catalog::Entry;
 use millrace_contracts::{ApiKey, Contract, JobId, UnknownFields, catalog, decode};
 use uuid::Uuid;
 
-use super::{Asked, NewApiKey, NewPassword, Secrets, TURN_DEADLINE, Wire};
-use crate::keys::Client;
+use super::{HASHER_DEADLINE, NewApiKey, NewPassword, Request, SealedBody, Secrets};
+use crate::client::Client;
 use crate::problem::Problem;
 
 const PASSWORD: &str = "correct horse battery staple";
@@ -19,46 +19,46 @@ const PASSWORD: &str = "correct horse battery staple";
 const SECRET: &str = "a secret of at least thirty-two characters";
 const NEW_KEY: &str = r#"{"client_id":"shop","name":"shop, production","scopes":["jobs:orders.*"]}"#;
 
-/// What a door with this secret makes of data that a client with this scope has posted.
-async fn kept_out(
+/// What an API with this secret publishes of data that a client with this scope has posted.
+async fn sealed(
     secret: &str,
     scope: &str,
-    named: Option<JobId>,
+    keyed: Option<JobId>,
     command: &Entry,
     data: &str,
-) -> Result<Wire, Problem> {
+) -> Result<SealedBody, Problem> {
     let client = Client::with_scopes("admin", &[scope]);
-    let asked = Asked { client: &client, data: data.as_bytes(), named, turn: TURN_DEADLINE };
-    Secrets::new(1, secret).keep_out(command, asked).await
+    let request = Request { client: &client, data: data.as_bytes(), keyed, hasher_deadline: HASHER_DEADLINE };
+    Secrets::new(1, secret).seal(command, request).await
 }
 
-async fn key_issued(secret: &str, named: Option<JobId>, data: &str) -> Wire {
+async fn key_issued(secret: &str, keyed: Option<JobId>, data: &str) -> SealedBody {
     let command = catalog::find(IssueApiKey::TYPE).expect("a command");
-    kept_out(secret, "jobs:*", named, command, data).await.expect("valid data")
+    sealed(secret, "jobs:*", keyed, command, data).await.expect("valid data")
 }
 
 #[tokio::test]
 async fn a_password_leaves_as_an_argon2id_hash_that_verifies() {
     let command = catalog::find(SetPassword::TYPE).expect("a command");
     let body = format!(r#"{{"user_id":"01980000-0000-7000-8000-00000000c0de","password":"{PASSWORD}"}}"#);
-    let wire = kept_out(SECRET, "jobs:*", None, command, &body).await.expect("valid data");
-    assert!(!String::from_utf8_lossy(&wire.body).contains(PASSWORD));
-    let sent: SetPassword = decode(&wire.body, UnknownFields::Refuse).expect("a message of the contract");
+    let sealed = sealed(SECRET, "jobs:*", None, command, &body).await.expect("valid data");
+    assert!(!String::from_utf8_lossy(&sealed.body).contains(PASSWORD));
+    let sent: SetPassword = decode(&sealed.body, UnknownFields::Refuse).expect("a message of the contract");
     let hash = Phc::new(sent.password_hash.as_str()).expect("a PHC string");
     assert!(hash.to_string().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
     assert!(Argon2::default().verify_password(PASSWORD.as_bytes(), &hash).is_ok());
-    assert!(wire.key.is_none());
+    assert!(sealed.api_key.is_none());
 }
 
 #[tokio::test]
-async fn a_body_with_a_secret_is_known_again_and_tells_nothing_to_who_tries_passwords() {
+async fn a_fingerprint_of_a_secret_is_the_same_for_the_same_data_and_keyed_against_guessing() {
     let command = catalog::find(SetPassword::TYPE).expect("a command");
     let body = |password: &str| {
         format!(r#"{{"user_id":"01980000-0000-7000-8000-00000000c0de", "password":"{password}"}}"#)
     };
     let fingerprint = async |secret, password| {
-        let wire = kept_out(secret, "jobs:*", None, command, &body(password)).await.expect("valid data");
-        wire.fingerprint
+        let sealed = sealed(secret, "jobs:*", None, command, &body(password)).await.expect("valid data");
+        sealed.fingerprint
     };
     let first = fingerprint(SECRET, PASSWORD).await;
     assert_eq!(first, fingerprint(SECRET, PASSWORD).await);
@@ -68,20 +68,20 @@ async fn a_body_with_a_secret_is_known_again_and_tells_nothing_to_who_tries_pass
 
 #[tokio::test]
 async fn a_new_key_leaves_as_its_hash_and_is_shown_in_the_answer_only() {
-    let wire = key_issued(SECRET, None, NEW_KEY).await;
-    let key = wire.key.expect("a new key");
-    assert!(!String::from_utf8_lossy(&wire.body).contains(key.reveal()));
-    let sent: IssueApiKey = decode(&wire.body, UnknownFields::Refuse).expect("a message of the contract");
+    let sealed = key_issued(SECRET, None, NEW_KEY).await;
+    let key = sealed.api_key.expect("a new key");
+    assert!(!String::from_utf8_lossy(&sealed.body).contains(key.reveal()));
+    let sent: IssueApiKey = decode(&sealed.body, UnknownFields::Refuse).expect("a message of the contract");
     assert_eq!(sent.key_hash.as_str(), ApiKey::hash_of(key.reveal()).as_str());
     assert!(key.reveal().starts_with(sent.key_prefix.as_str()));
 }
 
 #[tokio::test]
-async fn a_job_that_a_client_has_named_is_shown_the_same_key_each_time() {
+async fn a_job_with_an_idempotency_key_is_shown_the_same_api_key_each_time() {
     let (job, other) = (JobId(Uuid::from_u128(1)), JobId(Uuid::from_u128(2)));
-    let shown = async |secret, named| {
-        let wire = key_issued(secret, named, NEW_KEY).await;
-        wire.key.expect("a new key").reveal().to_owned()
+    let shown = async |secret, keyed| {
+        let sealed = key_issued(secret, keyed, NEW_KEY).await;
+        sealed.api_key.expect("a new key").reveal().to_owned()
     };
     let first = shown(SECRET, Some(job)).await;
     assert_eq!(first, shown(SECRET, Some(job)).await);
@@ -113,7 +113,7 @@ async fn nobody_hands_out_more_than_they_may_do_themselves() {
         ("jobs:auth.issue-api-key", "jobs:auth.*", false),
     ] {
         let data = NEW_KEY.replace("jobs:orders.*", asked);
-        let outcome = kept_out(SECRET, own, None, command, &data).await;
+        let outcome = sealed(SECRET, own, None, command, &data).await;
         match outcome {
             Ok(_) => assert!(allowed, "{own} must not grant {asked}"),
             Err(Problem::ScopeExceeded { .. }) => assert!(!allowed, "{own} may grant {asked}"),

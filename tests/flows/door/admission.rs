@@ -76,7 +76,7 @@ async fn a_key_may_do_what_its_scopes_say() {
 async fn a_client_that_is_known_comes_in_while_postgres_is_down_and_its_use_is_noted_later() {
     let world = with_auth().await;
     let (mut settings, proxy) = through_a_proxy(&world).await;
-    settings.api.api_key_use_every = Duration::from_millis(100);
+    settings.http.api_key_use_every = Duration::from_millis(100);
     let door = another_door(settings).await;
     let dev = Caller::of(&world).at(&door);
     world.until("the door to be ready", async |_| dev.get("/readyz").await.status == 200).await;
@@ -102,7 +102,7 @@ async fn a_client_that_is_known_comes_in_while_postgres_is_down_and_its_use_is_n
             world.count("SELECT count(*) FROM auth.api_keys WHERE last_used_at IS NOT NULL").await == 2
         })
         .await;
-    door.close().await;
+    door.stop().await;
     world.finish().await;
 }
 
@@ -110,7 +110,7 @@ async fn a_client_that_is_known_comes_in_while_postgres_is_down_and_its_use_is_n
 async fn who_takes_too_much_is_told_when_to_come_back() {
     let world = with_auth().await;
     let mut settings = world.door_settings();
-    settings.api.api_client_rate = 5;
+    settings.http.api_client_rate = 5;
     let door = another_door(settings).await;
     let caller = Caller::of(&world).at(&door);
     let mut limited = 0;
@@ -125,7 +125,7 @@ async fn who_takes_too_much_is_told_when_to_come_back() {
     }
     assert!(limited >= 5, "{limited} of 20 were limited");
     assert_eq!(caller.get("/healthz").await.status, 200, "probes are not limited");
-    door.close().await;
+    door.stop().await;
     world.finish().await;
 }
 
@@ -133,7 +133,7 @@ async fn who_takes_too_much_is_told_when_to_come_back() {
 async fn a_page_of_another_origin_may_call_the_door_only_if_it_is_named() {
     let world = with_auth().await;
     let mut settings = world.door_settings();
-    settings.api.api_cors_origins = vec!["https://console.example.com".parse().expect("a value")];
+    settings.http.api_cors_origins = vec!["https://console.example.com".parse().expect("a value")];
     let door = another_door(settings).await;
     let (closed, open) = (Caller::of(&world), Caller::of(&world).at(&door));
     let allowed = async |caller: &Caller, origin: &str| {
@@ -152,6 +152,6 @@ async fn a_page_of_another_origin_may_call_the_door_only_if_it_is_named() {
         Some("https://console.example.com")
     );
     assert_eq!(allowed(&open, "https://evil.example.com").await, None);
-    door.close().await;
+    door.stop().await;
     world.finish().await;
 }

@@ -98,7 +98,7 @@ async fn a_flow_is_told_as_it_happens_and_once() {
         4,
         "from the beginning: three messages and the flow"
     );
-    second.close().await;
+    second.stop().await;
     world.finish().await;
 }
 
@@ -112,7 +112,7 @@ async fn a_door_that_closes_lets_its_listeners_go() {
     let job = world.job("users.register", &user(None)).await;
     let listening = open(&caller, job, "").await;
     let started = Instant::now();
-    door.close().await;
+    door.stop().await;
     assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
     let told = all(listening).await;
     assert_eq!(states(&told), [" by : pending", "flow running"]);

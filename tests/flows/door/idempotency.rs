@@ -61,7 +61,7 @@ async fn a_hundred_posts_at_two_doors_with_one_key_are_one_job() {
     let again = replayed(&world, &doors[0], &body).await;
     assert_eq!((again.status, job_id(&again)), (202, job));
     assert!(!answers.iter().any(|answer| answer.headers.contains_key("idempotency-replayed")));
-    second.close().await;
+    second.stop().await;
     finish(world).await;
 }
 
@@ -94,7 +94,7 @@ async fn a_key_that_was_used_for_something_else_is_refused() {
     );
     assert_eq!(replayed(&world, &there, &body).await.status, 202);
     assert_eq!(world.count("SELECT count(*) FROM users.users").await, 1);
-    second.close().await;
+    second.stop().await;
     finish(world).await;
 }
 
@@ -117,7 +117,7 @@ async fn a_key_means_the_same_while_postgres_is_down() {
     assert_eq!((refused.status, slug(&refused)), (422, "idempotency-key-reused"));
     world.employ::<Users, _>(NoEffects, &[]);
     world.until("all copies to be worked off", async |world| world.depth("users").await == 0).await;
-    second.close().await;
+    second.stop().await;
     finish(world).await;
 }
 
@@ -141,7 +141,7 @@ async fn the_ledger_knows_better_than_a_door() {
     let refused = there.post("users.register", &[KEY], &other).await;
     assert_eq!((refused.status, slug(&refused)), (422, "idempotency-key-reused"));
     assert_eq!(world.count("SELECT count(*) FROM users.users").await, 1);
-    second.close().await;
+    second.stop().await;
     finish(world).await;
 }
 
@@ -168,7 +168,7 @@ async fn a_key_belongs_to_its_client_and_a_new_api_key_is_shown_again() {
     assert_eq!(dev.get(&format!("/v1/jobs/{}", job_id(&own))).await.status, 404);
     let (_, mall) = issued(&dev, "mall", &json!({})).await;
     assert_eq!(dev.with(&mall).get(&format!("/v1/jobs/{}", job_id(&own))).await.status, 404);
-    second.close().await;
+    second.stop().await;
     world.claim("users", 2);
     world.finish().await;
 }

@@ -15,7 +15,7 @@ use millrace_service::LogAlerts;
 use millrace_service::settings::database_url;
 use millrace_testkit::stack::proxy::Proxy;
 use millrace_testkit::world::{API_KEY, Answer, World, answer};
-use producer_api::{Door, DoorSettings};
+use producer_api::{ApiServer, ApiSettings};
 use serde_json::{Value, json};
 use url::Url;
 use uuid::Uuid;
@@ -35,7 +35,7 @@ impl Caller {
     }
 
     /// Calls another door.
-    fn at(&self, door: &Door) -> Self {
+    fn at(&self, door: &ApiServer) -> Self {
         Self { base: format!("http://{}", door.address()), ..self.clone() }
     }
 
@@ -61,12 +61,12 @@ impl Caller {
 }
 
 /// One more door of the same system.
-async fn another_door(settings: DoorSettings) -> Door {
-    Door::open(settings, Arc::new(LogAlerts)).await.expect("a free port")
+async fn another_door(settings: ApiSettings) -> ApiServer {
+    ApiServer::start(settings, Arc::new(LogAlerts)).await.expect("a free port")
 }
 
 /// The settings of a door to whose database there is no way.
-fn without_database(world: &World) -> DoorSettings {
+fn without_database(world: &World) -> ApiSettings {
     let nowhere = "postgres://nobody@127.0.0.1:1/nothing";
     let mut settings = world.door_settings();
     settings.database.database_url = database_url(nowhere).expect("a good URL");
@@ -74,7 +74,7 @@ fn without_database(world: &World) -> DoorSettings {
 }
 
 /// The settings of a door whose way to the database can be cut.
-async fn through_a_proxy(world: &World) -> (DoorSettings, Proxy) {
+async fn through_a_proxy(world: &World) -> (ApiSettings, Proxy) {
     let mut url = Url::parse(&world.database_url).expect("the world's own URL");
     let address = (url.host_str().expect("a host"), url.port().unwrap_or(5432));
     let target = address.to_socket_addrs().expect("an address").next().expect("at least one");

@@ -72,7 +72,7 @@ async fn the_answer_is_the_workers_own_also_after_a_retry() {
         answer.json
     );
     assert!(answer.json["attempts"].as_u64() > Some(1), "{:#}", answer.json);
-    door.close().await;
+    door.stop().await;
     world.finish().await;
 }
 

@@ -17,7 +17,7 @@ use millrace_workers::effects::Effects;
 use millrace_workers::runtime::calls::CallLimits;
 use millrace_workers::store::Store;
 use millrace_workers::worker::{self, WorkerSettings};
-use producer_api::{Door, DoorSettings};
+use producer_api::{ApiServer, ApiSettings};
 use serde_json::Value;
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
@@ -53,7 +53,7 @@ pub struct World {
     pub management: Management,
     /// Speaks HTTP as any client may.
     pub http: reqwest::Client,
-    door: Option<Door>,
+    door: Option<ApiServer>,
     workers: Vec<Worker>,
     claimed: BTreeMap<String, u32>,
     /// What was applied.
@@ -150,9 +150,8 @@ impl World {
     }
 
     /// The settings of this world's door. Another door with the same is a second one of the same system.
-    pub fn door_settings(&self) -> DoorSettings {
-        DoorSettings::local(&self.amqp_url, &self.database_url, JOB_ID_SECRET, API_KEY)
-            .expect("good settings")
+    pub fn door_settings(&self) -> ApiSettings {
+        ApiSettings::local(&self.amqp_url, &self.database_url, JOB_ID_SECRET, API_KEY).expect("good settings")
     }
 
     /// Opens the door.
@@ -162,8 +161,8 @@ impl World {
     }
 
     /// Opens the door with settings of the test's own.
-    pub async fn open_door_with(&mut self, settings: DoorSettings) -> &mut Self {
-        self.door = Some(Door::open(settings, Arc::new(LogAlerts)).await.expect("a free port"));
+    pub async fn open_door_with(&mut self, settings: ApiSettings) -> &mut Self {
+        self.door = Some(ApiServer::start(settings, Arc::new(LogAlerts)).await.expect("a free port"));
         self.until("the door to be ready", async |world| world.get("/readyz").await.status == 200).await;
         self
     }
@@ -323,7 +322,7 @@ impl World {
             worker.stop().await;
         }
         if let Some(door) = self.door.take() {
-            door.close().await;
+            door.stop().await;
         }
         self.assert_money_agrees().await;
         self.finished = true;

@@ -1,4 +1,4 @@
-//! A body cut into lines, none of which takes more memory than it may.
+//! Cuts a body into lines, each of which takes a bounded amount of memory.
 
 use std::time::Duration;
 
@@ -9,18 +9,18 @@ use futures_util::stream::{self, Stream};
 /// A line of a body, or what came in place of one.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Line {
-    /// Without its end.
+    /// A line, without its line break.
     Whole(Vec<u8>),
-    /// Longer than a job may be; the rest of it was skipped.
+    /// A line that is longer than a job may be. The rest of it was skipped.
     TooLong { max_bytes: usize },
-    /// Nothing came for too long. The last of the lines.
+    /// Nothing arrived for too long. No further line follows.
     TooSlow { deadline_ms: u128 },
-    /// The body ended in the middle. The last of the lines.
+    /// The body ended before it was complete. No further line follows.
     BrokenOff,
 }
 
-/// The lines of a body; empty ones are left out. A client that sends nothing for as long as `patience` is not waited for.
-pub(super) fn lines(body: Body, max_bytes: usize, patience: Duration) -> impl Stream<Item = Line> {
+/// The lines of a body, without empty ones. They end when the client sends nothing for as long as `deadline`.
+pub(super) fn lines(body: Body, max_bytes: usize, deadline: Duration) -> impl Stream<Item = Line> {
     let reader = Reader {
         chunks: body.into_data_stream(),
         chunk: Bytes::new(),
@@ -28,7 +28,7 @@ pub(super) fn lines(body: Body, max_bytes: usize, patience: Duration) -> impl St
         skipping: false,
         ended: false,
         max_bytes,
-        patience,
+        deadline,
     };
     stream::unfold(reader, |mut reader| async move { reader.next().await.map(|line| (line, reader)) })
 }
@@ -37,11 +37,11 @@ struct Reader {
     chunks: BodyDataStream,
     chunk: Bytes,
     line: Vec<u8>,
-    /// The rest of a line that is too long.
+    /// Whether the rest of a line is skipped because it is too long.
     skipping: bool,
     ended: bool,
     max_bytes: usize,
-    patience: Duration,
+    deadline: Duration,
 }
 
 impl Reader {
@@ -53,10 +53,10 @@ impl Reader {
             if self.ended {
                 return None;
             }
-            match tokio::time::timeout(self.patience, self.chunks.next()).await {
+            match tokio::time::timeout(self.deadline, self.chunks.next()).await {
                 Ok(Some(Ok(chunk))) => self.chunk = chunk,
                 Ok(Some(Err(_))) => return self.end_with(Line::BrokenOff),
-                Err(_) => return self.end_with(Line::TooSlow { deadline_ms: self.patience.as_millis() }),
+                Err(_) => return self.end_with(Line::TooSlow { deadline_ms: self.deadline.as_millis() }),
                 Ok(None) => {
                     self.ended = true;
                     if let Some(last) = self.finished() {
@@ -67,7 +67,7 @@ impl Reader {
         }
     }
 
-    /// The next line that ends in the chunk at hand. What is left of the chunk begins the line after it.
+    /// The next line that ends within the current chunk.
     fn cut(&mut self) -> Option<Line> {
         while !self.chunk.is_empty() {
             let end = self.chunk.iter().position(|byte| *byte == b'\n');
@@ -89,7 +89,7 @@ impl Reader {
         None
     }
 
-    /// The line as it is now, unless there is nothing in it.
+    /// The line read so far, unless it is empty.
     fn finished(&mut self) -> Option<Line> {
         let line = std::mem::take(&mut self.line);
         if std::mem::take(&mut self.skipping) {

@@ -1,4 +1,4 @@
-//! Tests of how a body is cut into lines, and of what is told of those that are no jobs.
+//! Tests of cutting a body into lines, and of the answers to lines that are no jobs.
 
 use std::io;
 use std::time::Duration;
@@ -11,10 +11,10 @@ use super::lines::{Line, lines};
 use super::{Posted, not_a_job};
 use crate::problem::Problem;
 
-const PATIENCE: Duration = Duration::from_millis(100);
+const DEADLINE: Duration = Duration::from_millis(100);
 
 async fn cut(body: Body) -> Vec<Line> {
-    lines(body, 10, PATIENCE).collect().await
+    lines(body, 10, DEADLINE).collect().await
 }
 
 fn chunks(parts: &[&'static str]) -> Body {
@@ -47,7 +47,7 @@ async fn a_line_that_is_too_long_is_skipped_and_the_next_is_read() {
 }
 
 #[tokio::test]
-async fn a_body_that_breaks_off_or_stands_still_ends() {
+async fn a_body_that_is_cut_off_or_stalls_ends() {
     let broken = stream::iter([Ok("a\nb"), Err(io::Error::other("gone"))]);
     assert_eq!(cut(Body::from_stream(broken)).await, [whole("a"), Line::BrokenOff]);
     let still = stream::iter([Ok::<_, io::Error>("a\nb")]).chain(stream::pending());
@@ -55,8 +55,8 @@ async fn a_body_that_breaks_off_or_stands_still_ends() {
 }
 
 #[test]
-fn a_line_that_is_no_job_is_neither_repeated_nor_told_of_in_words_of_the_inside() {
-    let told = |line: &str| {
+fn an_answer_to_a_line_that_is_no_job_repeats_neither_its_values_nor_internal_names() {
+    let answer = |line: &str| {
         let error = serde_json::from_str::<Posted<'_>>(line).expect_err("no job");
         match not_a_job(&error) {
             Problem::Invalid(violations) | Problem::NotJson(violations) => violations[0].message.clone(),
@@ -73,11 +73,14 @@ fn a_line_that_is_no_job_is_neither_repeated_nor_told_of_in_words_of_the_inside(
         r#"{"command": "hunter2hunter2"}"#,
         r#"{"command": "hunter2hunter2""#,
     ] {
-        let told = told(line);
-        assert!(!["hunter2", "struct", "Posted"].iter().any(|word| told.contains(word)), "{line}: {told}");
+        let answer = answer(line);
+        assert!(
+            !["hunter2", "struct", "Posted"].iter().any(|word| answer.contains(word)),
+            "{line}: {answer}"
+        );
     }
-    assert!(told(r#"{"command": "a"}"#).starts_with("missing field `data`"));
-    assert!(told(r#"{"command": "a", "data": 1, "more": 1}"#).starts_with("unknown field `more`;"));
+    assert!(answer(r#"{"command": "a"}"#).starts_with("missing field `data`"));
+    assert!(answer(r#"{"command": "a", "data": 1, "more": 1}"#).starts_with("unknown field `more`;"));
 }
 
 proptest! {

@@ -67,7 +67,7 @@ async fn key_is_asked_for(reader: &Reader) {
     reader.write("not-the-key-of-anybody").await;
     reader.press(Key::Enter.into()).await;
     let told = reader.until("#key-error", |text| !text.is_empty()).await;
-    assert_eq!(told, "This API key is not known, or it is no longer valid.");
+    assert_eq!(told, "This API key is unknown, or no longer valid.");
     assert_eq!(reader.run("return sessionStorage.length").await, json!(0), "a wrong key is not kept");
     assert_eq!(reader.run("return document.activeElement.id").await, json!("key-input"));
     reader.screenshot("wrong-key.png").await;
@@ -178,7 +178,7 @@ async fn unknown_job_is_told(reader: &Reader, world: &World) {
     reader.press(Key::Enter.into()).await;
     reader.until("#notice-title", |title| title == "No such job for this key").await;
     let told = reader.until("#notice-text", |text| !text.is_empty()).await;
-    assert!(told.starts_with("There is no job with this id for this API key."), "{told}");
+    assert!(told.starts_with("This API key's client has no job with this id."), "{told}");
     reader.screenshot("unknown-job.png").await;
     assert_only_refusals(reader, "404").await;
     passed("an unknown job is told");
