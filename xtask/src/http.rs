@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use millrace_stack::http;
 use reqwest::{Client, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
@@ -14,9 +15,7 @@ const DEADLINE: Duration = Duration::from_secs(10);
 
 /// A client for services on this machine.
 pub fn client() -> Result<Client, Trouble> {
-    // reqwest comes without a provider of its own; when one is installed already, that one serves as well.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::builder().no_proxy().timeout(DEADLINE).build().map_err(failed("preparing an HTTP client"))
+    http::client(DEADLINE).map_err(failed("preparing an HTTP client"))
 }
 
 /// URLs may carry a password, so they are left out of what people see.

@@ -6,9 +6,9 @@ use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
-use millrace_testkit::services::FORCED_RUNG;
-use millrace_testkit::services::images::{Images, SUPPORTED};
-use millrace_testkit::stack::program::log_tail;
+use millrace_stack::services::FORCED_RUNG;
+use millrace_stack::services::images::{Images, SUPPORTED};
+use millrace_stack::stack::program::log_tail;
 
 use crate::cargo::{self, cargo};
 use crate::proof::to_its_end;

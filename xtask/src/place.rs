@@ -1,6 +1,6 @@
 //! Where a run puts its things: a vhost and a database, either the given ones or new ones of its own.
 
-use millrace_testkit::services::Services;
+use millrace_stack::services::Services;
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use url::Url;

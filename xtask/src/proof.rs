@@ -6,7 +6,7 @@ use std::process::{Command, ExitCode, ExitStatus};
 use std::time::Duration;
 
 use clap::Args;
-use millrace_testkit::services::watchdog::Watchdog;
+use millrace_stack::services::watchdog::Watchdog;
 
 use crate::cargo::{self, cargo, root};
 use crate::signals::asked_to_stop;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 use clap::Args;
-use millrace_testkit::services::Services;
+use millrace_stack::services::Services;
 use serde_json::Value;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::{Connection, PgConnection};

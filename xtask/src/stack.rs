@@ -4,9 +4,9 @@ use std::path::Path;
 use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
-use millrace_testkit::services::ports;
-use millrace_testkit::services::watchdog::Watchdog;
-use millrace_testkit::stack::program::{self, Log, Program};
+use millrace_stack::services::ports;
+use millrace_stack::services::watchdog::Watchdog;
+use millrace_stack::stack::program::{self, Log, Program};
 
 use crate::cargo;
 use crate::http::{self, Door};

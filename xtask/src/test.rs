@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use millrace_testkit::services::{FORCED_RUNG, Services};
+use millrace_stack::services::{FORCED_RUNG, Services};
 
 use crate::cargo::cargo;
 use crate::proof::to_its_end;

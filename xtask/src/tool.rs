@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::process::Command;
 
-use millrace_testkit::services::install;
+use millrace_stack::services::install;
 
 use crate::trouble::Trouble;
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use millrace_testkit::services::ServicesError;
+use millrace_stack::services::ServicesError;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Trouble {

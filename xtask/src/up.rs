@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use millrace_testkit::services::Services;
-use millrace_testkit::stack::program::Log;
+use millrace_stack::services::Services;
+use millrace_stack::stack::program::Log;
 use url::Url;
 
 use crate::cargo;

@@ -1,10 +1,7 @@
-//! What the tests and `cargo xtask` stand on: a real RabbitMQ and a real PostgreSQL, wherever they can be had.
+//! What the tests of a domain stand on: a real RabbitMQ and a real PostgreSQL, wherever they can be had, with Millrace's own
+//! parts in the test's process (`world`) or as programs of their own (`stack`).
 
-pub mod figures;
-#[cfg(feature = "world")]
 pub mod journal;
-pub mod random;
-pub mod services;
-pub mod stack;
-#[cfg(feature = "world")]
 pub mod world;
+
+pub use millrace_stack::{figures, http, random, services, stack};

@@ -27,6 +27,7 @@ use tracing_subscriber::EnvFilter;
 use url::Url;
 use uuid::Uuid;
 
+use crate::http;
 use crate::services::Services;
 
 /// The development key of every world's door.
@@ -117,7 +118,7 @@ impl World {
             .await
             .expect("the user may create databases");
         admin.close().await;
-        let http = http_client();
+        let http = http::client(PATIENCE).expect("a client without any settings of note");
         create_vhost(&http, services, &name).await;
         let amqp_url = with_path(&services.amqp_url, &name);
         let database_url = with_path(&services.database_url, &name);
@@ -383,12 +384,6 @@ fn log() {
     let filter = EnvFilter::try_from_env("LOG_FILTER").unwrap_or_else(|_| EnvFilter::new("info,lapin=error"));
     // Every world asks, and the first one starts it.
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();
-}
-
-fn http_client() -> reqwest::Client {
-    // Another test may have installed the provider already.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder().timeout(PATIENCE).build().expect("a client without any settings of note")
 }
 
 /// Reads an HTTP answer to its end.

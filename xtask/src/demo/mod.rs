@@ -14,8 +14,8 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use millrace_testkit::services::Services;
-use millrace_testkit::stack::program::Log;
+use millrace_stack::services::Services;
+use millrace_stack::stack::program::Log;
 
 use crate::cargo;
 use crate::place::Place;

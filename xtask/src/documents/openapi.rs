@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use millrace_testkit::services::Services;
-use millrace_testkit::stack::program::Log;
+use millrace_stack::services::Services;
+use millrace_stack::stack::program::Log;
 
 use super::{Options, copy, installed, is_current, sources};
 use crate::cargo::{self, run_quietly};

@@ -8,6 +8,7 @@ use lapin::{Connection, ConnectionProperties};
 use sqlx::{ConnectOptions, Connection as _, PgConnection};
 
 use super::{ServicesError, without_login};
+use crate::http;
 
 const PAUSE: Duration = Duration::from_millis(100);
 pub(super) const ONE_TRY: Duration = Duration::from_secs(5);
@@ -94,7 +95,7 @@ async fn rabbitmq_version(management_url: &str) -> Result<String, String> {
     }
     let ask = async {
         let url = format!("{}/api/overview", management_url.trim_end_matches('/'));
-        http_client()?.get(url).send().await?.error_for_status()?.json::<Overview>().await
+        http::client(ONE_TRY)?.get(url).send().await?.error_for_status()?.json::<Overview>().await
     };
     // The URL carries the password, so it is left out of what people see.
     ask.await.map(|overview| overview.rabbitmq_version).map_err(|error| with_causes(&error.without_url()))
@@ -128,12 +129,6 @@ pub(super) fn create_database(maintenance_url: &str, name: &str) -> Result<(), S
         place: without_login(maintenance_url),
         reason: error.to_string(),
     })
-}
-
-fn http_client() -> Result<reqwest::Client, reqwest::Error> {
-    // reqwest is built without a provider of its own; a second call finds the first one's and changes nothing.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder().no_proxy().timeout(ONE_TRY).build()
 }
 
 fn with_causes(error: &dyn std::error::Error) -> String {

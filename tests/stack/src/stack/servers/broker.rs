@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Servers, StackError};
 
-const DEADLINE: Duration = Duration::from_secs(10);
+pub(super) const DEADLINE: Duration = Duration::from_secs(10);
 const EVENTS: &str = "events";
 /// What the private node was started with.
 const USUAL_MEMORY_LIMIT: &[&str] = &["set_vm_memory_high_watermark", "absolute", "1GB"];
@@ -20,13 +20,6 @@ pub enum Alarm {
     Memory,
     /// Disk space.
     Disk,
-}
-
-pub(super) fn http_client() -> Result<reqwest::Client, StackError> {
-    // reqwest is built without a provider of its own; when one is installed already, that one serves as well.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = reqwest::Client::builder().no_proxy().timeout(DEADLINE).build();
-    client.map_err(|error| StackError::new("preparing an HTTP client", error))
 }
 
 impl Servers {

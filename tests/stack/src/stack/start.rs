@@ -12,6 +12,7 @@ use super::StackError;
 use super::program::{Log, Program};
 use super::proxy::Proxy;
 use super::servers::Servers;
+use crate::http;
 use crate::services::ports;
 use crate::services::watchdog::Watchdog;
 
@@ -203,8 +204,8 @@ impl Unit {
     /// Asks its readiness probe once.
     pub async fn ready(&self) -> Result<(), String> {
         let ask = async {
-            let client = reqwest::Client::builder().no_proxy().timeout(ONE_TRY).build()?;
-            let response = client.get(format!("http://{}/readyz", self.listens)).send().await?;
+            let response =
+                http::client(ONE_TRY)?.get(format!("http://{}/readyz", self.listens)).send().await?;
             let ready = response.status().is_success();
             Ok::<_, reqwest::Error>(if ready { Ok(()) } else { Err(response.text().await?) })
         };

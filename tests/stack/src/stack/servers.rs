@@ -13,6 +13,7 @@ use url::Url;
 
 use super::StackError;
 use super::signal::{self, Signal};
+use crate::http;
 use crate::services::{Server, Services};
 
 const STOP_DEADLINE: Duration = Duration::from_secs(60);
@@ -62,7 +63,8 @@ impl Servers {
             management_url: services.management_url.clone(),
             database_url: services.database_url.clone(),
             vhost,
-            http: broker::http_client()?,
+            http: http::client(broker::DEADLINE)
+                .map_err(|error| StackError::new("preparing an HTTP client", error))?,
             frozen: Vec::new(),
             raised: Vec::new(),
             services,
