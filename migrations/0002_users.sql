@@ -1,4 +1,5 @@
--- Who the customers are. A row's version rises by one with each change; saving checks it, so no update is lost.
+-- Users and their e-mail addresses. Each change raises a row's version by one, and saving checks it, so that no update is
+-- lost.
 CREATE SCHEMA users;
 
 CREATE TABLE users.users (
@@ -10,7 +11,7 @@ CREATE TABLE users.users (
     updated_at timestamptz NOT NULL DEFAULT now()
 );
 
--- Who holds an e-mail address, folded to lower case: the primary key is what makes addresses unique.
+-- The user of each e-mail address in lower case. The primary key makes addresses unique.
 CREATE TABLE users.email_claims (
     email      text        PRIMARY KEY,
     user_id    uuid        NOT NULL,

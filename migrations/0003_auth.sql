@@ -1,4 +1,4 @@
--- Passwords, API keys and who may come in.
+-- Accounts with their password hashes, and API keys.
 CREATE SCHEMA auth;
 
 CREATE TABLE auth.accounts (
@@ -15,7 +15,7 @@ CREATE TABLE auth.api_keys (
     name       text        NOT NULL,
     scopes     text[]      NOT NULL,
     key_prefix text        NOT NULL,
-    -- SHA-256 of the key; unique, as the door looks keys up by it.
+    -- SHA-256 of the key. The API looks keys up by it.
     key_hash   text        NOT NULL UNIQUE,
     expires_at timestamptz,
     status     text        NOT NULL CHECK (status IN ('active', 'revoked')),

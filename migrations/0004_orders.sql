@@ -1,7 +1,7 @@
--- What was ordered, and what became of it.
+-- Orders and their states.
 CREATE SCHEMA orders;
 
--- What this domain knows of users, by hearing their events.
+-- This domain's copy of users, kept up to date by their events.
 CREATE TABLE orders.customers (
     user_id    uuid        PRIMARY KEY,
     status     text        NOT NULL CHECK (status IN ('active', 'deactivated')),

@@ -1,2 +1,2 @@
--- When the door last let somebody in with a key; NULL for one that was never used. The door tells auth so now and then.
+-- When a request with this key was last accepted; NULL for a key that was never used. The API reports it from time to time.
 ALTER TABLE auth.api_keys ADD COLUMN last_used_at timestamptz;

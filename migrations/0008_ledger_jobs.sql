@@ -1,6 +1,6 @@
--- A client's own jobs, in the order in which they came, for whoever lists them; what the list shows is in the index. Only
--- a job's first message is in it, so the rows of what follows from a job cost nothing. Partitions that are prepared later
--- get it by themselves. While it is built, workers wait with what they would write, and burn no attempt.
+-- For listing a client's jobs in the order of their arrival; it contains all columns of the list. Only a job's first message
+-- is indexed, so follow-ups cost nothing. Partitions that are created later get the index by themselves. While it is built,
+-- workers wait with their writes and use up no attempt.
 CREATE INDEX entries_jobs ON ledger.entries (client_id, received_at DESC, message_id DESC)
 INCLUDE (status, type)
 WHERE message_id = job_id;

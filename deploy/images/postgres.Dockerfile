@@ -2,7 +2,7 @@
 ARG BASE=millrace-debian:trixie
 FROM ${BASE}
 
-# The package would make a cluster of its own; the entrypoint makes one in PGDATA.
+# Without this setting the package creates a cluster of its own; the entrypoint creates one in PGDATA.
 ARG VERSION=17
 RUN mkdir -p /etc/postgresql-common \
  && echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.conf \
@@ -14,12 +14,12 @@ RUN mkdir -p /etc/postgresql-common \
 
 COPY postgres-entrypoint /usr/local/bin/
 
-# The data directory carries the version, as in the official image since 18.
+# The data directory's path contains the version, as in the official image since 18.
 ENV PATH=/usr/lib/postgresql/${VERSION}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     PGDATA=/var/lib/postgresql/${VERSION}/docker
 VOLUME /var/lib/postgresql
 EXPOSE 5432
-# SIGINT is the fast shutdown: it ends sessions and is clean. SIGTERM would wait for clients to leave.
+# SIGINT is the fast shutdown: it ends all sessions cleanly. SIGTERM would wait for clients to disconnect.
 STOPSIGNAL SIGINT
 ENTRYPOINT ["postgres-entrypoint"]
 CMD ["postgres"]

@@ -1,4 +1,4 @@
-//! `ops migrate`: brings the database's schema up to date, and prepares the ledger's partitions.
+//! `ops migrate`: brings the database's schema up to date and creates the ledger's next partitions.
 
 use std::process::ExitCode;
 
@@ -13,10 +13,10 @@ use crate::run::say;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
 
-/// Weeks for which the ledger has a partition ahead of time.
+/// The number of weeks ahead for which the ledger has partitions.
 pub const WEEKS_AHEAD: i32 = 8;
 
-/// Brings the database's schema up to date. Doing it twice, or from two places at once, does no harm
+/// Brings the database's schema up to date; running it twice, or twice at the same time, does no harm
 #[derive(Args)]
 pub struct Migrate {
     #[command(flatten)]
@@ -26,10 +26,10 @@ pub struct Migrate {
 impl Migrate {
     pub async fn run(self) -> Result<ExitCode, Fatal> {
         let mut connection = database::connect(&self.database).await?;
-        // Held for the whole command, so that two of them don't count each other's migrations as their own. The
-        // migrator takes the same lock again, which Postgres counts.
+        // Held for the whole command, so that of two at the same time each reports only its own migrations. The migrator
+        // takes the same advisory lock again, which Postgres allows to one session.
         connection.lock().await.map_err(explain)?;
-        // A statement that waits for a lock on a table makes all that come after it wait, too.
+        // While a statement waits for a lock on a table, all later statements on that table wait behind it.
         sqlx::query("SET lock_timeout = '10s'")
             .execute(&mut connection)
             .await
@@ -43,21 +43,21 @@ impl Migrate {
             count += 1;
         }
         if count == 0 {
-            say("The schema is up to date; nothing was to be applied");
+            say("The schema is already up to date");
         }
         prepare_partitions(&mut connection).await?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// Creates the ledger's partitions for the weeks to come, and says so where some were missing.
+/// Creates the ledger's missing partitions for the coming weeks, and reports how many there were.
 pub async fn prepare_partitions(connection: &mut PgConnection) -> Result<(), Fatal> {
     let created = sqlx::query_file_scalar!("src/prune/prepare_partitions.sql", WEEKS_AHEAD)
         .fetch_one(connection)
         .await
         .map_err(database::failed("prepare the ledger's partitions"))?;
     if created > 0 {
-        say(format!("Prepared {created} weekly partitions of the ledger, {WEEKS_AHEAD} weeks ahead"));
+        say(format!("Created {created} weekly partitions of the ledger, up to {WEEKS_AHEAD} weeks ahead"));
     }
     Ok(())
 }
@@ -72,12 +72,12 @@ async fn applied(connection: &mut PgConnection) -> Result<Vec<i64>, Fatal> {
 fn explain(error: MigrateError) -> Fatal {
     match error {
         MigrateError::VersionMissing(version) => Fatal::failed(format!(
-            "The database has migration {version:04}, which this release does not know: it was migrated by a newer \
-             release. Nothing was changed; run `ops migrate` of the newest release that is in use"
+            "The database has migration {version:04}, which this release does not know: a newer release has migrated \
+             it. Nothing was changed; run `ops migrate` of the newest release in use"
         )),
         MigrateError::VersionMismatch(version) => Fatal::failed(format!(
-            "Migration {version:04} was applied with another text than this release has. Nothing was changed; \
-             applied migrations must never be edited: restore the file, and put the change into a new one"
+            "Migration {version:04} was edited after it was applied. Nothing was changed; restore the file, and put \
+             the change into a new migration"
         )),
         MigrateError::ExecuteMigration(error, version) => Fatal::failed(format!(
             "Migration {version:04} failed and was rolled back, those before it stay applied: {}",

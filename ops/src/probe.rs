@@ -1,4 +1,4 @@
-//! `ops probe`: one GET, for the health checks of containers that have no other HTTP client.
+//! `ops probe`: one GET request, for health checks in containers without another HTTP client.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -6,14 +6,14 @@ use std::time::Duration;
 use clap::Args;
 use millrace_service::{Fatal, SecretUrl};
 
-/// Asks a URL once. Exits with 0 when the answer is a success (2xx), else with 1
+/// Sends one GET request; exits with 0 when the response's status is 2xx, else with 1
 #[derive(Args)]
 pub struct Probe {
-    /// Such as http://127.0.0.1:8080/readyz
+    /// The URL, such as http://127.0.0.1:8080/readyz
     #[arg(value_parser = url)]
     url: SecretUrl,
 
-    /// How long the answer may take, in milliseconds (1 to 600000)
+    /// Deadline for the response, in milliseconds (1 to 600000)
     #[arg(
         long, env = "PROBE_DEADLINE_MS", value_name = "MILLISECONDS", default_value = "3000",
         value_parser = millrace_service::settings::millis::<1, 600_000>
@@ -29,7 +29,7 @@ impl Probe {
     pub async fn run(self) -> Result<ExitCode, Fatal> {
         let Self { url, deadline_ms } = self;
         let _ = rustls::crypto::ring::default_provider().install_default();
-        // A probe asks this machine: no proxy, and no certificates, which a small image may not have.
+        // A probe stays on this machine: no proxy, and no certificates, which a small image may not have.
         let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).timeout(deadline_ms).build();
         let response = match client {
             Ok(client) => client.get(url.url().clone()).send().await,

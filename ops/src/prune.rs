@@ -1,7 +1,7 @@
-//! `ops prune`: forgets what the ledger has kept long enough, and prepares its partitions for the weeks to come.
+//! `ops prune`: deletes old rows of the ledger and creates its next partitions.
 //!
-//! The ledger is the memory against doing a message twice, so it must remember for longer than a copy of a message may
-//! still turn up: from a queue that was held up, or from a dead-letter queue.
+//! A row of the ledger prevents a second effect of the same message, so it must stay for longer than a copy of the message can
+//! lie in a queue or dead-letter queue.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -19,27 +19,28 @@ use crate::{database, migrate};
 /// Less than this needs `--force`.
 const SAFE_DAYS: usize = 7;
 const PAGE_ROWS: i64 = 5_000;
-/// Dropping a partition needs a lock for which all workers' statements have to wait, so it waits only briefly itself.
+/// Dropping a partition takes a lock. While it waits for the lock, all workers' statements wait behind it, so it waits only
+/// briefly and tries again.
 const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '500ms'";
 const LOCK_NOT_AVAILABLE: &str = "55P03";
 const LOCK_ATTEMPTS: u32 = 20;
 const LOCK_PAUSE: Duration = Duration::from_millis(500);
 
-/// Forgets what the ledger has kept long enough, and prepares its partitions for the weeks to come
+/// Deletes old rows of the ledger, and creates its partitions for the coming weeks
 ///
-/// A message that turns up again after the ledger has forgotten it is worked again. So keep it for longer than messages
-/// may wait in queues, dead-letter queues included.
+/// A message that is delivered again after its row was deleted takes effect again. Keep rows for longer than a message can
+/// wait in a queue or dead-letter queue.
 #[derive(Args)]
 pub struct Prune {
-    /// What was handled within so many days is kept (1 to 3650)
+    /// Keep messages that were handled within this number of days (1 to 3650)
     #[arg(long, env = "PRUNE_KEEP_DAYS", value_name = "DAYS", value_parser = count::<1, 3650>)]
     keep_days: usize,
 
-    /// Only says what would be forgotten
+    /// Only report what would be deleted
     #[arg(long)]
     dry_run: bool,
 
-    /// Keeps less than 7 days all the same
+    /// Allow less than 7 days
     #[arg(long)]
     force: bool,
 
@@ -57,8 +58,8 @@ impl Prune {
     pub async fn run(self) -> Result<ExitCode, Fatal> {
         if self.keep_days < SAFE_DAYS && !self.force {
             return Err(Fatal::Misconfigured(format!(
-                "with PRUNE_KEEP_DAYS={} a message that waited longer in a queue or in a dead-letter queue would be \
-                 worked twice: keep {SAFE_DAYS} days or more, or give --force where nothing can have waited that long",
+                "with PRUNE_KEEP_DAYS={} a message that waited longer in a queue or dead-letter queue would take \
+                 effect twice: keep {SAFE_DAYS} days or more, or give --force if no message can have waited that long",
                 self.keep_days
             )));
         }
@@ -76,7 +77,7 @@ impl Prune {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Drops the weeks that are old as a whole. Gives back how many.
+    /// Drops the partitions of which every row is old. Gives their number.
     async fn prune_partitions(
         &self,
         connection: &mut PgConnection,
@@ -103,10 +104,10 @@ impl Prune {
         Ok(dropped)
     }
 
-    /// Deletes old rows whose ids carry no time, or none that a partition was prepared for. Gives back how many.
+    /// Deletes old rows from the partitions that are not of one week. Gives their number.
     async fn prune_rows(&self, connection: &mut PgConnection, cutoff: OffsetDateTime) -> Result<u64, Fatal> {
         if !self.dry_run {
-            forget_suspects(connection, cutoff).await?;
+            delete_started_attempts(connection, cutoff).await?;
         }
         let (keyed, other) = if self.dry_run {
             let old = sqlx::query_file!("src/prune/old_rows.sql", cutoff)
@@ -115,7 +116,7 @@ impl Prune {
                 .map_err(database::failed("count the ledger's old rows"))?;
             (old.keyed, old.other)
         } else {
-            (forget_keyed(connection, cutoff).await?, forget_other(connection, cutoff).await?)
+            (delete_keyed(connection, cutoff).await?, delete_other(connection, cutoff).await?)
         };
         let done = if self.dry_run { "Would delete" } else { "Deleted" };
         for (rows, table) in [(keyed, "entries_keyed"), (other, "entries_other")] {
@@ -142,7 +143,7 @@ async fn drop_partition(connection: &mut PgConnection, name: &str) -> Result<(),
 async fn try_drop(connection: &mut PgConnection, name: &str) -> Result<(), sqlx::Error> {
     let mut transaction = connection.begin().await?;
     sqlx::query(LOCK_TIMEOUT).execute(&mut *transaction).await?;
-    // The name comes from the catalog and may contain anything.
+    // The name comes from Postgres' catalog and may contain any character.
     let name = name.replace('"', "\"\"");
     let drop = AssertSqlSafe(format!("DROP TABLE ledger.\"{name}\""));
     sqlx::query(drop).execute(&mut *transaction).await?;
@@ -153,19 +154,19 @@ fn is_lock_timeout(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(|error| error.code().as_deref() == Some(LOCK_NOT_AVAILABLE))
 }
 
-/// Marks of messages that were given up for killing their process, or never came back because somebody purged the queue.
-async fn forget_suspects(connection: &mut PgConnection, cutoff: OffsetDateTime) -> Result<(), Fatal> {
-    sqlx::query_file!("src/prune/forget_suspects.sql", cutoff)
+/// Deletes the started attempts of messages that were dead-lettered for crashes or purged from their queue.
+async fn delete_started_attempts(connection: &mut PgConnection, cutoff: OffsetDateTime) -> Result<(), Fatal> {
+    sqlx::query_file!("src/prune/delete_suspects.sql", cutoff)
         .execute(connection)
         .await
-        .map_err(database::failed("delete old rows of suspects"))?;
+        .map_err(database::failed("delete old rows of ledger.suspects"))?;
     Ok(())
 }
 
-async fn forget_keyed(connection: &mut PgConnection, cutoff: OffsetDateTime) -> Result<i64, Fatal> {
+async fn delete_keyed(connection: &mut PgConnection, cutoff: OffsetDateTime) -> Result<i64, Fatal> {
     let (mut rows, mut after) = (0, (String::new(), Uuid::nil()));
     loop {
-        let page = sqlx::query_file!("src/prune/forget_keyed.sql", after.0, after.1, PAGE_ROWS, cutoff)
+        let page = sqlx::query_file!("src/prune/delete_keyed.sql", after.0, after.1, PAGE_ROWS, cutoff)
             .fetch_optional(&mut *connection)
             .await
             .map_err(database::failed("delete old rows of entries_keyed"))?;
@@ -175,10 +176,10 @@ async fn forget_keyed(connection: &mut PgConnection, cutoff: OffsetDateTime) -> 
     }
 }
 
-async fn forget_other(connection: &mut PgConnection, cutoff: OffsetDateTime) -> Result<i64, Fatal> {
+async fn delete_other(connection: &mut PgConnection, cutoff: OffsetDateTime) -> Result<i64, Fatal> {
     let (mut rows, mut after) = (0, (String::new(), Uuid::nil()));
     loop {
-        let page = sqlx::query_file!("src/prune/forget_other.sql", after.0, after.1, PAGE_ROWS, cutoff)
+        let page = sqlx::query_file!("src/prune/delete_other.sql", after.0, after.1, PAGE_ROWS, cutoff)
             .fetch_optional(&mut *connection)
             .await
             .map_err(database::failed("delete old rows of entries_other"))?;

@@ -1,4 +1,4 @@
-//! `ops keys list`: which API keys there are, and which of them nobody uses any more.
+//! `ops keys list`: all API keys and when they were last used.
 
 use std::process::ExitCode;
 
@@ -12,10 +12,10 @@ use uuid::Uuid;
 use crate::database;
 use crate::run::say;
 
-/// Says which API keys there are, by client: whose, for what, until when, and when they were last used
+/// Lists all API keys by client: scopes, status, expiry and last use
 ///
-/// Neither keys nor hashes of them are shown. The id is what `auth.revoke-api-key` asks for. The door tells of uses now and
-/// then, so the last of them may be some minutes old.
+/// Neither keys nor their hashes are shown. `auth.revoke-api-key` takes the id. The API reports uses from time to time, so
+/// the last use may be some minutes late.
 #[derive(Args)]
 pub struct List {
     #[command(flatten)]
@@ -42,7 +42,7 @@ impl List {
             .await
             .map_err(database::failed("list the API keys"))?;
         if rows.is_empty() {
-            say("There are no API keys; `ops keys bootstrap` makes the first one");
+            say("There are no API keys; `ops keys bootstrap` issues the first one");
         }
         let now = OffsetDateTime::now_utc();
         for row in rows {
@@ -52,7 +52,7 @@ impl List {
     }
 }
 
-/// Two lines: whose key it is and whether it works, and what it is for.
+/// Two lines: client, name, status and times; id and scopes.
 fn in_words(row: &Row, now: OffsetDateTime) -> String {
     let Row { key_id, key_prefix, client_id, name, scopes, status, expires_at, last_used_at } = row;
     let passed = expires_at.is_some_and(|at| at <= now);
@@ -70,7 +70,7 @@ fn in_words(row: &Row, now: OffsetDateTime) -> String {
 }
 
 fn shown(at: OffsetDateTime) -> String {
-    // Whole seconds are enough for people.
+    // People need no fractions of a second.
     at.replace_nanosecond(0).unwrap_or(at).format(&Rfc3339).unwrap_or_default()
 }
 

@@ -1,4 +1,4 @@
--- The keys that open the door now, the oldest first.
+-- The keys that are accepted now, the oldest first.
 SELECT key_prefix, client_id, scopes
 FROM auth.api_keys
 WHERE status = 'active' AND (expires_at IS NULL OR expires_at > now())

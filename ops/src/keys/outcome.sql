@@ -1,4 +1,4 @@
--- What became of a job's own command, once a worker has touched it.
+-- The outcome of a job's own command; no row before a worker has processed it.
 SELECT status, problem ->> 'detail' AS problem
 FROM ledger.entries
 WHERE handler = 'auth' AND message_id = $1

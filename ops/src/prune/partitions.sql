@@ -1,5 +1,5 @@
--- The weekly partitions whose ids are all older than $1, with what is in them. Rows of old ids that were handled lately
--- (sent again by an operator, say) are as good as new.
+-- The weekly partitions whose ids are all older than $1, with their numbers of rows. A row with an old id may have been
+-- handled recently, for example after an operator redrove its message.
 WITH old_rows AS (
     SELECT tableoid, count(*) AS rows, max(handled_at) AS last_handled_at
     FROM ledger.entries
@@ -13,7 +13,7 @@ SELECT
 FROM pg_inherits
 JOIN pg_class AS partition ON partition.oid = pg_inherits.inhrelid
 LEFT JOIN old_rows ON old_rows.tableoid = partition.oid
--- The default partition and the one for keyed ids have no such bound.
+-- The default partition and that of keyed ids have no such bound.
 WHERE pg_inherits.inhparent = 'ledger.entries'::regclass
   AND substring(pg_get_expr(partition.relpartbound, partition.oid) FROM 'TO \(''([0-9a-f-]{36})''\)')::uuid
       <= ledger.floor_of($1)

@@ -1,5 +1,5 @@
--- Every row of one job. A whole flow shares the first 48 bits of its ids, so the primary key finds the rows in one
--- narrow range per handler, in one partition.
+-- All rows of one job. The ids of a job's messages share their first 48 bits, so the primary key finds the rows in one
+-- narrow range per handler and in one partition.
 SELECT handler, message_id, client_id, type, status, attempts, problem ->> 'detail' AS problem,
        emitted AS "emitted: Json<Vec<Emitted>>", received_at, handled_at
 FROM ledger.entries

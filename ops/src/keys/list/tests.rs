@@ -1,4 +1,4 @@
-//! How a key is listed, in each of the states that it may be in.
+//! A key as it is listed in each of its states.
 
 use time::Duration;
 use time::macros::datetime;
@@ -21,7 +21,7 @@ fn key() -> Row {
 }
 
 #[test]
-fn a_key_tells_whose_it_is_and_whether_it_is_used() {
+fn a_key_is_listed_with_its_client_status_and_last_use() {
     assert_eq!(
         in_words(&key(), NOW),
         "mr_5e884898 shop \"shop, production\": active, never expires, never used\n  \
@@ -31,14 +31,14 @@ fn a_key_tells_whose_it_is_and_whether_it_is_used() {
 
 #[test]
 fn a_key_works_until_it_expires_or_is_revoked() {
-    let told = |row: Row| in_words(&row, NOW).lines().next().unwrap().split_once(": ").unwrap().1.to_owned();
+    let listed = |row: Row| in_words(&row, NOW).lines().next().unwrap().split_once(": ").unwrap().1.to_owned();
     let used = Some(NOW - Duration::milliseconds(90_500));
     assert_eq!(
-        told(Row { expires_at: Some(NOW + Duration::DAY), last_used_at: used, ..key() }),
+        listed(Row { expires_at: Some(NOW + Duration::DAY), last_used_at: used, ..key() }),
         "active, expires 2026-06-02T12:00:00Z, last used 2026-06-01T11:58:29Z"
     );
     let expired = Row { expires_at: Some(NOW), ..key() };
-    assert_eq!(told(expired.clone()), "expired, expired 2026-06-01T12:00:00Z, never used");
+    assert_eq!(listed(expired.clone()), "expired, expired 2026-06-01T12:00:00Z, never used");
     let revoked = Row { status: "revoked".to_owned(), ..expired };
-    assert_eq!(told(revoked), "revoked, expired 2026-06-01T12:00:00Z, never used");
+    assert_eq!(listed(revoked), "revoked, expired 2026-06-01T12:00:00Z, never used");
 }
