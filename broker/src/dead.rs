@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use lapin::Channel;
 use lapin::options::{BasicAckOptions, BasicGetOptions};
 use lapin::types::ShortString;
-use millrace_contracts::Domain;
-use millrace_contracts::topology::dead_queue;
+use millrace_protocol::DomainName;
+use millrace_protocol::topology::dead_queue;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -52,7 +52,7 @@ pub struct DeadLetter {
 /// queue, but the broker counts a delivery of each.
 pub async fn peek(
     management: &Management,
-    domain: Domain,
+    domain: DomainName,
     limit: usize,
 ) -> Result<Option<DeadLetters>, ManagementError> {
     let queue = dead_queue(domain);
@@ -183,7 +183,7 @@ pub enum RedriveError {
 pub async fn redrive(
     connection: &Connection,
     publisher: &Publisher,
-    domain: Domain,
+    domain: DomainName,
     selection: &Selection,
 ) -> Result<Redriven, RedriveError> {
     let mut queue = Queue::open(connection, domain).await?;
@@ -226,7 +226,7 @@ struct Window {
 }
 
 impl Queue {
-    async fn open(connection: &Connection, domain: Domain) -> Result<Self, RedriveError> {
+    async fn open(connection: &Connection, domain: DomainName) -> Result<Self, RedriveError> {
         let name = dead_queue(domain);
         let amqp = connection.connected().await.map_err(RedriveError::NotConnected)?;
         match amqp.create_channel().await {

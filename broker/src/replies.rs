@@ -13,7 +13,7 @@ use futures_util::StreamExt;
 use lapin::options::{BasicConsumeOptions, BasicPublishOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Consumer};
-use millrace_contracts::{JobId, topology};
+use millrace_protocol::{JobId, topology};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 

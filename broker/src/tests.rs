@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use lapin::BasicProperties;
 use lapin::message::Delivery;
 use lapin::types::{AMQPValue, FieldTable, LongString};
-use millrace_contracts::{ClientId, Envelope, Fingerprint, JobId, MessageId, Trace, topology};
+use millrace_protocol::{ClientId, Envelope, Fingerprint, JobId, MessageId, Route, Trace};
 use time::macros::datetime;
 use uuid::uuid;
 
@@ -49,7 +49,7 @@ fn delivered(properties: BasicProperties, body: &[u8]) -> Incoming {
 
 /// A message of ours, with some of its headers changed.
 fn with_headers(change: impl FnOnce(&mut FieldTable)) -> Incoming {
-    let properties = Outgoing::new(topology::COMMANDS, &envelope(), "{}").properties;
+    let properties = Outgoing::new(Route::COMMAND, &envelope(), "{}").properties;
     let mut headers = properties.headers().clone().unwrap();
     change(&mut headers);
     delivered(properties.with_headers(headers), b"{}")

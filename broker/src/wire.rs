@@ -4,8 +4,8 @@ use bytes::Bytes;
 use lapin::BasicProperties;
 use lapin::message::Delivery;
 use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
-use millrace_contracts::{
-    ClientId, Domain, Envelope, Fingerprint, JobId, MessageId, Trace, catalog, topology,
+use millrace_protocol::{
+    ClientId, DomainName, Envelope, Fingerprint, JobId, MessageId, Route, Trace, topology,
 };
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -57,17 +57,15 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
-    /// A message with this envelope and its type as the routing key. It must reach a queue, unless it is an event to which no
-    /// domain subscribes.
+    /// A message with this envelope and its type as the routing key.
     #[must_use]
-    pub fn new(exchange: impl Into<Cow<'static, str>>, envelope: &Envelope, body: impl Into<Bytes>) -> Self {
+    pub fn new(route: Route, envelope: &Envelope, body: impl Into<Bytes>) -> Self {
         Self {
-            exchange: exchange.into(),
+            exchange: route.exchange.into(),
             routing_key: envelope.message_type.clone().into(),
             properties: properties(envelope),
             body: body.into(),
-            mandatory: catalog::find(&envelope.message_type)
-                .is_none_or(|entry| entry.handlers().next().is_some()),
+            mandatory: route.mandatory,
         }
     }
 
@@ -99,14 +97,14 @@ impl Outgoing {
     ///
     /// Of the failure's headers it keeps only the time of the first failure.
     #[must_use]
-    pub fn redriven(incoming: &Incoming, domain: Domain) -> Self {
+    pub fn redriven(incoming: &Incoming, domain: DomainName) -> Self {
         let given = incoming.properties.headers().as_ref().map(kept_headers).unwrap_or_default();
         let mut headers = FieldTable::default();
         for (key, value) in given.inner().iter().filter(|(key, _)| !header::FAILURE.contains(&key.as_str())) {
             headers.insert(key.clone(), value.clone());
         }
         insert(&mut headers, header::ATTEMPT, AMQPValue::LongUInt(1));
-        Self::copy(incoming, topology::REDRIVE, domain.name(), headers)
+        Self::copy(incoming, topology::REDRIVE, domain.as_str(), headers)
     }
 
     /// A copy has neither the expiration nor the `reply_to` of its original: both were meant for the first delivery.

@@ -1,13 +1,16 @@
 //! Messages of the auth domain: passwords, API keys and who may come in. They carry hashes, never secrets.
 
+use millrace_protocol::{ClientId, Contract, DomainName, Kind, Violation};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::uuid;
 
-use crate::contract::{Contract, Kind, Violation};
 use crate::users::EXAMPLE_USER;
-use crate::{ClientId, KeyHash, KeyId, KeyPrefix, PasswordHash, PersonName, Scope, UserId};
+use crate::{KeyHash, KeyId, KeyPrefix, PasswordHash, PersonName, Scope, UserId};
+
+/// The domain's name.
+pub const DOMAIN: DomainName = DomainName::new("auth");
 
 const EXAMPLE_KEY: KeyId = KeyId(uuid!("01980000-0000-7000-8000-0000000000a1"));
 /// A key may carry this many scopes.

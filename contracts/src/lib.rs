@@ -1,15 +1,13 @@
-//! The words of Millrace: every command and event, who hears it, how it is retried, and the broker topology as data.
+//! This system's messages: every command and event of its domains, the values that they are made of, and the catalog that
+//! says which domain owns and which subscribes to what.
 //!
-//! Nothing here does input or output. A type of this crate that exists is valid: values are parsed where they enter.
+//! Nothing here does input or output. A value of one of these types that exists is valid: it is parsed where it enters.
 #![warn(missing_docs)]
 
 mod api_key;
-mod contract;
-mod explain;
 mod ids;
 mod money;
-mod objects;
-mod reading;
+mod system;
 mod text;
 
 pub mod auth;
@@ -17,29 +15,21 @@ pub mod orders;
 pub mod payments;
 pub mod users;
 
-pub mod asyncapi;
-pub mod catalog;
-pub mod compatibility;
-pub mod domain;
-pub mod envelope;
-pub mod ledger;
-pub mod reply;
-pub mod retry;
-pub mod topology;
-
 #[cfg(test)]
 mod tests;
 
 pub use api_key::ApiKey;
-pub use contract::{Contract, Invalid, Kind, UnknownFields, Violation, decode};
-pub use domain::Domain;
-pub use envelope::{Envelope, Fingerprint, Trace};
-pub use ids::{JobId, KeyId, MessageId, OrderId, PaymentId, UserId};
+pub use ids::{KeyId, OrderId, PaymentId, UserId};
 pub use money::{Currency, MinorUnits, Money, MoneyOverflow, Quantity};
-pub use reading::{Unreadable, read};
-pub use reply::Reply;
-pub use retry::{RetryPolicy, Rung};
+pub use system::catalog;
 pub use text::{
-    ClientId, DeclineReason, Email, InvalidText, KeyHash, KeyPrefix, PasswordHash, PaymentMethod, PersonName,
-    Scope, Sku,
+    DeclineReason, Email, KeyHash, KeyPrefix, PasswordHash, PaymentMethod, PersonName, Scope, Sku,
+};
+
+// Until everything names the protocol's own crate.
+pub use millrace_protocol::catalog::component;
+pub use millrace_protocol::{
+    Catalog, ClientId, Contract, DelayQueue, DomainName, Entry, Envelope, Fingerprint, Invalid, InvalidText,
+    JobId, Kind, MessageId, Reply, RetrySchedule, Route, Topology, Trace, UnknownFields, Unreadable,
+    Violation, asyncapi, compatibility, decode, ledger, read, reply, topology,
 };

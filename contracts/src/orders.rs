@@ -1,12 +1,15 @@
 //! Messages of the orders domain: what was ordered, and what became of it.
 
+use millrace_protocol::{Contract, DomainName, Kind, Violation};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::uuid;
 
-use crate::contract::{Contract, Kind, Violation};
 use crate::users::EXAMPLE_USER;
 use crate::{Currency, MinorUnits, Money, MoneyOverflow, OrderId, PaymentMethod, Quantity, Sku, UserId};
+
+/// The domain's name.
+pub const DOMAIN: DomainName = DomainName::new("orders");
 
 pub(crate) const EXAMPLE_ORDER: OrderId = OrderId(uuid!("01980000-0000-7000-8000-000000000001"));
 /// An order may have this many lines.

@@ -1,13 +1,15 @@
 //! Messages of the payments domain: what was charged, declined and paid back.
 
+use millrace_protocol::{Contract, DomainName, Kind, RetrySchedule};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::uuid;
 
-use crate::contract::{Contract, Kind};
 use crate::orders::{EXAMPLE_ORDER, example_total};
-use crate::retry::RetryPolicy;
 use crate::{DeclineReason, Money, OrderId, PaymentId};
+
+/// The domain's name.
+pub const DOMAIN: DomainName = DomainName::new("payments");
 
 const EXAMPLE_PAYMENT: PaymentId = PaymentId(uuid!("01980000-0000-7000-8000-0000000000b2"));
 
@@ -23,7 +25,7 @@ pub struct Charge {
 impl Contract for Charge {
     const TYPE: &'static str = "payments.charge";
     const KIND: Kind = Kind::InternalCommand;
-    const RETRY: RetryPolicy = RetryPolicy::PATIENT;
+    const RETRY: RetrySchedule = RetrySchedule::PATIENT;
     fn example() -> Self {
         Self { order_id: EXAMPLE_ORDER, payment_id: EXAMPLE_PAYMENT }
     }
@@ -39,7 +41,7 @@ pub struct Refund {
 impl Contract for Refund {
     const TYPE: &'static str = "payments.refund";
     const KIND: Kind = Kind::Command;
-    const RETRY: RetryPolicy = RetryPolicy::PATIENT;
+    const RETRY: RetrySchedule = RetrySchedule::PATIENT;
     fn example() -> Self {
         Self { order_id: EXAMPLE_ORDER }
     }

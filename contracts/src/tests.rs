@@ -4,7 +4,6 @@ mod api_keys;
 mod asyncapi;
 mod bodies;
 mod compatibility;
-mod ids;
 mod routes;
 mod schemas;
 mod values;

@@ -2,83 +2,14 @@
 
 use std::fmt;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize};
-
-/// Why a text was refused; the sentence is meant for the person who sent it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct InvalidText(pub &'static str);
+use millrace_protocol::text::{InvalidText, made_of};
+use millrace_protocol::{shown, text};
 
 /// Characters are counted as Unicode scalar values; control characters (NUL among them) are refused in every type,
 /// since Postgres can't store NUL and a log line or a console must not be steered by data.
 fn plain(text: &str, max_chars: usize, refusal: &'static str) -> Result<(), InvalidText> {
     let fits = (1..=max_chars).contains(&text.chars().count());
     if fits && !text.chars().any(char::is_control) { Ok(()) } else { Err(InvalidText(refusal)) }
-}
-
-fn made_of(text: &str, max: usize, allowed: fn(u8) -> bool) -> bool {
-    (1..=max).contains(&text.len()) && text.bytes().all(allowed)
-}
-
-macro_rules! text {
-    ($(#[$doc:meta])* $name:ident, $max:expr, $pattern:expr, $parse:expr) => {
-        $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
-
-        impl $name {
-            /// Parses the text; the error says what is allowed.
-            pub fn parse(text: impl Into<String>) -> Result<Self, InvalidText> {
-                let parse: fn(String) -> Result<String, InvalidText> = $parse;
-                parse(text.into()).map(Self)
-            }
-
-            /// The text as it was parsed.
-            #[must_use]
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = InvalidText;
-            fn try_from(text: String) -> Result<Self, InvalidText> {
-                Self::parse(text)
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(text: $name) -> String {
-                text.0
-            }
-        }
-
-        impl JsonSchema for $name {
-            fn schema_name() -> std::borrow::Cow<'static, str> {
-                stringify!($name).into()
-            }
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({"type": "string", "minLength": 1, "maxLength": $max, "pattern": $pattern})
-            }
-        }
-    };
-}
-
-macro_rules! shown {
-    ($($name:ident),*) => {$(
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "{:?}", self.0)
-            }
-        }
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-    )*};
 }
 
 /// Hashes are no secrets in the strict sense, but nothing is gained by printing them either.
@@ -148,14 +79,6 @@ text!(
 );
 
 text!(
-    /// The upstream system that posts jobs, as its API key names it.
-    ClientId, 64, r"^[a-z0-9._-]+$",
-    |text| made_of(&text, 64, |b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b))
-        .then_some(text)
-        .ok_or(InvalidText("expected 1 to 64 lower case letters, digits, dots, dashes or underscores"))
-);
-
-text!(
     /// What an API key may do: post one command (`jobs:orders.place`), all of a domain (`jobs:orders.*`) or all there
     /// are (`jobs:*`).
     Scope, 64, r"^jobs:(\*|[a-z][a-z-]*\.(\*|[a-z][a-z-]*))$",
@@ -213,5 +136,5 @@ text!(
         .ok_or(InvalidText("expected 1 to 16 letters, digits or underscores"))
 );
 
-shown!(Email, PersonName, Sku, PaymentMethod, DeclineReason, ClientId, Scope, KeyPrefix);
+shown!(Email, PersonName, Sku, PaymentMethod, DeclineReason, Scope, KeyPrefix);
 masked!(PasswordHash, KeyHash);

@@ -1,11 +1,14 @@
 //! Messages of the users domain: who the customers are.
 
+use millrace_protocol::{Contract, DomainName, Kind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::uuid;
 
-use crate::contract::{Contract, Kind};
 use crate::{Email, PersonName, UserId};
+
+/// The domain's name.
+pub const DOMAIN: DomainName = DomainName::new("users");
 
 /// The user of every example.
 pub(crate) const EXAMPLE_USER: UserId = UserId(uuid!("01980000-0000-7000-8000-00000000c0de"));

@@ -6,7 +6,7 @@ mod redrive;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use millrace_contracts::Domain;
+use millrace_contracts::{DomainName, catalog};
 use millrace_service::Fatal;
 
 /// Messages that were given up
@@ -31,6 +31,11 @@ impl Dead {
     }
 }
 
-fn domain(name: &str) -> Result<Domain, String> {
-    Domain::named(name).ok_or_else(|| format!("expected {}", Domain::ALL.map(Domain::name).join(", ")))
+fn domain(name: &str) -> Result<DomainName, String> {
+    catalog().domain(name).ok_or_else(|| {
+        format!(
+            "expected {}",
+            catalog().domains().iter().map(|domain| domain.as_str()).collect::<Vec<_>>().join(", ")
+        )
+    })
 }

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use millrace_service::process::refuse;
 use millrace_service::settings::{self, SettingsError, TelemetrySettings};
 use millrace_service::{Fatal, telemetry};
@@ -25,7 +25,7 @@ struct Ops<Verb: Subcommand> {
 /// Reads the arguments, does the work and says how it ended. Exit code 0 for done, 1 for failed, 64 for unknown
 /// arguments, 78 for settings that can't work; the rest is the verb's own.
 pub fn run<Verb: Subcommand>(work: impl AsyncFnOnce(Verb) -> Result<ExitCode, Fatal>) -> ExitCode {
-    let mut ops = match settings::read::<Ops<Verb>>() {
+    let mut ops = match settings::read::<Ops<Verb>>(Ops::<Verb>::command()) {
         Ok((ops, _)) => ops,
         Err(refused) => return refuse(NAME, refused),
     };

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use millrace_broker::topology::{Management, Plan, TopologyError, apply, plan, vhost_of};
-use millrace_contracts::topology::topology;
+use millrace_contracts::{Topology as Wanted, catalog};
 use millrace_service::Fatal;
 use millrace_service::settings::{BrokerSettings, ManagementSettings};
 
@@ -60,7 +60,7 @@ impl Topology {
 impl Target {
     async fn plan(&self) -> Result<ExitCode, Fatal> {
         let management = self.management()?;
-        let found = plan(&management, &topology(self.retry_scale)).await.map_err(failed)?;
+        let found = plan(&management, &Wanted::of(catalog(), self.retry_scale)).await.map_err(failed)?;
         print(&found, management.vhost());
         Ok(if found.is_settled() { ExitCode::SUCCESS } else { ExitCode::from(DIFFERENT) })
     }
@@ -72,7 +72,8 @@ impl Target {
             steps += 1;
             say(step);
         };
-        let warnings = apply(&management, &topology(self.retry_scale), done).await.map_err(failed)?;
+        let warnings =
+            apply(&management, &Wanted::of(catalog(), self.retry_scale), done).await.map_err(failed)?;
         for warning in warnings {
             eprintln!("Warning: {warning}");
         }

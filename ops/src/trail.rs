@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use millrace_contracts::ledger::Emitted;
-use millrace_contracts::{Domain, JobId};
+use millrace_contracts::{JobId, catalog};
 use millrace_service::Fatal;
 use millrace_service::settings::DatabaseSettings;
 use sqlx::types::Json;
@@ -46,7 +46,7 @@ struct Row {
 impl Trail {
     pub async fn run(self) -> Result<ExitCode, Fatal> {
         let job = JobId(self.job);
-        let handlers = Domain::ALL.map(|domain| domain.name().to_owned());
+        let handlers: Vec<_> = catalog().domains().iter().map(|domain| domain.as_str().to_owned()).collect();
         let (low, high) = job.first_message().flow_range();
         let mut connection = database::connect(&self.database).await?;
         let rows = sqlx::query_file_as!(Row, "src/trail/rows.sql", &handlers, low, high, job.0)

@@ -171,18 +171,20 @@ impl<'a> Walk<'a> {
     ) -> Vec<Next<'a>> {
         let rows = self.rows.get(&message_id).cloned().unwrap_or_default();
         self.steps.extend(rows.iter().map(|row| Step::Recorded(row)));
-        match message_type.and_then(|name| catalog::find(name).map(|entry| (name, entry))) {
+        match message_type.and_then(|name| catalog().find(name).map(|entry| (name, entry))) {
             Some((name, entry)) => {
-                let missing =
-                    entry.handlers().filter(|domain| !rows.iter().any(|row| row.handler == domain.name()));
+                let missing = entry
+                    .handlers()
+                    .iter()
+                    .filter(|domain| !rows.iter().any(|row| row.handler == domain.as_str()));
                 let pending = missing.map(|domain| Step::Pending {
                     message_id,
                     message_type,
-                    handler: Some(domain.name()),
+                    handler: Some(domain.as_str()),
                     caused_by,
                 });
                 self.steps.extend(pending);
-                if rows.is_empty() && entry.handlers().next().is_none() {
+                if rows.is_empty() && entry.handlers().is_empty() {
                     self.steps.push(Step::Unsubscribed { message_id, message_type: name, caused_by });
                 }
             }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use millrace_contracts::ledger::Emitted;
-use millrace_contracts::{ClientId, Domain, JobId};
+use millrace_contracts::{ClientId, JobId, catalog};
 use serde_json::Value;
 use sqlx::types::Json;
 use sqlx::{PgPool, query_file, query_file_as};
@@ -139,5 +139,5 @@ impl Ledger {
 }
 
 fn handlers() -> Vec<String> {
-    Domain::ALL.iter().map(|domain| domain.name().to_owned()).collect()
+    catalog().domains().iter().map(|domain| domain.as_str().to_owned()).collect()
 }

@@ -3,11 +3,12 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use clap::CommandFactory;
 use millrace_service::LogAlerts;
 use producer_api::{ApiServer, ApiSettings};
 
 fn main() -> ExitCode {
-    millrace_service::run(async |settings: ApiSettings, stop| {
+    millrace_service::run(ApiSettings::command(), async |settings: ApiSettings, stop| {
         let api = ApiServer::start(settings, Arc::new(LogAlerts)).await?;
         stop.cancelled().await;
         api.stop().await;

@@ -5,8 +5,8 @@ mod hashers;
 use std::fmt;
 use std::time::Duration;
 
+use millrace_contracts::Entry;
 use millrace_contracts::auth::{IssueApiKey, MAX_SCOPES, SetPassword};
-use millrace_contracts::catalog::{self, Entry};
 use millrace_contracts::{
     ApiKey, ClientId, Contract, Fingerprint, InvalidText, JobId, KeyId, Kind, PersonName, Scope,
     UnknownFields, UserId, Violation, decode,
@@ -118,11 +118,11 @@ pub(crate) fn posted(command: &Entry, generator: &mut SchemaGenerator) -> (Schem
     match command.message_type {
         SetPassword::TYPE => {
             let example = json!({"user_id": SetPassword::example().user_id, "password": "correct horse battery staple"});
-            (catalog::component::<NewPassword>(generator), example)
+            (millrace_contracts::component::<NewPassword>(generator), example)
         }
         IssueApiKey::TYPE => {
             let example = serde_json::to_value(NewApiKey::example()).expect("examples are plain data");
-            (catalog::component::<NewApiKey>(generator), example)
+            (millrace_contracts::component::<NewApiKey>(generator), example)
         }
         _ => (command.component(generator), command.example()),
     }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::http::HeaderValue;
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use millrace_service::settings::{
     BrokerSettings, DatabaseSettings, DrainSettings, TelemetrySettings, count, millis,
 };
@@ -197,7 +197,7 @@ impl ApiSettings {
             &format!("--dev-api-key={dev_api_key}"),
         ]
         .map(Into::into);
-        match millrace_service::settings::read_from::<Self>(flags) {
+        match millrace_service::settings::read_from::<Self>(Self::command(), flags) {
             Ok((settings, _)) => Ok(settings),
             Err(refused) => Err(InvalidSettings(refused.to_string())),
         }

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::process::ExitCode;
 
+use clap::Command;
 use tokio_util::sync::CancellationToken;
 
 use crate::settings::{self, Settings, SettingsError};
@@ -43,14 +44,17 @@ impl Fatal {
     }
 }
 
-/// Runs a long-lived process: reads the settings, starts logging and metrics, then runs `work` until it returns.
+/// Runs a long-lived process with this command line: reads the settings, starts logging and metrics, then runs `work` until it returns.
 ///
 /// `work` gets the settings and a token. The first SIGTERM or SIGINT cancels the token; `work` should then finish what is in
 /// flight and return. A second signal ends the process at once. The exit code is 0 after `Ok`, 1 or 78 after a [`Fatal`], and
 /// 64 for unknown flags.
-pub fn run<S: Settings>(work: impl AsyncFnOnce(S, CancellationToken) -> Result<(), Fatal>) -> ExitCode {
-    let name = S::command().get_name().to_owned();
-    let settings = match start::<S>(&name) {
+pub fn run<S: Settings>(
+    command: Command,
+    work: impl AsyncFnOnce(S, CancellationToken) -> Result<(), Fatal>,
+) -> ExitCode {
+    let name = command.get_name().to_owned();
+    let settings = match start::<S>(command) {
         Ok(settings) => settings,
         Err(code) => return code,
     };
@@ -76,12 +80,14 @@ pub fn run<S: Settings>(work: impl AsyncFnOnce(S, CancellationToken) -> Result<(
     }
 }
 
-fn start<S: Settings>(name: &str) -> Result<S, ExitCode> {
-    let (settings, effective) = settings::read::<S>().map_err(|refused| refuse(name, refused))?;
-    settings.check().map_err(|sentence| refuse(name, SettingsError::Value(sentence)))?;
+fn start<S: Settings>(command: Command) -> Result<S, ExitCode> {
+    let (name, version) =
+        (command.get_name().to_owned(), command.get_version().unwrap_or_default().to_owned());
+    let (settings, effective) = settings::read::<S>(command).map_err(|refused| refuse(&name, refused))?;
+    settings.check().map_err(|sentence| refuse(&name, SettingsError::Value(sentence)))?;
     telemetry::start(settings.telemetry());
-    prometheus::install(name);
-    tracing::info!("{name} {} starts with {effective}", env!("CARGO_PKG_VERSION"));
+    prometheus::install(&name);
+    tracing::info!("{name} {version} starts with {effective}");
     Ok(settings)
 }
 

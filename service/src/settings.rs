@@ -15,8 +15,8 @@ use crate::telemetry;
 
 pub use read::{EffectiveSettings, SettingsError, read, read_from};
 
-/// A binary's settings: a `clap` parser with the section on logging, and rules that concern several settings.
-pub trait Settings: clap::Parser {
+/// A binary's settings: what `clap` reads, with the section on logging, and rules that concern several settings.
+pub trait Settings: clap::FromArgMatches {
     /// The section on logging.
     fn telemetry(&self) -> &TelemetrySettings;
 

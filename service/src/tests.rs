@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
@@ -38,7 +38,7 @@ const DATABASE: &str = "--database-url=postgres://millrace:hunter2@127.0.0.1/mai
 
 fn read(arguments: &[&str]) -> Result<(Sample, String), String> {
     let all = std::iter::once("sample").chain(arguments.iter().copied()).map(OsString::from);
-    match settings::read_from::<Sample>(all) {
+    match settings::read_from::<Sample>(Sample::command(), all) {
         Ok((sample, effective)) => Ok((sample, effective.to_string())),
         Err(SettingsError::Value(sentence)) => Err(sentence),
         Err(SettingsError::Usage(error)) => Err(format!("usage: {}", error.kind())),
@@ -57,7 +57,7 @@ fn a_missing_value_is_named_by_its_variable() {
     }
     let missing = |arguments: &[&str]| {
         let all = std::iter::once("sample").chain(arguments.iter().copied()).map(OsString::from);
-        settings::read_from::<Missing>(all).unwrap_err().to_string()
+        settings::read_from::<Missing>(Missing::command(), all).unwrap_err().to_string()
     };
     assert_eq!(missing(&["--first=x"]), "SET_NOWHERE_B is not set; --help describes each setting");
     assert_eq!(missing(&[]), "SET_NOWHERE_A and SET_NOWHERE_B are not set; --help describes each setting");

@@ -4,7 +4,6 @@ use lapin::BasicProperties;
 use lapin::options::{BasicPublishOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use millrace_testkit::world::World;
-use millrace_workers::effects::NoEffects;
 use millrace_workers::orders::Orders;
 use serde_json::json;
 use uuid::Uuid;
@@ -80,8 +79,8 @@ async fn five_copies_to_one_worker_have_one_effect() {
 #[tokio::test]
 async fn five_copies_to_two_workers_have_one_effect() {
     let mut world = staffed().await;
-    world.employ::<Orders, _>(NoEffects, &["--worker-prefetch=1", "--worker-batch-max=1"]);
-    world.employ::<Orders, _>(NoEffects, &["--worker-prefetch=1", "--worker-batch-max=1"]);
+    world.start_worker::<Orders>(&["--worker-prefetch=1", "--worker-batch-max=1"]);
+    world.start_worker::<Orders>(&["--worker-prefetch=1", "--worker-batch-max=1"]);
     copies_have_one_effect(world).await;
 }
 

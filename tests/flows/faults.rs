@@ -7,9 +7,8 @@ use lapin::message::Delivery;
 use lapin::options::BasicPublishOptions;
 use millrace_broker::dead::{self, Selection};
 use millrace_broker::{Connection, ConnectionSettings, Publisher};
-use millrace_contracts::{Domain, OrderId};
+use millrace_contracts::OrderId;
 use millrace_testkit::world::World;
-use millrace_workers::effects::NoEffects;
 use millrace_workers::orders::Orders;
 use millrace_workers::users::Users;
 use serde_json::json;
@@ -42,7 +41,7 @@ async fn garbage_is_dead_lettered_with_a_reason_and_hurts_nobody() {
     throw_in(&world, b"\xff\xfe not json", BasicProperties::default()).await;
     let neighbour = world.job("orders.place", &order(user, "pm_ok")).await;
     world.expect(neighbour, "succeeded").await;
-    let letters = world.dead_letters(Domain::Orders, 1).await;
+    let letters = world.dead_letters(millrace_contracts::orders::DOMAIN, 1).await;
     assert_eq!(letters[0].data, b"\xff\xfe not json", "the body is kept as it came");
     assert_eq!(header(&letters[0], "failure-class"), "unreadable");
     assert_eq!(
@@ -64,7 +63,7 @@ async fn a_row_that_the_database_refuses_fails_alone() {
     let user = registered(&world).await;
     let neighbour = world.job("orders.place", &order(user, "pm_ok")).await;
     world.expect(neighbour, "succeeded").await;
-    let letters = world.dead_letters(Domain::Auth, 1).await;
+    let letters = world.dead_letters(millrace_contracts::auth::DOMAIN, 1).await;
     assert_eq!(header(&letters[0], "failure-class"), "defect");
     assert!(
         header(&letters[0], "failure-reason").contains("23505"),
@@ -82,7 +81,7 @@ async fn a_silent_gateway_is_asked_eight_times_and_then_a_person() {
     let mut world = staff(World::hurried().await).await;
     let user = registered(&world).await;
     let job = world.job("orders.place", &order(user, "pm_timeout")).await;
-    let letters = world.dead_letters(Domain::Payments, 1).await;
+    let letters = world.dead_letters(millrace_contracts::payments::DOMAIN, 1).await;
     assert_eq!(header(&letters[0], "failure-class"), "effect");
     assert!(header(&letters[0], "failure-reason").starts_with("given up after 8 attempts: "));
     let view = world.get(&format!("/v1/jobs/{job}")).await.json;
@@ -94,16 +93,16 @@ async fn a_silent_gateway_is_asked_eight_times_and_then_a_person() {
 #[tokio::test]
 async fn a_stop_under_load_loses_nothing() {
     let mut world = World::empty().await;
-    world.employ::<Users, _>(NoEffects, &[]);
+    world.start_worker::<Users>(&[]);
     world.open_door().await;
-    let first = world.worker::<Orders, _>(NoEffects, &["--worker-prefetch=8", "--worker-batch-max=4"]);
+    let first = world.worker::<Orders>(&["--worker-prefetch=8", "--worker-batch-max=4"]);
     let user = registered_with_orders_only(&world).await;
     let mut jobs = Vec::new();
     for _ in 0..200 {
         jobs.push(world.job("orders.place", &order(user, "pm_ok")).await);
     }
     first.stop().await;
-    world.employ::<Orders, _>(NoEffects, &[]);
+    world.start_worker::<Orders>(&[]);
     world
         .until("every order to be placed", async |world| {
             world.count("SELECT count(*) FROM orders.orders").await == 200
@@ -135,7 +134,9 @@ async fn a_dead_letter_is_sent_again_once_its_cause_is_mended() {
         publish(&world, "auth.issue-api-key", id, &key(id)).await;
     }
     world.until("a dead letter", async |world| world.depth("auth.dead").await == 1).await;
-    let letters = dead::peek(&world.management, Domain::Auth, 10).await.expect("the console's API answers");
+    let letters = dead::peek(&world.management, millrace_contracts::auth::DOMAIN, 10)
+        .await
+        .expect("the console's API answers");
     let letter = letters.expect("the queue exists").first.remove(0);
     assert_eq!(letter.class.as_deref(), Some("defect"));
     let mended = "WITH gone AS (DELETE FROM auth.api_keys RETURNING key_id) SELECT count(*) FROM gone";
@@ -144,8 +145,9 @@ async fn a_dead_letter_is_sent_again_once_its_cause_is_mended() {
     let url = Url::parse(&world.amqp_url).expect("the world's own URL");
     let connection = Connection::open(ConnectionSettings::new(url, "ops@test"));
     let publisher = Publisher::open(&connection, 1, Duration::from_secs(5));
-    let redriven =
-        dead::redrive(&connection, &publisher, Domain::Auth, &Selection::All).await.expect("all is up");
+    let redriven = dead::redrive(&connection, &publisher, millrace_contracts::auth::DOMAIN, &Selection::All)
+        .await
+        .expect("all is up");
     assert_eq!((redriven.sent, redriven.left), (1, 0));
     connection.close().await;
     let done =

@@ -15,15 +15,12 @@ mod tidy;
 mod topology;
 
 use std::process::Output;
-use std::sync::Arc;
 
 use millrace_contracts::{OrderId, UserId};
 use millrace_testkit::world::World;
 use millrace_workers::auth::Auth;
-use millrace_workers::effects::NoEffects;
 use millrace_workers::orders::Orders;
 use millrace_workers::payments::Payments;
-use millrace_workers::payments::effects::{Gateway, SandboxGateway};
 use millrace_workers::users::Users;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -34,10 +31,10 @@ async fn staffed() -> World {
 }
 
 async fn staff(mut world: World) -> World {
-    world.employ::<Users, _>(NoEffects, &[]);
-    world.employ::<Auth, _>(NoEffects, &[]);
-    world.employ::<Orders, _>(NoEffects, &[]);
-    world.employ::<Payments, _>(Gateway(Arc::new(SandboxGateway)), &[]);
+    world.start_worker::<Users>(&[]);
+    world.start_worker::<Auth>(&[]);
+    world.start_worker::<Orders>(&[]);
+    world.start_worker::<Payments>(&["--gateway-deadline-ms=300"]);
     world.open_door().await;
     world
 }

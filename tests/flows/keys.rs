@@ -3,7 +3,6 @@
 use millrace_contracts::ApiKey;
 use millrace_testkit::world::World;
 use millrace_workers::auth::Auth;
-use millrace_workers::effects::NoEffects;
 use serde_json::json;
 use time::OffsetDateTime;
 use time::macros::datetime;
@@ -21,7 +20,7 @@ fn first<'a>(flags: &[&'a str]) -> Vec<&'a str> {
 
 async fn world_of_auth() -> World {
     let mut world = World::empty().await;
-    world.employ::<Auth, _>(NoEffects, &[]);
+    world.start_worker::<Auth>(&[]);
     world
 }
 

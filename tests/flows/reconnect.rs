@@ -8,7 +8,6 @@ use millrace_broker::{Connection, ConnectionSettings, Consumer, ConsumerSettings
 use millrace_contracts::UserId;
 use millrace_testkit::services::{Services, ports};
 use millrace_testkit::world::{PATIENCE, World};
-use millrace_workers::effects::NoEffects;
 use millrace_workers::orders::Orders;
 use millrace_workers::users::Users;
 use reqwest::Method;
@@ -47,8 +46,8 @@ async fn close_connections(world: &World, named: &str) -> usize {
 /// Works for orders and users, with a door, and with batches so small that much is in work at any time.
 async fn small_steps() -> World {
     let mut world = World::empty().await;
-    world.employ::<Users, _>(NoEffects, &[]);
-    world.employ::<Orders, _>(NoEffects, &["--worker-batch-max=2", "--worker-prefetch=8"]);
+    world.start_worker::<Users>(&[]);
+    world.start_worker::<Orders>(&["--worker-batch-max=2", "--worker-prefetch=8"]);
     world.open_door().await;
     world
 }
@@ -232,7 +231,7 @@ impl Hireling {
         url.set_username(&hireling.user).expect("a URL with a host");
         url.set_password(Some("right")).expect("a URL with a host");
         let own = std::mem::replace(&mut world.amqp_url, url.into());
-        world.employ::<Orders, _>(NoEffects, &[&format!("--probes-listen={}", hireling.probes)]);
+        world.start_worker::<Orders>(&[&format!("--probes-listen={}", hireling.probes)]);
         world.amqp_url = own;
         hireling
     }
@@ -274,7 +273,7 @@ async fn finish_told(mut world: World, orders: u32) {
 
 /// Somebody who orders, and an order that waits.
 async fn with_an_order(world: &mut World) {
-    world.employ::<Users, _>(NoEffects, &[]);
+    world.start_worker::<Users>(&[]);
     world.open_door().await;
     let job = world.job("users.register", &user(None)).await;
     world.until("the news to wait for orders", async |world| world.depth("orders").await == 1).await;

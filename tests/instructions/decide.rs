@@ -5,12 +5,14 @@ use std::mem::take;
 use millrace_contracts::orders::Place;
 use millrace_contracts::payments::Charge;
 use millrace_contracts::{Contract, Envelope, PaymentId};
-use millrace_workers::domain::{Change, Decision, Domain, Facts};
+use millrace_runtime::{Answer as AnswerOf, Change, Context, Decision, Domain, Facts};
 use millrace_workers::orders::Orders;
 use millrace_workers::payments::{Answer, Payments, Reference};
 
 use crate::case::{Case, Work};
-use crate::given::{CUSTOMERS, NOW, body, captured, envelope, job, messages, place, placed, registered};
+use crate::given::{
+    CUSTOMERS, NOW, body, captured, client, envelope, job, messages, place, placed, registered,
+};
 
 pub const CASES: [Case; 4] = [
     Case {
@@ -29,12 +31,13 @@ pub const CASES: [Case; 4] = [
 ];
 
 /// A message as its domain reads it, and what the outside system has said to it.
-type Arrival<D> = (<D as Domain>::Message, Option<<D as Domain>::Answer>);
+type Arrival<D> = (<D as Domain>::Message, Option<AnswerOf<D>>);
 
 /// What a lane does with a batch between loading and saving, and the declarations before it.
 fn batch<D>(mut facts: D::Facts, arrivals: Vec<Arrival<D>>) -> Work
 where
-    D: Domain<Message: 'static, Answer: 'static, Facts: Facts<Change: 'static> + 'static>,
+    D: Domain<Message: 'static, Facts: Facts<Change: 'static> + 'static>,
+    AnswerOf<D>: 'static,
 {
     let mut decisions = Vec::new();
     Box::new(move || decisions.push(hear::<D>(&mut facts, &arrivals)))
@@ -42,12 +45,14 @@ where
 
 /// Its changes are applied, so that the next message sees them.
 fn decide<D: Domain>(facts: &mut D::Facts, (message, answer): &Arrival<D>) -> Decision<Change<D>> {
-    let mut decision = D::decide(facts, message, answer.as_ref(), NOW).expect("the domain does it");
+    let mut decision =
+        D::decide(facts, message, &Context { caller: client(), now: NOW, answer: answer.as_ref() })
+            .expect("the domain does it");
     take(&mut decision.changes).into_iter().for_each(|change| facts.apply(change));
     decision
 }
 
-fn arrival<D: Domain, T: Contract>(number: u32, message: &T, answer: Option<D::Answer>) -> Arrival<D> {
+fn arrival<D: Domain, T: Contract>(number: u32, message: &T, answer: Option<AnswerOf<D>>) -> Arrival<D> {
     (D::read(&envelope::<T>(number), &body(message)).expect("a message of the domain"), answer)
 }
 

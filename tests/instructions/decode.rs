@@ -3,7 +3,7 @@
 use millrace_broker::Incoming;
 use millrace_contracts::orders::Place;
 use millrace_contracts::{Contract, Fingerprint, catalog};
-use millrace_workers::domain::Domain;
+use millrace_runtime::Domain;
 use millrace_workers::orders::Orders;
 use millrace_workers::payments::Payments;
 
@@ -19,7 +19,7 @@ pub const CASES: [Case; 4] = [
 
 /// A posted body, checked as strictly as the door does, as it goes onto the wire, and by what it is known again.
 fn door() -> Work {
-    let command = catalog::find(Place::TYPE).expect("a message of the catalog");
+    let command = catalog().find(Place::TYPE).expect("a message of the catalog");
     each(messages(|number| body(&place(number))), |posted| {
         let body = command.check(&posted).expect("an order");
         (Fingerprint::of(&body), body)

@@ -2,8 +2,8 @@
 
 use millrace_broker::Outgoing;
 use millrace_contracts::orders::Place;
-use millrace_contracts::topology;
-use millrace_workers::runtime::emit;
+use millrace_contracts::{Route, catalog};
+use millrace_runtime::emit;
 
 use crate::case::{Case, Work, each};
 use crate::decide::orders_placed;
@@ -15,17 +15,17 @@ pub const CASES: [Case; 3] = [
     Case { name: "encode/ledger", prepare: ledger },
 ];
 
-/// A job's command, as the door hands it to the broker.
+/// A job's command, as the API hands it to the broker.
 fn job() -> Work {
     let jobs = messages(|number| (envelope::<Place>(number), place(number)));
-    each(jobs, |(envelope, place)| Outgoing::new(topology::COMMANDS, &envelope, body(&place)))
+    each(jobs, |(envelope, place)| Outgoing::new(Route::COMMAND, &envelope, body(&place)))
 }
 
 /// What follows from placing an order, with its id and envelope.
 fn follow_ups() -> Work {
     each(orders_placed(), |(envelope, decision)| {
         let emitted = emit::with_ids(envelope.message_id, decision.outgoing);
-        emit::follow_ups(&envelope, &emitted)
+        emit::follow_ups(catalog(), &envelope, &emitted)
     })
 }
 

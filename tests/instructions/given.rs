@@ -1,5 +1,7 @@
 //! What the cases work on: orders of three lines, what follows from them, and the deliveries that bring them.
 
+use std::sync::LazyLock;
+
 use lapin::BasicProperties;
 use lapin::message::Delivery;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
@@ -80,10 +82,15 @@ pub fn captured(number: u32) -> Captured {
 
 /// A message's envelope in the trace that the door begins. Follow-ups have ids of their own kind; they cost the same.
 pub fn envelope<T: Contract>(number: u32) -> Envelope {
-    let client = ClientId::parse("shop").expect("a client's name");
     let trace = format!("00-{:032x}-{:016x}-01", job(number).0.as_u128(), u64::from(number) + 1);
-    let first = Envelope::first::<T>(job(number), client, Fingerprint::of(&number.to_be_bytes()));
+    let first = Envelope::first::<T>(job(number), client().clone(), Fingerprint::of(&number.to_be_bytes()));
     Envelope { trace: Trace { traceparent: Some(trace), tracestate: None }, ..first }
+}
+
+/// Whose jobs all messages belong to.
+pub fn client() -> &'static ClientId {
+    static CLIENT: LazyLock<ClientId> = LazyLock::new(|| ClientId::parse("shop").expect("a client's name"));
+    &CLIENT
 }
 
 pub fn body<T: Contract>(message: &T) -> Vec<u8> {
@@ -93,7 +100,7 @@ pub fn body<T: Contract>(message: &T) -> Vec<u8> {
 /// A message as the broker delivers it to a worker.
 pub fn delivery<T: Contract>(number: u32, message: &T) -> Delivery {
     let envelope = envelope::<T>(number);
-    let exchange = catalog::find(T::TYPE).expect("a message of the catalog").exchange();
+    let exchange = catalog().find(T::TYPE).expect("a message of the catalog").route().exchange;
     let mut delivery = Delivery::mock(number.into(), exchange.into(), T::TYPE.into(), false, body(message));
     delivery.properties = properties(&envelope);
     delivery

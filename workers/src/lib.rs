@@ -1,22 +1,11 @@
-//! The work: what a domain is, the four domains, and the machine that runs them.
+//! This system's domains: each a module with its rules, its store and its tests.
 //!
-//! Read in this order: [`domain`], [`store`], one of the domains, then [`runtime`].
-
-pub mod domain;
-pub mod effects;
-pub mod store;
+//! What a domain is stands in `millrace_runtime`; the messages are in `millrace_contracts`.
 
 pub mod auth;
 pub mod orders;
 pub mod payments;
 pub mod users;
 
-pub mod runtime;
-pub mod worker;
-
 #[cfg(test)]
-mod given;
-#[cfg(test)]
-mod heard_tests;
-#[cfg(test)]
-mod money_tests;
+mod tests;

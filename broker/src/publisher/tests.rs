@@ -1,6 +1,6 @@
 //! How requests are grouped into windows.
 
-use millrace_contracts::{ClientId, Envelope, Fingerprint, JobId, topology};
+use millrace_protocol::{ClientId, Envelope, Fingerprint, JobId, Route};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
@@ -11,7 +11,7 @@ use crate::wire::Outgoing;
 fn request(messages: usize, bytes: usize) -> Request {
     let client = ClientId::parse("web-shop").unwrap();
     let envelope = Envelope::of_job(JobId(Uuid::now_v7()), client, "orders.place", 1, Fingerprint::of(b"{}"));
-    let message = || Outgoing::new(topology::COMMANDS, &envelope, vec![b' '; bytes]);
+    let message = || Outgoing::new(Route::COMMAND, &envelope, vec![b' '; bytes]);
     Request { messages: (0..messages).map(|_| message()).collect(), answer: oneshot::channel().0 }
 }
 

@@ -2,7 +2,7 @@
 //! bytes.
 
 use lapin::types::{ByteArray, DecimalValue, FieldArray, ShortString};
-use millrace_contracts::Domain;
+use millrace_protocol::{DomainName, Route, topology};
 use proptest::prelude::*;
 
 use super::*;
@@ -10,7 +10,7 @@ use crate::wire::UnreadableEnvelope;
 
 #[test]
 fn a_retry_keeps_its_identity_and_says_what_happened() {
-    let original = Outgoing::new(topology::COMMANDS, &envelope(), "{}")
+    let original = Outgoing::new(Route::COMMAND, &envelope(), "{}")
         .properties
         .with_app_id("producer-api".into())
         .with_content_encoding("identity".into())
@@ -84,7 +84,7 @@ fn the_headers_tell_the_time_of_the_first_failure_and_all_of_the_last() {
 fn a_redriven_message_begins_with_its_first_attempt() {
     let dead =
         delivered(retried(&with_headers(|headers| set(headers, "tenant", long("blue")))).properties, b"{}");
-    let message = Outgoing::redriven(&dead, Domain::Orders);
+    let message = Outgoing::redriven(&dead, DomainName::new("orders"));
     insta::assert_snapshot!(shown(&message), @"
     to redrive for orders
     message_id: 01890a5d-ac96-774b-bcce-b302099a8057
@@ -217,7 +217,7 @@ proptest! {
         ours in any::<bool>(),
     ) {
         let mut properties = match ours {
-            true => Outgoing::new(topology::COMMANDS, &envelope(), "{}").properties,
+            true => Outgoing::new(Route::COMMAND, &envelope(), "{}").properties,
             false => BasicProperties::default(),
         };
         if let Some(id) = id {

@@ -1,12 +1,13 @@
 //! Envelopes as properties and headers, and read back from them.
 
 use lapin::types::ShortString;
+use millrace_protocol::Route;
 
 use super::*;
 
 #[test]
 fn an_envelope_on_the_wire() {
-    let message = Outgoing::new(topology::COMMANDS, &envelope(), "{}");
+    let message = Outgoing::new(Route::COMMAND, &envelope(), "{}");
     insta::assert_snapshot!(shown(&message), @"
     to commands for orders.place
     message_id: 01890a5d-ac96-774b-bcce-b302099a8057
@@ -29,7 +30,7 @@ fn an_envelope_on_the_wire() {
 fn an_envelope_comes_back_as_it_went() {
     let plain = Envelope { trace: Trace::default(), ..envelope() };
     for envelope in [envelope(), plain] {
-        let message = Outgoing::new(topology::COMMANDS, &envelope, "{\"a\":1}");
+        let message = Outgoing::new(Route::COMMAND, &envelope, "{\"a\":1}");
         let incoming = delivered(message.properties.with_user_id("producer-api".into()), &message.body);
         assert_eq!(incoming.envelope, Ok(envelope));
         assert_eq!(&incoming.body[..], b"{\"a\":1}");
@@ -40,20 +41,17 @@ fn an_envelope_comes_back_as_it_went() {
 }
 
 #[test]
-fn only_an_event_without_subscribers_may_be_unroutable() {
-    let mandatory = |message_type: &str| {
-        let envelope = Envelope { message_type: message_type.to_owned(), ..envelope() };
-        Outgoing::new(topology::EVENTS, &envelope, "{}").mandatory
-    };
-    assert!(mandatory("orders.place") && mandatory("orders.placed") && mandatory("not.known"));
-    assert!(!mandatory("auth.password-set"));
+fn a_queue_must_get_what_its_route_says_and_every_copy() {
+    let mandatory =
+        |mandatory| Outgoing::new(Route { mandatory, ..Route::EVENT }, &envelope(), "{}").mandatory;
+    assert!(mandatory(true) && !mandatory(false));
     assert!(retried(&delivered(BasicProperties::default(), b"")).mandatory);
 }
 
 #[test]
 fn a_missing_property_or_header_is_named() {
     let bare = |incoming: Incoming| incoming.envelope.unwrap_err().to_string();
-    let properties = Outgoing::new(topology::COMMANDS, &envelope(), "{}").properties;
+    let properties = Outgoing::new(Route::COMMAND, &envelope(), "{}").properties;
     let headers = properties.headers().clone().unwrap();
     let id = ShortString::from(envelope().message_id.to_string());
     let some_id = BasicProperties::default().with_message_id(id.clone());
@@ -97,7 +95,7 @@ fn a_malformed_property_or_header_is_named() {
         let incoming = with_headers(|headers| set(headers, name, value));
         incoming.envelope.unwrap_err().to_string()
     };
-    let properties = || Outgoing::new(topology::COMMANDS, &envelope(), "{}").properties;
+    let properties = || Outgoing::new(Route::COMMAND, &envelope(), "{}").properties;
     let wrong_id = delivered(properties().with_message_id("42".into()), b"{}");
     let wrong_job = delivered(properties().with_correlation_id("".into()), b"{}");
     let sentences = [

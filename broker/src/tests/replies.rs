@@ -1,6 +1,6 @@
 //! Reply addresses: which ones are accepted, and which copies keep them.
 
-use millrace_contracts::Domain;
+use millrace_protocol::{DomainName, Route};
 
 use super::*;
 use crate::replies::ReplyAddress;
@@ -9,7 +9,7 @@ const ADDRESS: &str = "replies.01890a5d-ac96-774b-bcce-b302099a8057";
 
 fn awaited() -> Outgoing {
     let address = ReplyAddress::parse(ADDRESS).unwrap();
-    Outgoing::new(topology::COMMANDS, &envelope(), "{}").with_reply_to(&address)
+    Outgoing::new(Route::COMMAND, &envelope(), "{}").with_reply_to(&address)
 }
 
 #[test]
@@ -32,7 +32,10 @@ fn only_the_name_of_a_reply_queue_is_an_address() {
 fn a_copy_asks_for_a_reply_only_where_it_is_added() {
     let incoming = delivered(awaited().properties, b"{}");
     assert_eq!(delivered(retried(&incoming).properties, b"{}").reply_to, None);
-    assert_eq!(delivered(Outgoing::redriven(&incoming, Domain::Orders).properties, b"{}").reply_to, None);
+    assert_eq!(
+        delivered(Outgoing::redriven(&incoming, DomainName::new("orders")).properties, b"{}").reply_to,
+        None
+    );
     let retried = retried(&incoming).with_reply_to(incoming.reply_to.as_ref().unwrap());
     assert_eq!(delivered(retried.properties, b"{}").reply_to, incoming.reply_to);
 }

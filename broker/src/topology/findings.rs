@@ -3,7 +3,7 @@
 use std::fmt;
 
 use fancy_regex::Regex;
-use millrace_contracts::topology::{ApplyTo, POLICY_PRIORITY, Topology};
+use millrace_protocol::topology::{ApplyTo, POLICY_PRIORITY, Topology};
 
 use super::plan::{QUEUE_TYPE, QUORUM};
 use super::state::{FoundExchange, FoundPolicy, State};

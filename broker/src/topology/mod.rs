@@ -13,7 +13,7 @@ mod tests;
 
 use std::time::Duration;
 
-use millrace_contracts::topology::{POLICY_PRIORITY, Policy, Topology};
+use millrace_protocol::topology::{POLICY_PRIORITY, Policy, Topology};
 use serde_json::json;
 
 pub use findings::{Obstacle, Warning};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 
-use millrace_contracts::topology::{Binding, Exchange, POLICY_PRIORITY, Policy, Topology};
+use millrace_protocol::topology::{Binding, Exchange, POLICY_PRIORITY, Policy, Topology};
 use serde_json::Value;
 
 use super::findings::{self, Obstacle, Warning};

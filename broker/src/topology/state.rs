@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use millrace_contracts::topology::Binding;
+use millrace_protocol::topology::Binding;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 

@@ -1,12 +1,50 @@
 //! Differences between a topology and a broker, and the text that describes them.
 
 use fancy_regex::Regex;
-use millrace_contracts::topology::{ApplyTo, POLICY_PRIORITY, Topology, topology};
+use millrace_protocol::topology::{ApplyTo, POLICY_PRIORITY, Topology};
+use millrace_protocol::{About, Catalog, Contract, Domain, DomainName, Kind};
 use reqwest::StatusCode;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use url::Url;
 
 use super::*;
+
+#[derive(Serialize, Deserialize, JsonSchema)]
+struct Place {}
+
+impl Contract for Place {
+    const TYPE: &'static str = "orders.place";
+    const KIND: Kind = Kind::Command;
+    fn example() -> Self {
+        Self {}
+    }
+}
+
+#[derive(Serialize, Deserialize, JsonSchema)]
+struct Registered {}
+
+impl Contract for Registered {
+    const TYPE: &'static str = "users.registered";
+    const KIND: Kind = Kind::Event;
+    fn example() -> Self {
+        Self {}
+    }
+}
+
+/// The topology of a small system.
+fn topology(retry_scale: f64) -> Topology {
+    let domain = |name| Domain::new(DomainName::new(name));
+    let about = About { title: "Small", version: "1.0.0", description: "" };
+    let domains = [
+        domain("auth"),
+        domain("users").message::<Registered>(),
+        domain("orders").message::<Place>().subscribes::<Registered>(),
+        domain("payments"),
+    ];
+    Topology::of(&Catalog::new(about, domains), retry_scale)
+}
 
 /// The broker right after `wanted` was applied, including what every vhost has.
 fn applied(wanted: &Topology) -> State {

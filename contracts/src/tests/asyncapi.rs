@@ -5,13 +5,15 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::asyncapi;
+use millrace_protocol::asyncapi::document;
+
+use crate::catalog;
 
 /// With `UPDATE_SCHEMAS=1` the file is written anew, to be read before it is committed.
 #[test]
 fn committed_document_is_that_of_the_types() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("asyncapi.json");
-    let text = format!("{}\n", serde_json::to_string_pretty(&asyncapi::document()).unwrap());
+    let text = format!("{}\n", serde_json::to_string_pretty(&document(catalog())).unwrap());
     if std::env::var_os("UPDATE_SCHEMAS").is_some() {
         fs::write(&path, &text).unwrap();
     }
@@ -22,7 +24,7 @@ fn committed_document_is_that_of_the_types() {
 
 #[test]
 fn every_reference_leads_somewhere() {
-    let document = asyncapi::document();
+    let document = document(catalog());
     let mut places = vec![&document];
     while let Some(place) = places.pop() {
         match place {

@@ -1,8 +1,9 @@
 //! What is refused, where, and in which words: the table that clients read as documentation of the door's answers.
 
+use millrace_protocol::{Contract, Invalid, UnknownFields, decode};
 use serde_json::{Value, json};
 
-use crate::{Contract, Invalid, UnknownFields, auth, decode, orders, payments, users};
+use crate::{auth, catalog, orders, payments, users};
 
 /// The example of a message with the value at a JSON pointer replaced.
 fn with<T: Contract>(pointer: &str, value: Value) -> Vec<u8> {
@@ -222,7 +223,7 @@ fn refused_values_of_other_messages() {
 #[test]
 fn the_catalog_reads_as_workers_do() {
     let reads = |version, body: &[u8]| {
-        crate::catalog::find("orders.cancel").unwrap().reads(version, body).map_err(|why| why.to_string())
+        catalog().find("orders.cancel").unwrap().reads(version, body).map_err(|why| why.to_string())
     };
     let newer = with::<orders::Cancel>("/note", json!("a field of a newer release"));
     assert_eq!(reads(1, &newer), Ok(()));

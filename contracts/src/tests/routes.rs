@@ -1,69 +1,71 @@
-//! Who hears what, how often it is tried, and what must exist on the broker.
+//! Which domain gets what, how often it is tried, and what must exist on the broker.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use crate::topology::{self, Topology, topology};
-use crate::{Domain, Kind, RetryPolicy, Rung, catalog};
+use millrace_protocol::topology::dead_queue;
+use millrace_protocol::{DelayQueue, Kind, RetrySchedule, Topology};
+
+use crate::{catalog, orders};
 
 #[test]
-fn who_hears_what() {
+fn who_subscribes_to_what() {
     let mut told = String::new();
-    for entry in catalog::all() {
-        let handlers: Vec<_> = entry.handlers().map(Domain::name).collect();
-        let heard = if handlers.is_empty() { "nobody".to_owned() } else { handlers.join(", ") };
+    for entry in catalog().entries() {
+        let handlers: Vec<_> = entry.handlers().iter().map(|domain| domain.as_str()).collect();
+        let to = if handlers.is_empty() { "nobody".to_owned() } else { handlers.join(", ") };
         let attempts = entry.retry.max_attempts();
-        writeln!(told, "{:<20} {:<8} -> {heard} ({attempts} attempts)", entry.message_type, entry.exchange())
-            .unwrap();
+        writeln!(
+            told,
+            "{:<20} {:<8} -> {to} ({attempts} attempts)",
+            entry.message_type,
+            entry.route().exchange
+        )
+        .unwrap();
     }
     insta::assert_snapshot!(told);
 }
 
 #[test]
-fn a_command_has_one_handler_and_everything_heard_exists() {
-    for entry in catalog::all() {
+fn a_command_has_one_handler_and_every_domain_is_found_by_its_name() {
+    for entry in catalog().entries() {
         if entry.kind != Kind::Event {
-            assert_eq!(entry.handlers().count(), 1, "{}", entry.message_type);
+            assert_eq!(entry.handlers().len(), 1, "{}", entry.message_type);
         }
     }
-    for domain in Domain::ALL {
-        for heard in domain.hears() {
-            let entry =
-                catalog::find(heard).unwrap_or_else(|| panic!("{domain} hears {heard}, which nobody says"));
-            assert_eq!(entry.kind, Kind::Event, "{heard}");
-        }
-        assert_eq!(Domain::named(domain.name()), Some(domain));
+    for domain in catalog().domains() {
+        assert_eq!(catalog().domain(domain.as_str()), Some(*domain));
     }
 }
 
 #[test]
-fn policies_of_retrying() {
+fn retry_schedules() {
     let mut told = String::new();
-    for (name, policy) in [("quick", RetryPolicy::QUICK), ("patient", RetryPolicy::PATIENT)] {
+    for (name, policy) in [("quick", RetrySchedule::QUICK), ("patient", RetrySchedule::PATIENT)] {
         for attempt in 1..=policy.max_attempts() {
-            let after = policy.after(attempt).map_or("dead letter".to_owned(), Rung::exchange);
+            let after = policy.after(attempt).map_or("dead letter".to_owned(), DelayQueue::name);
             writeln!(told, "{name}: after attempt {attempt} {after}").unwrap();
         }
     }
     insta::assert_snapshot!(told);
-    assert_eq!(RetryPolicy::QUICK.after(0), RetryPolicy::QUICK.after(1), "attempts are counted from 1");
-    assert_eq!(RetryPolicy::QUICK.after(u32::MAX), None);
+    assert_eq!(RetrySchedule::QUICK.after(0), RetrySchedule::QUICK.after(1), "attempts are counted from 1");
+    assert_eq!(RetrySchedule::QUICK.after(u32::MAX), None);
 }
 
 #[test]
-fn a_wait_is_never_shorter_than_asked_unless_the_ladder_ends() {
-    for rung in Rung::LADDER {
-        assert_eq!(Rung::at_least(rung.delay()), rung);
-        assert!(Rung::at_least(rung.delay() - std::time::Duration::from_millis(1)) <= rung);
+fn a_wait_is_never_shorter_than_asked_unless_it_is_the_longest() {
+    for queue in DelayQueue::ALL {
+        assert_eq!(DelayQueue::at_least(queue.delay()), queue);
+        assert!(DelayQueue::at_least(queue.delay() - std::time::Duration::from_millis(1)) <= queue);
     }
-    assert_eq!(Rung::at_least(std::time::Duration::MAX), Rung::H_1);
-    assert!(Rung::LADDER.is_sorted_by_key(|rung| rung.delay()));
-    assert!(Rung::LADDER.is_sorted(), "the longer wait is the greater rung");
+    assert_eq!(DelayQueue::at_least(std::time::Duration::MAX), DelayQueue::H_1);
+    assert!(DelayQueue::ALL.is_sorted_by_key(|queue| queue.delay()));
+    assert!(DelayQueue::ALL.is_sorted(), "the longer delay is the greater one");
 }
 
 #[test]
 fn what_must_exist_on_the_broker() {
-    insta::assert_snapshot!(told(&topology(1.0)));
+    insta::assert_snapshot!(told(&Topology::of(catalog(), 1.0)));
 }
 
 fn told(topology: &Topology) -> String {
@@ -87,7 +89,7 @@ fn told(topology: &Topology) -> String {
 
 #[test]
 fn every_binding_and_policy_is_about_something_that_exists_and_names_are_used_once() {
-    let topology = topology(1.0);
+    let topology = Topology::of(catalog(), 1.0);
     let exchanges: BTreeSet<_> = topology.exchanges.iter().map(|exchange| exchange.name.as_str()).collect();
     let queues: BTreeSet<_> = topology.queues.iter().map(String::as_str).collect();
     let bindings: BTreeSet<_> = topology.bindings.iter().collect();
@@ -107,18 +109,18 @@ fn every_binding_and_policy_is_about_something_that_exists_and_names_are_used_on
     }
 }
 
-/// The ladder scaled down, for tests in a hurry, is still a ladder and never a queue without delay.
+/// Scaled down for tests in a hurry, the delays keep their order, and none is zero.
 #[test]
-fn a_scaled_ladder_keeps_its_order() {
+fn scaled_delays_keep_their_order() {
     for scale in [0.1, 0.001, 0.0] {
-        let delays: Vec<_> = topology(scale)
+        let delays: Vec<_> = Topology::of(catalog(), scale)
             .policies
             .iter()
             .filter(|policy| policy.name.starts_with("retry."))
             .map(|policy| policy.definition["message-ttl"].as_u64().unwrap())
             .collect();
-        assert_eq!(delays.len(), Rung::LADDER.len());
+        assert_eq!(delays.len(), DelayQueue::ALL.len());
         assert!(delays.is_sorted() && delays.iter().all(|delay| *delay >= 1), "{scale}: {delays:?}");
     }
-    assert_eq!(topology::dead_queue(Domain::Orders), "orders.dead");
+    assert_eq!(dead_queue(orders::DOMAIN), "orders.dead");
 }

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::catalog::{self, Entry};
+use millrace_protocol::catalog::Entry;
+
+use crate::catalog;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas")
@@ -26,7 +28,7 @@ pub(super) fn text(entry: &Entry) -> String {
 #[test]
 fn committed_schemas_are_those_of_the_types() {
     let update = std::env::var_os("UPDATE_SCHEMAS").is_some();
-    for entry in catalog::all() {
+    for entry in catalog().entries() {
         let path = folder().join(file_name(entry));
         if update {
             fs::write(&path, text(entry)).unwrap();
@@ -40,7 +42,7 @@ fn committed_schemas_are_those_of_the_types() {
 #[test]
 fn there_is_no_schema_of_a_message_that_is_none() {
     let names: BTreeSet<_> = fs::read_dir(folder()).unwrap().map(|file| file.unwrap().file_name()).collect();
-    let expected: BTreeSet<_> = catalog::all().iter().map(|entry| file_name(entry).into()).collect();
+    let expected: BTreeSet<_> = catalog().entries().iter().map(|entry| file_name(entry).into()).collect();
     assert_eq!(names, expected);
 }
 
@@ -53,7 +55,7 @@ fn validator(entry: &Entry) -> jsonschema::Validator {
 
 #[test]
 fn examples_are_valid_by_their_schemas() {
-    for entry in catalog::all() {
+    for entry in catalog().entries() {
         let errors: Vec<_> =
             validator(entry).iter_errors(&entry.example()).map(|error| error.to_string()).collect();
         assert_eq!(errors, [""; 0], "{}", entry.message_type);
@@ -64,7 +66,7 @@ fn examples_are_valid_by_their_schemas() {
 #[test]
 fn schemas_and_types_agree_on_every_spoilt_example() {
     let mut only_types_refuse = BTreeSet::new();
-    for entry in catalog::all() {
+    for entry in catalog().entries() {
         let validator = validator(entry);
         for (place, body) in spoilt(&entry.example()) {
             let by_type = entry.check(&serde_json::to_vec(&body).unwrap()).is_ok();

@@ -5,8 +5,9 @@ use std::process::ExitCode;
 use clap::Args;
 use millrace_broker::browse::{BrowseError, Browsed, browse};
 use millrace_broker::{Connection, ConnectionSettings, Incoming};
-use millrace_contracts::topology::{dead_queue, topology};
-use millrace_contracts::{Domain, Unreadable, catalog};
+use millrace_contracts::Topology;
+use millrace_contracts::topology::dead_queue;
+use millrace_contracts::{DomainName, Unreadable, catalog};
 use millrace_service::Fatal;
 use millrace_service::settings::{BrokerSettings, count};
 
@@ -43,7 +44,7 @@ impl Check {
     pub async fn run(self) -> Result<ExitCode, Fatal> {
         let (mut unreadable, mut failed) = (0, Vec::new());
         let mut connection = self.connect();
-        for queue in topology(1.0).queues {
+        for queue in Topology::of(catalog(), 1.0).queues {
             match self.look(&connection, &queue).await {
                 Ok((browsed, findings)) => {
                     say(summary(&queue, browsed, findings.len()));
@@ -79,7 +80,8 @@ impl Check {
         connection: &Connection,
         queue: &str,
     ) -> Result<(Browsed, Vec<String>), BrowseError> {
-        let domain = Domain::ALL.into_iter().find(|it| it.name() == queue || dead_queue(*it) == queue);
+        let own = |domain: &DomainName| domain.as_str() == queue || dead_queue(*domain) == queue;
+        let domain = catalog().domains().iter().copied().find(own);
         let mut findings = Vec::new();
         let max = u16::try_from(self.max).unwrap_or(u16::MAX);
         let browsed =
@@ -98,7 +100,7 @@ fn summary(queue: &str, browsed: Browsed, unreadable: usize) -> String {
 }
 
 /// Which message can't be read, and why; `None` for one that can.
-fn finding(incoming: &Incoming, domain: Option<Domain>) -> Option<String> {
+fn finding(incoming: &Incoming, domain: Option<DomainName>) -> Option<String> {
     let (version, reason) = match &incoming.envelope {
         Err(unreadable) => (String::new(), unreadable.to_string()),
         Ok(envelope) => {
@@ -113,11 +115,10 @@ fn finding(incoming: &Incoming, domain: Option<Domain>) -> Option<String> {
 }
 
 /// As the worker of this domain would, or, where a message has not come to one yet, as some worker would.
-fn read(message_type: &str, version: u16, body: &[u8], domain: Option<Domain>) -> Result<(), Unreadable> {
-    let handled = |entry: &&catalog::Entry| {
-        domain.is_none_or(|domain| entry.handlers().any(|handler| handler == domain))
-    };
-    match catalog::find(message_type).filter(handled) {
+fn read(message_type: &str, version: u16, body: &[u8], domain: Option<DomainName>) -> Result<(), Unreadable> {
+    let handled =
+        |entry: &&millrace_contracts::Entry| domain.is_none_or(|domain| entry.handlers().contains(&domain));
+    match catalog().find(message_type).filter(handled) {
         Some(entry) => entry.reads(version, body),
         None => Err(Unreadable::UnknownType(message_type.to_owned())),
     }

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::Args;
 use millrace_broker::dead::{DeadLetter, peek};
 use millrace_broker::topology::{Management, vhost_of};
-use millrace_contracts::Domain;
 use millrace_contracts::topology::dead_queue;
+use millrace_contracts::{DomainName, catalog};
 use millrace_service::Fatal;
 use millrace_service::settings::{BrokerSettings, ManagementSettings, count};
 
@@ -18,7 +18,7 @@ use crate::run::say;
 pub struct List {
     /// Only this domain's: auth, users, orders or payments
     #[arg(value_parser = domain)]
-    domain: Option<Domain>,
+    domain: Option<DomainName>,
 
     /// How many of each queue are shown (1 to 1000)
     #[arg(long, env = "DEAD_LIMIT", value_name = "COUNT", default_value = "20", value_parser = count::<1, 1000>)]
@@ -35,7 +35,7 @@ impl List {
         let vhost = vhost_of(self.broker.amqp_url.url());
         let management = Management::new(self.management.amqp_management_url.url(), vhost)
             .map_err(|error| Fatal::failed(error.to_string()))?;
-        let domains = self.domain.map_or(Domain::ALL.to_vec(), |domain| vec![domain]);
+        let domains = self.domain.map_or(catalog().domains().to_vec(), |domain| vec![domain]);
         for domain in domains {
             let peeked = peek(&management, domain, self.limit).await;
             let Some(letters) = peeked.map_err(|error| Fatal::failed(error.to_string()))? else {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use millrace_broker::dead::{RedriveError, Selection, redrive};
 use millrace_broker::{Connection, ConnectionSettings, Publisher};
-use millrace_contracts::Domain;
+use millrace_contracts::DomainName;
 use millrace_contracts::topology::dead_queue;
 use millrace_service::Fatal;
 use millrace_service::settings::BrokerSettings;
@@ -24,7 +24,7 @@ const CONFIRM_DEADLINE: Duration = Duration::from_secs(30);
 pub struct Redrive {
     /// Whose: auth, users, orders or payments
     #[arg(value_parser = domain)]
-    domain: Domain,
+    domain: DomainName,
 
     /// Only the message with this id; may be given several times
     #[arg(long = "id", value_name = "MESSAGE_ID", required_unless_present = "all", conflicts_with = "all")]

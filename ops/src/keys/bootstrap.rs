@@ -7,7 +7,7 @@ use clap::Args;
 use millrace_broker::{Connection, ConnectionSettings, ConnectionStatus, Outgoing, PublishError, Publisher};
 use millrace_contracts::auth::IssueApiKey;
 use millrace_contracts::{
-    ApiKey, ClientId, Contract, Envelope, Fingerprint, JobId, PersonName, Scope, topology,
+    ApiKey, ClientId, Contract, Envelope, Fingerprint, JobId, PersonName, Route, Scope,
 };
 use millrace_service::Fatal;
 use millrace_service::settings::{BrokerSettings, DatabaseSettings, count, millis};
@@ -110,7 +110,7 @@ impl Bootstrap {
 
     async fn publish(&self, job_id: JobId, issue: &IssueApiKey) -> Result<(), Fatal> {
         let body = serde_json::to_vec(issue).expect("messages are plain data");
-        let message = Outgoing::new(topology::COMMANDS, &envelope(job_id, &body), body);
+        let message = Outgoing::new(Route::COMMAND, &envelope(job_id, &body), body);
         let connection = Connection::open(ConnectionSettings::new(self.broker.amqp_url.url().clone(), "ops"));
         let published = match connection.until_up().await {
             Ok(()) => {

@@ -68,9 +68,9 @@ impl Drawing<'_> {
             return;
         }
         let rows = self.rows.get(&id).cloned().unwrap_or_default();
-        let waiting: Vec<&str> = match catalog::find(name) {
+        let waiting: Vec<&str> = match catalog().find(name) {
             Some(entry) => {
-                let heard_by = entry.handlers().map(|domain| domain.name());
+                let heard_by = entry.handlers().iter().map(|domain| domain.as_str());
                 heard_by.filter(|name| !rows.iter().any(|row| row.handler == *name)).collect()
             }
             // Of a newer release: somebody hears it, who is not known here.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use millrace_broker::{Outgoing, PendingReply, PublishError, Publisher, ReplyQueue};
-use millrace_contracts::catalog::{self, Entry};
 use millrace_contracts::{ApiKey, ClientId, Envelope, Fingerprint, JobId, Kind, Trace};
+use millrace_contracts::{Entry, catalog};
 use millrace_faults::{Mutant, Point, mutated, reach};
 
 use crate::client::Client;
@@ -136,7 +136,7 @@ impl Intake {
         let (client, fingerprint) = (job.client.id.clone(), sealed.fingerprint.clone());
         let first = Envelope::of_job(job_id, client, command.message_type, command.version, fingerprint);
         let envelope = Envelope { trace: job.trace.clone(), ..first };
-        let mut message = Outgoing::new(command.exchange(), &envelope, sealed.body.clone());
+        let mut message = Outgoing::new(command.route(), &envelope, sealed.body.clone());
         let reply = if job.awaited { self.replies.expect_reply(job_id) } else { None };
         if let Some(reply) = &reply {
             message = message.with_reply_to(reply.address());
@@ -171,7 +171,7 @@ async fn publish(publisher: &Publisher, message: Outgoing) -> Result<(), Publish
 
 /// The command of this name. Events and internal commands can't be posted.
 fn command(name: &str) -> Result<&'static Entry, Problem> {
-    let commands = || catalog::all().iter().filter(|entry| entry.kind == Kind::Command);
+    let commands = || catalog().entries().iter().filter(|entry| entry.kind == Kind::Command);
     commands().find(|entry| entry.message_type == name).ok_or_else(|| {
         let near = commands()
             .filter(|_| name.len() <= NAME_MAX_BYTES)

@@ -113,7 +113,7 @@ fn status(text: &str) -> Result<Status, String> {
 }
 
 fn command(text: &str) -> Result<String, String> {
-    match catalog::find(text).filter(|entry| entry.kind == Kind::Command) {
+    match catalog().find(text).filter(|entry| entry.kind == Kind::Command) {
         Some(entry) => Ok(entry.message_type.to_owned()),
         None => Err("there is no command of this name".to_owned()),
     }

@@ -29,8 +29,9 @@ fn a_key_is_a_bearer_token() {
 
 #[test]
 fn a_client_may_post_what_its_scopes_say_and_nothing_else() {
-    let commands =
-        || catalog::all().iter().filter(|entry| entry.kind == Kind::Command).map(|entry| entry.message_type);
+    let commands = || {
+        catalog().entries().iter().filter(|entry| entry.kind == Kind::Command).map(|entry| entry.message_type)
+    };
     let may = |scopes: &[&str]| {
         let client = Client::with_scopes("shop", scopes);
         commands().filter(|command| client.may(command)).collect::<Vec<_>>()

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use millrace_broker::{Outgoing, Publisher};
 use millrace_contracts::auth::{KeyUse, MAX_USES, NoteKeyUse};
-use millrace_contracts::{ClientId, Envelope, Fingerprint, KeyId, topology};
+use millrace_contracts::{ClientId, Envelope, Fingerprint, KeyId, Route};
 use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 
@@ -67,5 +67,5 @@ fn message(ids: &JobIds, uses: &[KeyUse]) -> Outgoing {
     let body = serde_json::to_vec(&NoteKeyUse { uses: uses.to_vec() }).expect("plain data");
     let job = ids.mint(&client);
     let envelope = Envelope::first::<NoteKeyUse>(job, client, Fingerprint::of(&body));
-    Outgoing::new(topology::COMMANDS, &envelope, body)
+    Outgoing::new(Route::COMMAND, &envelope, body)
 }

@@ -1,7 +1,7 @@
 //! Posting jobs: an operation for each command, with its data as it is posted, and one for a batch.
 
-use millrace_contracts::catalog::{self, Entry};
-use millrace_contracts::{Domain, Kind};
+use millrace_contracts::Kind;
+use millrace_contracts::{Entry, catalog};
 use serde_json::{Map, Value, json};
 
 use super::components::{Schemas, answer, parameter};
@@ -13,7 +13,8 @@ use crate::secrets;
 
 pub(super) fn paths(schemas: &mut Schemas) -> Map<String, Value> {
     let good = good(schemas);
-    catalog::all()
+    catalog()
+        .entries()
         .iter()
         .filter(|entry| entry.kind == Kind::Command)
         .map(|command| {
@@ -45,7 +46,7 @@ fn post(command: &Entry, schemas: &mut Schemas, good: Map<String, Value>) -> Val
     responses.extend(problems::with(&[400, 401, 403, 408, 413, 415, 422, 429, 500, 503]));
     json!({
         "operationId": command.message_type,
-        "tags": [Domain::owning(command.message_type).map(Domain::name)],
+        "tags": [command.owner().as_str()],
         "summary": command.schema().get("description"),
         "description": format!("Needs an API key with the scope `jobs:{}` or a wider one.", command.message_type),
         "parameters": [parameter("idempotency-key"), parameter("prefer")],
@@ -60,7 +61,7 @@ pub(super) fn batch(schemas: &mut Schemas) -> Value {
         (schemas.request.subschema_for::<Posted<'_>>(), schemas.response::<Outcome<'_>>());
     let example = json!({
         "command": "orders.cancel",
-        "data": catalog::find("orders.cancel").map(Entry::example),
+        "data": catalog().find("orders.cancel").map(Entry::example),
         "idempotency_key": "8e03978e-40d5",
     });
     let content = json!({"schema": posted, "examples": {"line": {"value": example}}});

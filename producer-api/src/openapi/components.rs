@@ -55,7 +55,7 @@ pub(super) fn parameter(name: &str) -> Value {
 pub(super) fn parameters() -> Value {
     let query = |name: &str, description: &str, schema: Value| json!({"name": name, "in": "query", "description": description, "schema": schema});
     let header = |name: &str, description: &str, schema: Value, example: &str| json!({"name": name, "in": "header", "description": description, "schema": schema, "example": example});
-    let commands = catalog::all().iter().filter(|entry| entry.kind == Kind::Command);
+    let commands = catalog().entries().iter().filter(|entry| entry.kind == Kind::Command);
     let commands: Vec<_> = commands.map(|entry| entry.message_type).collect();
     let text = || json!({"type": "string"});
     json!({

@@ -53,7 +53,8 @@ Errors are `application/problem+json` (RFC 9457): `type` is for programs, `detai
 body. Every answer has an `X-Correlation-Id`, which leads to its request in the logs.";
 
 fn tags() -> Value {
-    let domains = millrace_contracts::Domain::ALL.map(|domain| json!({"name": domain.name()}));
+    let domains =
+        millrace_contracts::catalog().domains().iter().map(|domain| json!({"name": domain.as_str()}));
     let others = [
         ("jobs", "Look up what became of jobs, and post many at once."),
         ("operation", "Probes, metrics and documents: public, without a key."),

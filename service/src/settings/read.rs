@@ -6,7 +6,7 @@ use std::fmt;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
-use clap::{Arg, ArgMatches, Command, Parser};
+use clap::{Arg, ArgMatches, Command, FromArgMatches};
 
 use crate::secret::SecretUrl;
 
@@ -29,15 +29,15 @@ impl fmt::Display for SettingsError {
 }
 
 /// Reads settings from the process's arguments and environment; arguments win.
-pub fn read<S: Parser>() -> Result<(S, EffectiveSettings), SettingsError> {
-    read_from(std::env::args_os())
+pub fn read<S: FromArgMatches>(command: Command) -> Result<(S, EffectiveSettings), SettingsError> {
+    read_from(command, std::env::args_os())
 }
 
 /// Reads settings from these arguments (the first is the program's name) and the environment.
-pub fn read_from<S: Parser>(
+pub fn read_from<S: FromArgMatches>(
+    mut command: Command,
     arguments: impl IntoIterator<Item = OsString>,
 ) -> Result<(S, EffectiveSettings), SettingsError> {
-    let mut command = S::command();
     let matches = command
         .try_get_matches_from_mut(arguments)
         .and_then(|matches| S::from_arg_matches(&matches).map(|settings| (settings, matches)));

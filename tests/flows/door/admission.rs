@@ -5,7 +5,6 @@ use std::time::Duration;
 use millrace_testkit::stack::proxy::Rule;
 use millrace_testkit::world::World;
 use millrace_workers::auth::Auth;
-use millrace_workers::effects::NoEffects;
 use serde_json::json;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -16,7 +15,7 @@ use crate::user;
 /// A world with a door and the auth domain at work.
 async fn with_auth() -> World {
     let mut world = World::empty().await;
-    world.employ::<Auth, _>(NoEffects, &[]);
+    world.start_worker::<Auth>(&[]);
     world.open_door().await;
     world
 }

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt;
 use millrace_testkit::world::World;
 use millrace_workers::auth::Auth;
-use millrace_workers::effects::NoEffects;
 use millrace_workers::orders::Orders;
 use millrace_workers::users::Users;
 use serde_json::Value;
@@ -67,9 +66,9 @@ async fn a_flow_is_told_as_it_happens_and_once() {
         text.push_str(&String::from_utf8_lossy(&chunk));
     }
     assert_eq!(states(&events(&text)), [" by : pending", "flow running"]);
-    world.employ::<Users, _>(NoEffects, &[]);
-    world.employ::<Auth, _>(NoEffects, &[]);
-    world.employ::<Orders, _>(NoEffects, &[]);
+    world.start_worker::<Users>(&[]);
+    world.start_worker::<Auth>(&[]);
+    world.start_worker::<Orders>(&[]);
     while let Some(chunk) = stream.next().await {
         text.push_str(&String::from_utf8_lossy(&chunk.expect("readable")));
     }

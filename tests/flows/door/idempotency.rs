@@ -4,7 +4,6 @@ use futures_util::future::join_all;
 use millrace_testkit::stack::proxy::Rule;
 use millrace_testkit::world::{Answer, World};
 use millrace_workers::auth::Auth;
-use millrace_workers::effects::NoEffects;
 use millrace_workers::orders::Orders;
 use millrace_workers::users::Users;
 use serde_json::{Value, json};
@@ -23,8 +22,8 @@ async fn door() -> World {
 
 /// Has somebody hear of users, and ends the world.
 async fn finish(mut world: World) {
-    world.employ::<Auth, _>(NoEffects, &[]);
-    world.employ::<Orders, _>(NoEffects, &[]);
+    world.start_worker::<Auth>(&[]);
+    world.start_worker::<Orders>(&[]);
     world.finish().await;
 }
 
@@ -50,7 +49,7 @@ async fn a_hundred_posts_at_two_doors_with_one_key_are_one_job() {
     let job = job_id(&answers[0]);
     assert!(answers.iter().all(|answer| job_id(answer) == job), "{answers:#?}");
     assert!(job.as_bytes()[0] == 0xff, "it carries no time: {job}");
-    world.employ::<Users, _>(NoEffects, &[]);
+    world.start_worker::<Users>(&[]);
     world
         .until("the job to be handled", async |world| {
             world.count("SELECT count(*) FROM ledger.entries").await == 1
@@ -79,7 +78,7 @@ async fn a_key_that_was_used_for_something_else_is_refused() {
         let refused = here.post(command, &[KEY], body).await;
         assert_eq!((refused.status, slug(&refused)), (422, "idempotency-key-reused"), "{:#}", refused.json);
     }
-    world.employ::<Users, _>(NoEffects, &[]);
+    world.start_worker::<Users>(&[]);
     world
         .until("the job to be handled", async |world| {
             world.count("SELECT count(*) FROM ledger.entries").await == 1
@@ -115,7 +114,7 @@ async fn a_key_means_the_same_while_postgres_is_down() {
     assert_eq!((first.status, again.status, job_id(&first)), (202, 202, job_id(&again)));
     let refused = there.post("users.register", &[KEY], &user(None)).await;
     assert_eq!((refused.status, slug(&refused)), (422, "idempotency-key-reused"));
-    world.employ::<Users, _>(NoEffects, &[]);
+    world.start_worker::<Users>(&[]);
     world.until("all copies to be worked off", async |world| world.depth("users").await == 0).await;
     second.stop().await;
     finish(world).await;
@@ -125,7 +124,7 @@ async fn a_key_means_the_same_while_postgres_is_down() {
 #[tokio::test]
 async fn the_ledger_knows_better_than_a_door() {
     let mut world = door().await;
-    world.employ::<Users, _>(NoEffects, &[]);
+    world.start_worker::<Users>(&[]);
     let (settings, proxy) = through_a_proxy(&world).await;
     let second = another_door(settings).await;
     let (here, there) = (Caller::of(&world), Caller::of(&world).at(&second));
@@ -148,7 +147,7 @@ async fn the_ledger_knows_better_than_a_door() {
 #[tokio::test]
 async fn a_key_belongs_to_its_client_and_a_new_api_key_is_shown_again() {
     let mut world = door().await;
-    world.employ::<Auth, _>(NoEffects, &[]);
+    world.start_worker::<Auth>(&[]);
     let second = another_door(world.door_settings()).await;
     let dev = Caller::of(&world);
     let asked = json!({"client_id": "shop", "name": "shop", "scopes": ["jobs:*"]});

@@ -118,7 +118,7 @@ async fn what_takes_longer_is_answered_as_accepted_and_may_be_waited_for_later()
     }
     let later = format!("{path}?wait=20");
     let (answer, ()) = tokio::join!(caller.get(&later), async {
-        world.employ::<millrace_workers::users::Users, _>(millrace_workers::effects::NoEffects, &[]);
+        world.start_worker::<millrace_workers::users::Users>(&[]);
     });
     assert_eq!(
         (answer.status, answer.json["status"].as_str()),

@@ -11,7 +11,7 @@ fn main() -> io::Result<()> {
     for target in ["contracts", "domains", "envelope"] {
         fs::create_dir_all(corpus.join(target))?;
     }
-    for (position, entry) in (0u8..).zip(catalog::all()) {
+    for (position, entry) in (0u8..).zip(catalog().entries()) {
         let body = entry.example().to_string().into_bytes();
         let file = |target: &str| corpus.join(target).join(entry.message_type);
         fs::write(file("contracts"), [&[position][..], &body].concat())?;

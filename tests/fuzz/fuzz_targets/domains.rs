@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use millrace_contracts::{ClientId, Envelope, Fingerprint, JobId, MessageId, Trace, catalog};
 use millrace_workers::auth::Auth;
-use millrace_workers::domain::Domain;
+use millrace_runtime::Domain;
 use millrace_workers::orders::Orders;
 use millrace_workers::payments::Payments;
 use millrace_workers::users::Users;
@@ -19,7 +19,7 @@ fn read<D: Domain>(envelope: &Envelope, body: &[u8]) {
 
 fuzz_target!(|data: &[u8]| {
     let Some((which, body)) = data.split_first() else { return };
-    let entries = catalog::all();
+    let entries = catalog().entries();
     let entry = &entries[usize::from(*which) % entries.len()];
     let envelope = Envelope {
         message_id: MessageId(Uuid::nil()),

@@ -5,18 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use clap::Parser;
 use lapin::options::{BasicGetOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
 use millrace_broker::topology::{self, Management};
+use millrace_contracts::catalog;
 use millrace_contracts::ledger::{Emitted, Status};
 use millrace_contracts::topology::{Topology, dead_queue};
-use millrace_contracts::{Domain, catalog};
+use millrace_runtime::Store;
 use millrace_service::LogAlerts;
-use millrace_workers::effects::Effects;
-use millrace_workers::runtime::calls::CallLimits;
-use millrace_workers::store::Store;
-use millrace_workers::worker::{self, WorkerSettings};
 use producer_api::{ApiServer, ApiSettings};
 use serde_json::Value;
 use sqlx::PgPool;
@@ -90,12 +86,6 @@ pub struct Answer {
 
 static WORLDS: AtomicU32 = AtomicU32::new(0);
 
-#[derive(Parser)]
-struct WorkerFlags {
-    #[command(flatten)]
-    worker: WorkerSettings,
-}
-
 impl World {
     /// A world with the topology and the tables, in which nobody lives yet.
     pub async fn empty() -> Self {
@@ -124,7 +114,7 @@ impl World {
         let database_url = with_path(&services.database_url, &name);
         let management_url = Url::parse(&services.management_url).expect("the services give a URL");
         let management = Management::new(&management_url, &name).expect("a URL of the management API");
-        let topology = millrace_contracts::topology::topology(retry_scale);
+        let topology = millrace_contracts::topology::Topology::of(millrace_contracts::catalog(), retry_scale);
         topology::apply(&management, &topology, |_| {}).await.expect("a new vhost takes the topology");
         let connection = lapin::Connection::connect(&amqp_url, lapin::ConnectionProperties::default());
         let channel = connection.await.expect("the broker is up").create_channel().await.expect("a channel");
@@ -169,19 +159,19 @@ impl World {
     }
 
     /// Starts a worker that lives until the world ends.
-    pub fn employ<D: Store, E: Effects<D>>(&mut self, effects: E, flags: &[&str]) {
-        let worker = self.worker::<D, E>(effects, flags);
+    pub fn start_worker<D: Store>(&mut self, flags: &[&str]) {
+        let worker = self.worker::<D>(flags);
         self.workers.push(worker);
     }
 
     /// Starts a worker that the test stops itself.
-    pub fn worker<D: Store, E: Effects<D>>(&self, effects: E, flags: &[&str]) -> Worker {
+    pub fn worker<D: Store>(&self, flags: &[&str]) -> Worker {
         let own = [format!("--amqp-url={}", self.amqp_url), format!("--database-url={}", self.database_url)];
         let flags = ["worker"].into_iter().chain(own.iter().map(String::as_str)).chain(flags.iter().copied());
-        let settings = WorkerFlags::try_parse_from(flags).expect("good settings").worker;
+        let worker =
+            millrace_runtime::Worker::<D>::parse(catalog(), flags.map(Into::into)).expect("good settings");
         let stop = CancellationToken::new();
-        let limits = CallLimits { deadline: Duration::from_millis(300), concurrency: 64 };
-        let running = worker::run::<D, E>(D::NAME.name(), settings, effects, limits, stop.clone());
+        let running = worker.run(catalog(), stop.clone());
         let task = tokio::spawn(async move { running.await.expect("the worker runs") });
         Worker { stop, task }
     }
@@ -276,7 +266,11 @@ impl World {
 
     /// Waits for this many dead letters of a domain, takes them out and gives them back. A test that expects dead
     /// letters must take them.
-    pub async fn dead_letters(&mut self, domain: Domain, count: u32) -> Vec<lapin::message::Delivery> {
+    pub async fn dead_letters(
+        &mut self,
+        domain: millrace_contracts::DomainName,
+        count: u32,
+    ) -> Vec<lapin::message::Delivery> {
         let queue = dead_queue(domain);
         self.until(&format!("{count} dead letters in {queue}"), async |world| {
             world.depth(&queue).await >= count
@@ -346,8 +340,9 @@ impl World {
         let sent =
             sent.flat_map(|emitted| serde_json::from_str::<Vec<Emitted>>(emitted).expect("the ledger's own"));
         let expected = sent.flat_map(|sent| {
-            let handlers = catalog::find(&sent.message_type).into_iter().flat_map(catalog::Entry::handlers);
-            handlers.map(move |handler| (handler.name(), sent.id.0))
+            let handlers =
+                catalog().find(&sent.message_type).into_iter().flat_map(millrace_contracts::Entry::handlers);
+            handlers.map(move |handler| (handler.as_str(), sent.id.0))
         });
         expected.filter(|expected| !ends.contains(expected)).count()
     }

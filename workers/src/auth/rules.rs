@@ -1,19 +1,20 @@
 //! The rules of auth: who may come in, with which password and which API keys, and what each message does about it.
 
-use std::collections::BTreeMap;
-
 use millrace_contracts::auth::{
     AccessRevoked, ApiKeyIssued, ApiKeyRevoked, IssueApiKey, NoteKeyUse, PasswordSet, RevokeApiKey,
     SetPassword,
 };
 use millrace_contracts::users::{Deactivated, Registered};
-use millrace_contracts::{ClientId, KeyHash, KeyId, KeyPrefix, PasswordHash, PersonName, Scope, UserId};
+use millrace_contracts::{KeyHash, KeyId, KeyPrefix, PasswordHash, PersonName, Scope, UserId, auth, users};
+use millrace_protocol::{ClientId, Contract, DomainName, Envelope, Unreadable, read};
+use millrace_runtime::{Context, Decision, Domain, NoEffects, Postpone, Refusal, Rejection, Rows};
 use serde_json::json;
+use std::collections::BTreeMap;
 use time::OffsetDateTime;
 
-use crate::domain::{self, Decision, No, Postpone, Refusal, Rows};
+use super::Auth;
 
-/// What auth hears.
+/// What auth handles.
 #[derive(Debug, Clone)]
 pub enum Message {
     SetPassword(SetPassword),
@@ -67,7 +68,7 @@ pub enum Change {
     ApiKey(KeyId, ApiKey),
 }
 
-impl domain::Facts for Facts {
+impl millrace_runtime::Facts for Facts {
     type Change = Change;
     fn apply(&mut self, change: Change) {
         match change {
@@ -77,29 +78,56 @@ impl domain::Facts for Facts {
     }
 }
 
-pub(super) fn declare(message: &Message, facts: &mut Facts) {
-    match message {
-        Message::SetPassword(command) => facts.accounts.declare(command.user_id),
-        Message::IssueApiKey { key_id, .. } => facts.api_keys.declare(*key_id),
-        Message::RevokeApiKey(command) => facts.api_keys.declare(command.key_id),
-        Message::NoteKeyUse(note) => note.uses.iter().for_each(|one| facts.api_keys.declare(one.key_id)),
-        Message::UserRegistered(user) => facts.accounts.declare(user.user_id),
-        Message::UserDeactivated(user) => facts.accounts.declare(user.user_id),
+impl Domain for Auth {
+    const NAME: DomainName = auth::DOMAIN;
+    type Message = Message;
+    type Facts = Facts;
+    type Effects = NoEffects;
+
+    fn read(envelope: &Envelope, body: &[u8]) -> Result<Message, Unreadable> {
+        Ok(match envelope.message_type.as_str() {
+            auth::SetPassword::TYPE => Message::SetPassword(read(envelope.version, body)?),
+            auth::IssueApiKey::TYPE => {
+                let issue: auth::IssueApiKey = read(envelope.version, body)?;
+                let key_id = issue.key_id.unwrap_or(KeyId(envelope.job_id.0));
+                Message::IssueApiKey { key_id, issue }
+            }
+            auth::RevokeApiKey::TYPE => Message::RevokeApiKey(read(envelope.version, body)?),
+            auth::NoteKeyUse::TYPE => Message::NoteKeyUse(read(envelope.version, body)?),
+            users::Registered::TYPE => Message::UserRegistered(read(envelope.version, body)?),
+            users::Deactivated::TYPE => Message::UserDeactivated(read(envelope.version, body)?),
+            other => return Err(Unreadable::UnknownType(other.to_owned())),
+        })
+    }
+
+    fn declare(message: &Message, facts: &mut Facts) {
+        match message {
+            Message::SetPassword(command) => facts.accounts.declare(command.user_id),
+            Message::IssueApiKey { key_id, .. } => facts.api_keys.declare(*key_id),
+            Message::RevokeApiKey(command) => facts.api_keys.declare(command.key_id),
+            Message::NoteKeyUse(note) => note.uses.iter().for_each(|one| facts.api_keys.declare(one.key_id)),
+            Message::UserRegistered(user) => facts.accounts.declare(user.user_id),
+            Message::UserDeactivated(user) => facts.accounts.declare(user.user_id),
+        }
+    }
+
+    fn decide(
+        facts: &Facts,
+        message: &Message,
+        context: &Context<'_>,
+    ) -> Result<Decision<Change>, Rejection> {
+        match message {
+            Message::SetPassword(command) => set_password(facts, command),
+            Message::IssueApiKey { key_id, issue: key } => issue(facts, *key_id, key, context.now),
+            Message::RevokeApiKey(command) => revoke_key(facts, command.key_id),
+            Message::NoteKeyUse(note) => Ok(note_use(facts, note)),
+            Message::UserRegistered(user) => Ok(admit(facts, user.user_id)),
+            Message::UserDeactivated(user) => Ok(revoke_access(facts, user.user_id)),
+        }
     }
 }
 
-pub(super) fn decide(facts: &Facts, message: &Message, now: OffsetDateTime) -> Result<Decision<Change>, No> {
-    match message {
-        Message::SetPassword(command) => set_password(facts, command),
-        Message::IssueApiKey { key_id, issue: key } => issue(facts, *key_id, key, now),
-        Message::RevokeApiKey(command) => revoke_key(facts, command.key_id),
-        Message::NoteKeyUse(note) => Ok(note_use(facts, note)),
-        Message::UserRegistered(user) => Ok(admit(facts, user.user_id)),
-        Message::UserDeactivated(user) => Ok(revoke_access(facts, user.user_id)),
-    }
-}
-
-fn set_password(facts: &Facts, command: &SetPassword) -> Result<Decision<Change>, No> {
+fn set_password(facts: &Facts, command: &SetPassword) -> Result<Decision<Change>, Rejection> {
     let SetPassword { user_id, password_hash } = command;
     match facts.accounts.get(user_id) {
         // The user may be registering at this moment.
@@ -126,7 +154,7 @@ fn issue(
     key_id: KeyId,
     issue: &IssueApiKey,
     now: OffsetDateTime,
-) -> Result<Decision<Change>, No> {
+) -> Result<Decision<Change>, Rejection> {
     if facts.api_keys.get(&key_id).is_some() {
         return Err(Refusal::new("api-key-exists", format!("There is already an API key {key_id}.")).into());
     }
@@ -146,7 +174,7 @@ fn issue(
     Ok(Decision::new(json!(issued)).change(Change::ApiKey(key_id, key)).publish(&issued))
 }
 
-fn revoke_key(facts: &Facts, key_id: KeyId) -> Result<Decision<Change>, No> {
+fn revoke_key(facts: &Facts, key_id: KeyId) -> Result<Decision<Change>, Rejection> {
     let Some(key) = facts.api_keys.get(&key_id) else {
         return Err(Postpone::then_refuse(
             format!("API key {key_id} to be issued"),

@@ -1,13 +1,15 @@
 //! The auth domain's tables, read and written a batch at a time.
 
-use millrace_contracts::{ClientId, KeyHash, KeyId, KeyPrefix, PasswordHash, PersonName, Scope, UserId};
+use millrace_contracts::{KeyHash, KeyId, KeyPrefix, PasswordHash, PersonName, Scope, UserId};
+use millrace_protocol::ClientId;
+use millrace_runtime::{SaveError, Store, TextEnum, all_written, stored};
 use sqlx::{PgConnection, query_file};
 
 use super::Auth;
 use super::rules::{Account, ApiKey, Facts, KeyStatus};
-use crate::store::{Names, SaveError, Store, all_written, stored};
 
-const STATUS: Names<KeyStatus> = Names(&[(KeyStatus::Active, "active"), (KeyStatus::Revoked, "revoked")]);
+const STATUS: TextEnum<KeyStatus> =
+    TextEnum(&[(KeyStatus::Active, "active"), (KeyStatus::Revoked, "revoked")]);
 
 impl Store for Auth {
     async fn load(connection: &mut PgConnection, facts: &mut Facts) -> Result<(), sqlx::Error> {
@@ -56,9 +58,8 @@ async fn save_accounts(connection: &mut PgConnection, facts: &Facts) -> Result<(
     let (mut users, mut states, mut hashes, mut versions) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for row in facts.accounts.changed() {
         let (state, hash) = match row.value {
-            None => continue,
-            Some(Account::Active { password_hash }) => ("active", password_hash.as_ref()),
-            Some(Account::Revoked) => ("revoked", None),
+            Account::Active { password_hash } => ("active", password_hash.as_ref()),
+            Account::Revoked => ("revoked", None),
         };
         users.push(row.key.0);
         states.push(state.to_owned());
@@ -75,23 +76,23 @@ async fn save_accounts(connection: &mut PgConnection, facts: &Facts) -> Result<(
 }
 
 async fn save_api_keys(connection: &mut PgConnection, facts: &Facts) -> Result<(), SaveError> {
-    let rows: Vec<_> = facts.api_keys.changed().filter_map(|row| Some((row.value?, row))).collect();
+    let rows: Vec<_> = facts.api_keys.changed().collect();
     if rows.is_empty() {
         return Ok(());
     }
     let scopes = |key: &ApiKey| key.scopes.iter().map(Scope::as_str).collect::<Vec<_>>().join(" ");
     let written = query_file!(
         "src/auth/save_api_keys.sql",
-        &rows.iter().map(|(_, row)| row.key.0).collect::<Vec<_>>(),
-        &rows.iter().map(|(key, _)| key.client_id.to_string()).collect::<Vec<_>>(),
-        &rows.iter().map(|(key, _)| key.name.to_string()).collect::<Vec<_>>(),
-        &rows.iter().map(|(key, _)| scopes(key)).collect::<Vec<_>>(),
-        &rows.iter().map(|(key, _)| key.key_prefix.to_string()).collect::<Vec<_>>(),
-        &rows.iter().map(|(key, _)| key.key_hash.as_str().to_owned()).collect::<Vec<_>>(),
-        &rows.iter().map(|(key, _)| key.expires_at).collect::<Vec<_>>() as _,
-        &rows.iter().map(|(key, _)| key.last_used_at).collect::<Vec<_>>() as _,
-        &rows.iter().map(|(key, _)| STATUS.text(key.status).to_owned()).collect::<Vec<_>>(),
-        &rows.iter().map(|(_, row)| row.version).collect::<Vec<_>>(),
+        &rows.iter().map(|row| row.key.0).collect::<Vec<_>>(),
+        &rows.iter().map(|row| row.value.client_id.to_string()).collect::<Vec<_>>(),
+        &rows.iter().map(|row| row.value.name.to_string()).collect::<Vec<_>>(),
+        &rows.iter().map(|row| scopes(row.value)).collect::<Vec<_>>(),
+        &rows.iter().map(|row| row.value.key_prefix.to_string()).collect::<Vec<_>>(),
+        &rows.iter().map(|row| row.value.key_hash.as_str().to_owned()).collect::<Vec<_>>(),
+        &rows.iter().map(|row| row.value.expires_at).collect::<Vec<_>>() as _,
+        &rows.iter().map(|row| row.value.last_used_at).collect::<Vec<_>>() as _,
+        &rows.iter().map(|row| STATUS.text(row.value.status).to_owned()).collect::<Vec<_>>(),
+        &rows.iter().map(|row| row.version).collect::<Vec<_>>(),
     )
     .execute(connection)
     .await?;

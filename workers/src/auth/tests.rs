@@ -6,24 +6,22 @@ use millrace_contracts::auth::{
 };
 use millrace_contracts::users::{Deactivated, Registered};
 use millrace_contracts::{Contract, KeyHash, KeyId, PasswordHash, UserId};
+use millrace_given::{self, Matrix, MemoryStore, NOW, Table, World, arrives, problem, published, row};
 use proptest::prelude::*;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use super::Auth;
 use super::rules::{Account, ApiKey, Facts, KeyStatus, Message};
-use crate::given::{
-    self, Matrix, NOW, Remember, World, arrives, keep_rows, problem, published, recall_rows, row,
-};
 
-impl Remember for Facts {
-    fn recall(&mut self, world: &Self) {
-        recall_rows(&mut self.accounts, &world.accounts);
-        recall_rows(&mut self.api_keys, &world.api_keys);
+impl MemoryStore for Facts {
+    fn load(&mut self, stored: &Self) {
+        self.accounts.load(&stored.accounts);
+        self.api_keys.load(&stored.api_keys);
     }
-    fn keep(&self, world: &mut Self) {
-        keep_rows(&self.accounts, &mut world.accounts);
-        keep_rows(&self.api_keys, &mut world.api_keys);
+    fn save(&self, stored: &mut Self) {
+        self.accounts.save(&mut stored.accounts);
+        self.api_keys.save(&mut stored.api_keys);
     }
 }
 
@@ -58,7 +56,7 @@ fn note_use(uses: &[(KeyId, OffsetDateTime)]) -> Message {
 }
 
 fn last_used_at(world: &World<Auth>, key_id: KeyId) -> Option<OffsetDateTime> {
-    row(&world.facts.api_keys, &key_id).unwrap().last_used_at
+    row(world.facts.api_keys.existing(), &key_id).unwrap().last_used_at
 }
 
 fn registered(user_id: UserId) -> Message {
@@ -83,7 +81,7 @@ fn a_registered_user_sets_a_password_and_another_one() {
     assert_eq!(published(&world.when(set_password(user(1), "one"))), [PasswordSet::TYPE]);
     assert_eq!(published(&world.when(set_password(user(1), "two"))), [PasswordSet::TYPE]);
     let expected = Account::Active { password_hash: Some(hash("two")) };
-    assert_eq!(row(&world.facts.accounts, &user(1)), Some(&expected));
+    assert_eq!(row(world.facts.accounts.existing(), &user(1)), Some(&expected));
 }
 
 #[test]
@@ -99,7 +97,7 @@ fn a_result_shows_no_hash() {
 fn a_closed_account_loses_its_password_and_stays_closed() {
     let mut world = after(&[registered(user(1)), set_password(user(1), "one")]);
     assert_eq!(published(&world.when(deactivated(user(1)))), [AccessRevoked::TYPE]);
-    assert_eq!(row(&world.facts.accounts, &user(1)), Some(&Account::Revoked));
+    assert_eq!(row(world.facts.accounts.existing(), &user(1)), Some(&Account::Revoked));
     assert_eq!(problem(&world.when(set_password(user(1), "two"))), "account-revoked");
 }
 
@@ -109,7 +107,7 @@ fn the_end_of_an_account_may_be_heard_before_its_beginning() {
     assert_eq!(published(&world.when(deactivated(user(1)))), [AccessRevoked::TYPE]);
     assert_eq!(published(&world.when(registered(user(1)))), [""; 0]);
     assert_eq!(published(&world.when(deactivated(user(1)))), [""; 0]);
-    assert_eq!(row(&world.facts.accounts, &user(1)), Some(&Account::Revoked));
+    assert_eq!(row(world.facts.accounts.existing(), &user(1)), Some(&Account::Revoked));
 }
 
 #[test]
@@ -126,8 +124,8 @@ fn a_key_is_issued_and_revoked_once() {
 fn a_key_without_an_id_takes_the_id_of_its_job() {
     let mut world = after(&[]);
     world.when(arrives::<Auth, _>(7, &IssueApiKey { key_id: None, ..IssueApiKey::example() })).unwrap();
-    let job = given::envelope::<IssueApiKey>(7).job_id;
-    assert!(row(&world.facts.api_keys, &KeyId(job.0)).is_some());
+    let job = millrace_given::envelope::<IssueApiKey>(7).job_id;
+    assert!(row(world.facts.api_keys.existing(), &KeyId(job.0)).is_some());
 }
 
 #[test]
@@ -155,7 +153,7 @@ fn the_latest_use_of_a_key_counts_in_whatever_order_it_is_heard_of() {
     assert_eq!(last_used_at(&world, key(1)), Some(later));
     assert_eq!(last_used_at(&world, key(2)), Some(NOW));
     assert_eq!(last_used_at(&world, key(3)), None);
-    assert_eq!(row(&world.facts.api_keys, &key(9)), None);
+    assert_eq!(row(world.facts.api_keys.existing(), &key(9)), None);
     world.when(note_use(&[(key(1), earlier)])).unwrap();
     assert_eq!(last_used_at(&world, key(1)), Some(later));
     world.when(revoke(key(1))).unwrap();
@@ -198,7 +196,7 @@ fn matrix() {
     for (worlds, messages) in [(&accounts[..], &about_accounts[..]), (&keys[..], &about_keys[..])] {
         for (name, message) in messages {
             for (before, world) in worlds {
-                let world = World::<Auth> { facts: world.facts.clone() };
+                let world = world.clone();
                 matrix.line([name, "", before], world, (message.clone(), None), describe);
             }
         }
@@ -207,20 +205,21 @@ fn matrix() {
 }
 
 fn describe(facts: &Facts) -> String {
-    let account = row(&facts.accounts, &user(1)).map(|account| match account {
+    let account = row(facts.accounts.existing(), &user(1)).map(|account| match account {
         Account::Active { password_hash: None } => "active, no password",
         Account::Active { password_hash: Some(set) } if *set == hash("old") => "active, password",
         Account::Active { .. } => "active, new password",
         Account::Revoked => "revoked",
     });
     let later = Some(NOW + Duration::MINUTE);
-    let api_key = row(&facts.api_keys, &key(1)).map(|key: &ApiKey| match (key.status, key.last_used_at) {
-        (KeyStatus::Active, None) => "active key",
-        (KeyStatus::Active, used) if used == later => "active key, used later",
-        (KeyStatus::Active, Some(_)) => "active key, used",
-        (KeyStatus::Revoked, None) => "revoked key",
-        (KeyStatus::Revoked, Some(_)) => "revoked key, used",
-    });
+    let api_key =
+        row(facts.api_keys.existing(), &key(1)).map(|key: &ApiKey| match (key.status, key.last_used_at) {
+            (KeyStatus::Active, None) => "active key",
+            (KeyStatus::Active, used) if used == later => "active key, used later",
+            (KeyStatus::Active, Some(_)) => "active key, used",
+            (KeyStatus::Revoked, None) => "revoked key",
+            (KeyStatus::Revoked, Some(_)) => "revoked key, used",
+        });
     account.into_iter().chain(api_key).collect::<Vec<_>>().join(" and ")
 }
 
@@ -229,7 +228,7 @@ proptest! {
     #[test]
     fn a_batch_equals_one_by_one(
         picks in proptest::collection::vec((0..6usize, 1..4u128), 1..40),
-        cuts in given::any_cuts(),
+        cuts in millrace_given::any_cuts(),
     ) {
         let pick = |(position, (kind, number)): (usize, &(usize, u128))| {
             (match kind {
@@ -246,6 +245,6 @@ proptest! {
             }, None)
         };
         let arrivals: Vec<_> = picks.iter().enumerate().map(pick).collect();
-        given::a_batch_equals_one_by_one::<Auth>(&arrivals, &cuts)?;
+        millrace_given::a_batch_equals_one_by_one::<Auth>(&arrivals, &cuts)?;
     }
 }

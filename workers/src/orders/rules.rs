@@ -3,12 +3,14 @@
 use millrace_contracts::orders::{Cancel, CancelReason, Cancelled, Confirmed, Line, Place, Placed};
 use millrace_contracts::payments::{Captured, Declined, Refunded};
 use millrace_contracts::users::{Deactivated, Registered};
-use millrace_contracts::{Money, OrderId, UserId};
+use millrace_contracts::{Money, OrderId, UserId, orders, payments, users};
+use millrace_protocol::{Contract, DomainName, Envelope, Unreadable, read};
+use millrace_runtime::{Context, Decision, Domain, NoEffects, Postpone, Refusal, Rejection, Rows};
 use serde_json::json;
 
-use crate::domain::{self, Decision, No, Postpone, Refusal, Rows};
+use super::Orders;
 
-/// What orders hears.
+/// What orders handles.
 #[derive(Debug, Clone)]
 pub enum Message {
     Place { order_id: OrderId, place: Place },
@@ -66,7 +68,7 @@ pub enum Change {
     Order(OrderId, Order),
 }
 
-impl domain::Facts for Facts {
+impl millrace_runtime::Facts for Facts {
     type Change = Change;
     fn apply(&mut self, change: Change) {
         match change {
@@ -76,34 +78,58 @@ impl domain::Facts for Facts {
     }
 }
 
-pub(super) fn declare(message: &Message, facts: &mut Facts) {
-    match message {
-        Message::Place { order_id, place } => {
-            facts.customers.declare(place.user_id);
-            facts.orders.declare(*order_id);
+impl Domain for Orders {
+    const NAME: DomainName = orders::DOMAIN;
+    type Message = Message;
+    type Facts = Facts;
+    type Effects = NoEffects;
+
+    fn read(envelope: &Envelope, body: &[u8]) -> Result<Message, Unreadable> {
+        Ok(match envelope.message_type.as_str() {
+            orders::Place::TYPE => {
+                let place: orders::Place = read(envelope.version, body)?;
+                let order_id = place.order_id.unwrap_or(OrderId(envelope.job_id.0));
+                Message::Place { order_id, place }
+            }
+            orders::Cancel::TYPE => Message::Cancel(read(envelope.version, body)?),
+            users::Registered::TYPE => Message::UserRegistered(read(envelope.version, body)?),
+            users::Deactivated::TYPE => Message::UserDeactivated(read(envelope.version, body)?),
+            payments::Captured::TYPE => Message::PaymentCaptured(read(envelope.version, body)?),
+            payments::Declined::TYPE => Message::PaymentDeclined(read(envelope.version, body)?),
+            payments::Refunded::TYPE => Message::PaymentRefunded(read(envelope.version, body)?),
+            other => return Err(Unreadable::UnknownType(other.to_owned())),
+        })
+    }
+
+    fn declare(message: &Message, facts: &mut Facts) {
+        match message {
+            Message::Place { order_id, place } => {
+                facts.customers.declare(place.user_id);
+                facts.orders.declare(*order_id);
+            }
+            Message::Cancel(cancel) => facts.orders.declare(cancel.order_id),
+            Message::UserRegistered(user) => facts.customers.declare(user.user_id),
+            Message::UserDeactivated(user) => facts.customers.declare(user.user_id),
+            Message::PaymentCaptured(payment) => facts.orders.declare(payment.order_id),
+            Message::PaymentDeclined(payment) => facts.orders.declare(payment.order_id),
+            Message::PaymentRefunded(payment) => facts.orders.declare(payment.order_id),
         }
-        Message::Cancel(cancel) => facts.orders.declare(cancel.order_id),
-        Message::UserRegistered(user) => facts.customers.declare(user.user_id),
-        Message::UserDeactivated(user) => facts.customers.declare(user.user_id),
-        Message::PaymentCaptured(payment) => facts.orders.declare(payment.order_id),
-        Message::PaymentDeclined(payment) => facts.orders.declare(payment.order_id),
-        Message::PaymentRefunded(payment) => facts.orders.declare(payment.order_id),
+    }
+
+    fn decide(facts: &Facts, message: &Message, _: &Context<'_>) -> Result<Decision<Change>, Rejection> {
+        match message {
+            Message::Place { order_id, place: order } => place(facts, *order_id, order),
+            Message::Cancel(command) => cancel(facts, command.order_id),
+            Message::UserRegistered(user) => Ok(know_customer(facts, user.user_id)),
+            Message::UserDeactivated(user) => Ok(forget_customer(facts, user.user_id)),
+            Message::PaymentCaptured(payment) => captured(facts, payment),
+            Message::PaymentDeclined(payment) => declined(facts, payment),
+            Message::PaymentRefunded(payment) => refunded(facts, payment),
+        }
     }
 }
 
-pub(super) fn decide(facts: &Facts, message: &Message) -> Result<Decision<Change>, No> {
-    match message {
-        Message::Place { order_id, place: order } => place(facts, *order_id, order),
-        Message::Cancel(command) => cancel(facts, command.order_id),
-        Message::UserRegistered(user) => Ok(know_customer(facts, user.user_id)),
-        Message::UserDeactivated(user) => Ok(forget_customer(facts, user.user_id)),
-        Message::PaymentCaptured(payment) => captured(facts, payment),
-        Message::PaymentDeclined(payment) => declined(facts, payment),
-        Message::PaymentRefunded(payment) => refunded(facts, payment),
-    }
-}
-
-fn place(facts: &Facts, order_id: OrderId, place: &Place) -> Result<Decision<Change>, No> {
+fn place(facts: &Facts, order_id: OrderId, place: &Place) -> Result<Decision<Change>, Rejection> {
     if facts.orders.get(&order_id).is_some() {
         return Err(Refusal::new("order-exists", format!("There is already an order {order_id}.")).into());
     }
@@ -138,7 +164,7 @@ fn unknown_customer(user_id: UserId) -> Postpone {
     )
 }
 
-fn cancel(facts: &Facts, order_id: OrderId) -> Result<Decision<Change>, No> {
+fn cancel(facts: &Facts, order_id: OrderId) -> Result<Decision<Change>, Rejection> {
     let Some(order) = facts.orders.get(&order_id) else {
         return Err(Postpone::then_refuse(
             format!("order {order_id} to be placed"),
@@ -170,7 +196,7 @@ fn forget_customer(facts: &Facts, user_id: UserId) -> Decision<Change> {
     }
 }
 
-fn captured(facts: &Facts, payment: &Captured) -> Result<Decision<Change>, No> {
+fn captured(facts: &Facts, payment: &Captured) -> Result<Decision<Change>, Rejection> {
     let order = known_order(facts, payment.order_id)?;
     let done = Decision::new(json!({"order_id": payment.order_id}));
     if order.payment != Payment::Pending {
@@ -186,7 +212,7 @@ fn captured(facts: &Facts, payment: &Captured) -> Result<Decision<Change>, No> {
     })
 }
 
-fn declined(facts: &Facts, payment: &Declined) -> Result<Decision<Change>, No> {
+fn declined(facts: &Facts, payment: &Declined) -> Result<Decision<Change>, Rejection> {
     let order = known_order(facts, payment.order_id)?;
     match (order.payment, order.status) {
         (Payment::Pending, Status::Placed | Status::Confirmed) => {
@@ -203,7 +229,7 @@ fn declined(facts: &Facts, payment: &Declined) -> Result<Decision<Change>, No> {
     }
 }
 
-fn refunded(facts: &Facts, payment: &Refunded) -> Result<Decision<Change>, No> {
+fn refunded(facts: &Facts, payment: &Refunded) -> Result<Decision<Change>, Rejection> {
     let order = known_order(facts, payment.order_id)?;
     match (order.payment, order.status) {
         (Payment::Pending, _) => {
@@ -225,7 +251,7 @@ fn refunded(facts: &Facts, payment: &Refunded) -> Result<Decision<Change>, No> {
 }
 
 /// Payments speaks only of orders that were placed, so an unknown one is merely late.
-fn known_order(facts: &Facts, order_id: OrderId) -> Result<&Order, No> {
+fn known_order(facts: &Facts, order_id: OrderId) -> Result<&Order, Rejection> {
     facts
         .orders
         .get(&order_id)

@@ -1,17 +1,20 @@
 //! The orders domain's tables, read and written a batch at a time.
 
 use millrace_contracts::{Currency, MinorUnits, Money, OrderId, UserId};
+use millrace_runtime::{SaveError, Store, TextEnum, all_written, stored};
 use sqlx::{PgConnection, query_file};
 
 use super::Orders;
 use super::rules::{Customer, Facts, Order, Payment, Status};
-use crate::store::{Names, SaveError, Store, all_written, stored};
 
-const CUSTOMER: Names<Customer> =
-    Names(&[(Customer::Active, "active"), (Customer::Deactivated, "deactivated")]);
-const STATUS: Names<Status> =
-    Names(&[(Status::Placed, "placed"), (Status::Confirmed, "confirmed"), (Status::Cancelled, "cancelled")]);
-const PAYMENT: Names<Payment> = Names(&[
+const CUSTOMER: TextEnum<Customer> =
+    TextEnum(&[(Customer::Active, "active"), (Customer::Deactivated, "deactivated")]);
+const STATUS: TextEnum<Status> = TextEnum(&[
+    (Status::Placed, "placed"),
+    (Status::Confirmed, "confirmed"),
+    (Status::Cancelled, "cancelled"),
+]);
+const PAYMENT: TextEnum<Payment> = TextEnum(&[
     (Payment::Pending, "pending"),
     (Payment::Paid, "paid"),
     (Payment::Declined, "declined"),
@@ -55,9 +58,8 @@ impl Store for Orders {
 async fn save_customers(connection: &mut PgConnection, facts: &Facts) -> Result<(), SaveError> {
     let (mut users, mut states, mut versions) = (Vec::new(), Vec::new(), Vec::new());
     for row in facts.customers.changed() {
-        let Some(customer) = row.value else { continue };
         users.push(row.key.0);
-        states.push(CUSTOMER.text(*customer).to_owned());
+        states.push(CUSTOMER.text(*row.value).to_owned());
         versions.push(row.version);
     }
     if users.is_empty() {
@@ -69,21 +71,21 @@ async fn save_customers(connection: &mut PgConnection, facts: &Facts) -> Result<
 }
 
 async fn save_orders(connection: &mut PgConnection, facts: &Facts) -> Result<(), SaveError> {
-    let rows: Vec<_> = facts.orders.changed().filter_map(|row| Some((row.value?, row))).collect();
+    let rows: Vec<_> = facts.orders.changed().collect();
     if rows.is_empty() {
         return Ok(());
     }
     let lines = |order: &Order| serde_json::to_string(&order.lines).expect("lines are plain data");
     let written = query_file!(
         "src/orders/save_orders.sql",
-        &rows.iter().map(|(_, row)| row.key.0).collect::<Vec<_>>(),
-        &rows.iter().map(|(order, _)| order.user_id.0).collect::<Vec<_>>(),
-        &rows.iter().map(|(order, _)| order.total.currency.to_string()).collect::<Vec<_>>(),
-        &rows.iter().map(|(order, _)| order.total.amount_minor.get()).collect::<Vec<_>>(),
-        &rows.iter().map(|(order, _)| lines(order)).collect::<Vec<_>>(),
-        &rows.iter().map(|(order, _)| STATUS.text(order.status).to_owned()).collect::<Vec<_>>(),
-        &rows.iter().map(|(order, _)| PAYMENT.text(order.payment).to_owned()).collect::<Vec<_>>(),
-        &rows.iter().map(|(_, row)| row.version).collect::<Vec<_>>(),
+        &rows.iter().map(|row| row.key.0).collect::<Vec<_>>(),
+        &rows.iter().map(|row| row.value.user_id.0).collect::<Vec<_>>(),
+        &rows.iter().map(|row| row.value.total.currency.to_string()).collect::<Vec<_>>(),
+        &rows.iter().map(|row| row.value.total.amount_minor.get()).collect::<Vec<_>>(),
+        &rows.iter().map(|row| lines(row.value)).collect::<Vec<_>>(),
+        &rows.iter().map(|row| STATUS.text(row.value.status).to_owned()).collect::<Vec<_>>(),
+        &rows.iter().map(|row| PAYMENT.text(row.value.payment).to_owned()).collect::<Vec<_>>(),
+        &rows.iter().map(|row| row.version).collect::<Vec<_>>(),
     )
     .execute(connection)
     .await?;

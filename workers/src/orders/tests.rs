@@ -4,21 +4,21 @@ use millrace_contracts::orders::{Cancel, Cancelled, Confirmed, Place, Placed};
 use millrace_contracts::payments::{Captured, Declined, Refunded};
 use millrace_contracts::users::{Deactivated, Registered};
 use millrace_contracts::{Contract, OrderId, UserId};
+use millrace_given::{self, Matrix, MemoryStore, Table, World, arrives, published, row};
 use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::Orders;
 use super::rules::{Customer, Facts, Message, Order, Payment, Status};
-use crate::given::{self, Matrix, Remember, World, arrives, keep_rows, published, recall_rows, row};
 
-impl Remember for Facts {
-    fn recall(&mut self, world: &Self) {
-        recall_rows(&mut self.customers, &world.customers);
-        recall_rows(&mut self.orders, &world.orders);
+impl MemoryStore for Facts {
+    fn load(&mut self, stored: &Self) {
+        self.customers.load(&stored.customers);
+        self.orders.load(&stored.orders);
     }
-    fn keep(&self, world: &mut Self) {
-        keep_rows(&self.customers, &mut world.customers);
-        keep_rows(&self.orders, &mut world.orders);
+    fn save(&self, stored: &mut Self) {
+        self.customers.save(&mut stored.customers);
+        self.orders.save(&mut stored.orders);
     }
 }
 
@@ -77,7 +77,7 @@ fn an_order_without_an_id_takes_the_id_of_its_job() {
     let mut world = world(Some(Customer::Active), None);
     let unnamed = Place { order_id: None, user_id: user(1), ..Place::example() };
     world.when(arrives::<Orders, _>(7, &unnamed)).unwrap();
-    let job = crate::given::envelope::<Place>(7).job_id;
+    let job = millrace_given::envelope::<Place>(7).job_id;
     assert!(world.facts.orders.get(&OrderId(job.0)).is_some());
 }
 
@@ -129,8 +129,8 @@ fn matrix() {
 }
 
 fn changes(after: &Facts, customer: Option<Customer>, order_state: Option<(Status, Payment)>) -> String {
-    let customer_after = row(&after.customers, &user(1)).copied();
-    let order_after = row(&after.orders, &order(1)).map(|order| (order.status, order.payment));
+    let customer_after = row(after.customers.existing(), &user(1)).copied();
+    let order_after = row(after.orders.existing(), &order(1)).map(|order| (order.status, order.payment));
     let changed = [
         (order_after != order_state).then(|| describe(order_after)),
         (customer_after != customer).then(|| known(customer_after)),
@@ -151,11 +151,11 @@ proptest! {
     #[test]
     fn a_batch_equals_one_by_one(
         picks in proptest::collection::vec((0..7usize, 1..4u128, 1..4u128), 1..40),
-        cuts in given::any_cuts(),
+        cuts in millrace_given::any_cuts(),
     ) {
         let pick = |(kind, user_number, order_number): &(usize, u128, u128)| {
             (messages(user(*user_number), order(*order_number)).remove(*kind).1, None)
         };
-        given::a_batch_equals_one_by_one::<Orders>(&picks.iter().map(pick).collect::<Vec<_>>(), &cuts)?;
+        millrace_given::a_batch_equals_one_by_one::<Orders>(&picks.iter().map(pick).collect::<Vec<_>>(), &cuts)?;
     }
 }

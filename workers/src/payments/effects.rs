@@ -9,9 +9,10 @@ mod tests;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use millrace_runtime::{CallLimits, EffectFailure, Effects};
+use millrace_service::Fatal;
 
-use super::{Answer, Attempt, Call, Payments, Reference};
-use crate::effects::{EffectFailure, Effects};
+use super::{Answer, Attempt, Call, Reference};
 pub use sandbox::SandboxGateway;
 pub use settings::{GatewaySettings, Kind};
 pub use stripe::StripeGateway;
@@ -44,7 +45,16 @@ impl std::fmt::Debug for Gateway {
     }
 }
 
-impl Effects<Payments> for Gateway {
+impl Effects for Gateway {
+    type Call = Call;
+    type Answer = Answer;
+    type Settings = GatewaySettings;
+
+    fn open(settings: &GatewaySettings) -> Result<(Self, CallLimits), Fatal> {
+        let limits = CallLimits { deadline: settings.deadline, concurrency: settings.concurrency };
+        Ok((settings.gateway()?, limits))
+    }
+
     async fn perform(&self, call: &Call) -> Result<Answer, EffectFailure> {
         match call {
             Call::Charge(payment) => self.0.charge(payment).await,

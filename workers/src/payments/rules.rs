@@ -2,12 +2,15 @@
 
 use millrace_contracts::orders::{CancelReason, Cancelled, Placed};
 use millrace_contracts::payments::{Captured, Charge, Declined, Refund, Refunded};
-use millrace_contracts::{DeclineReason, Money, OrderId, PaymentId, PaymentMethod};
+use millrace_contracts::{DeclineReason, Money, OrderId, PaymentId, PaymentMethod, orders, payments};
+use millrace_protocol::{Contract, DomainName, Envelope, Unreadable, read};
+use millrace_runtime::{Context, Decision, Domain, Postpone, Refusal, Rejection, Rows};
 use serde_json::json;
 
-use crate::domain::{self, Decision, No, Postpone, Refusal, Rows};
+use super::Payments;
+use super::effects::Gateway;
 
-/// What payments hears.
+/// What payments handles.
 #[derive(Debug, Clone)]
 pub enum Message {
     OrderPlaced { payment_id: PaymentId, placed: Placed },
@@ -92,10 +95,83 @@ pub struct Facts {
 #[derive(Debug)]
 pub struct Change(pub OrderId, pub Payment);
 
-impl domain::Facts for Facts {
+impl millrace_runtime::Facts for Facts {
     type Change = Change;
     fn apply(&mut self, Change(order_id, payment): Change) {
         self.payments.put(&order_id, payment);
+    }
+}
+
+impl Domain for Payments {
+    const NAME: DomainName = payments::DOMAIN;
+    type Message = Message;
+    type Facts = Facts;
+    type Effects = Gateway;
+
+    fn read(envelope: &Envelope, body: &[u8]) -> Result<Message, Unreadable> {
+        let attempt = envelope.attempt;
+        Ok(match envelope.message_type.as_str() {
+            orders::Placed::TYPE => {
+                let payment_id = PaymentId(envelope.message_id.0);
+                Message::OrderPlaced { payment_id, placed: read(envelope.version, body)? }
+            }
+            orders::Cancelled::TYPE => Message::OrderCancelled(read(envelope.version, body)?),
+            payments::Charge::TYPE => {
+                let payments::Charge { order_id, .. } = read(envelope.version, body)?;
+                Message::Charge { order_id, attempt }
+            }
+            payments::Refund::TYPE => {
+                let payments::Refund { order_id } = read(envelope.version, body)?;
+                // A job's first message is its own cause.
+                let posted = envelope.causation_id == envelope.message_id;
+                let asked_by = if posted { AskedBy::Client } else { AskedBy::Ourselves };
+                Message::Refund { order_id, asked_by, attempt }
+            }
+            other => return Err(Unreadable::UnknownType(other.to_owned())),
+        })
+    }
+
+    fn declare(message: &Message, facts: &mut Facts) {
+        facts.payments.declare(message.order_id());
+    }
+
+    fn may_call(message: &Message) -> bool {
+        matches!(message, Message::Charge { .. } | Message::Refund { .. })
+    }
+
+    /// A payment that was called off is asked about as well: an answer may have been lost after the money was taken.
+    fn call(facts: &Facts, message: &Message) -> Option<Call> {
+        let order_id = message.order_id();
+        let payment = facts.payments.get(&order_id)?;
+        let attempt = |number| Attempt {
+            payment_id: payment.payment_id,
+            order_id,
+            amount: payment.amount,
+            method: payment.method.clone(),
+            number,
+        };
+        match (message, &payment.state) {
+            (Message::Charge { attempt: number, .. }, State::Pending) => Some(Call::Charge(attempt(*number))),
+            (Message::Charge { attempt: number, .. }, State::Void) => Some(Call::Void(attempt(*number))),
+            (Message::Refund { attempt: number, .. }, State::Captured { reference, .. }) => {
+                Some(Call::Refund(attempt(*number), reference.clone()))
+            }
+            _ => None,
+        }
+    }
+
+    fn decide(
+        facts: &Facts,
+        message: &Message,
+        context: &Context<'_, Answer>,
+    ) -> Result<Decision<Change>, Rejection> {
+        let answer = context.answer;
+        match message {
+            Message::OrderPlaced { payment_id, placed } => Ok(open(facts, *payment_id, placed)),
+            Message::OrderCancelled(cancelled) => call_off(facts, cancelled),
+            Message::Charge { order_id, .. } => charge(facts, *order_id, answer),
+            Message::Refund { order_id, asked_by, .. } => refund(facts, *order_id, *asked_by, answer),
+        }
     }
 }
 
@@ -106,44 +182,6 @@ impl Message {
             Self::OrderCancelled(cancelled) => cancelled.order_id,
             Self::Charge { order_id, .. } | Self::Refund { order_id, .. } => *order_id,
         }
-    }
-}
-
-pub(super) fn declare(message: &Message, facts: &mut Facts) {
-    facts.payments.declare(message.order_id());
-}
-
-/// A payment that was called off is asked about as well: an answer may have been lost after the money was taken.
-pub(super) fn call(facts: &Facts, message: &Message) -> Option<Call> {
-    let order_id = message.order_id();
-    let payment = facts.payments.get(&order_id)?;
-    let attempt = |number| Attempt {
-        payment_id: payment.payment_id,
-        order_id,
-        amount: payment.amount,
-        method: payment.method.clone(),
-        number,
-    };
-    match (message, &payment.state) {
-        (Message::Charge { attempt: number, .. }, State::Pending) => Some(Call::Charge(attempt(*number))),
-        (Message::Charge { attempt: number, .. }, State::Void) => Some(Call::Void(attempt(*number))),
-        (Message::Refund { attempt: number, .. }, State::Captured { reference, .. }) => {
-            Some(Call::Refund(attempt(*number), reference.clone()))
-        }
-        _ => None,
-    }
-}
-
-pub(super) fn decide(
-    facts: &Facts,
-    message: &Message,
-    answer: Option<&Answer>,
-) -> Result<Decision<Change>, No> {
-    match message {
-        Message::OrderPlaced { payment_id, placed } => Ok(open(facts, *payment_id, placed)),
-        Message::OrderCancelled(cancelled) => call_off(facts, cancelled),
-        Message::Charge { order_id, .. } => charge(facts, *order_id, answer),
-        Message::Refund { order_id, asked_by, .. } => refund(facts, *order_id, *asked_by, answer),
     }
 }
 
@@ -161,7 +199,7 @@ fn open(facts: &Facts, payment_id: PaymentId, placed: &Placed) -> Decision<Chang
     becomes(order_id, &payment, State::Pending).publish(&Charge { order_id, payment_id })
 }
 
-fn call_off(facts: &Facts, cancelled: &Cancelled) -> Result<Decision<Change>, No> {
+fn call_off(facts: &Facts, cancelled: &Cancelled) -> Result<Decision<Change>, Rejection> {
     let order_id = cancelled.order_id;
     match cancelled.reason {
         CancelReason::Requested | CancelReason::CustomerDeactivated => {}
@@ -184,7 +222,7 @@ fn call_off(facts: &Facts, cancelled: &Cancelled) -> Result<Decision<Change>, No
     })
 }
 
-fn charge(facts: &Facts, order_id: OrderId, answer: Option<&Answer>) -> Result<Decision<Change>, No> {
+fn charge(facts: &Facts, order_id: OrderId, answer: Option<&Answer>) -> Result<Decision<Change>, Rejection> {
     let payment = known_payment(facts, order_id)?;
     let Payment { payment_id, amount, .. } = *payment;
     match (&payment.state, answer) {
@@ -217,7 +255,7 @@ fn refund(
     order_id: OrderId,
     asked_by: AskedBy,
     answer: Option<&Answer>,
-) -> Result<Decision<Change>, No> {
+) -> Result<Decision<Change>, Rejection> {
     let Some(payment) = facts.payments.get(&order_id) else {
         return Err(Postpone::then_refuse(
             format!("the payment of order {order_id} to be opened"),
@@ -252,7 +290,7 @@ fn refund(
 }
 
 /// What an order's cancellation and a charge speak of was announced by `orders.placed`, so it is merely late.
-fn known_payment(facts: &Facts, order_id: OrderId) -> Result<&Payment, No> {
+fn known_payment(facts: &Facts, order_id: OrderId) -> Result<&Payment, Rejection> {
     let late = || Postpone::until(format!("the payment of order {order_id} to be opened")).into();
     facts.payments.get(&order_id).ok_or_else(late)
 }

@@ -1,11 +1,11 @@
 //! The payments domain's table, read and written a batch at a time.
 
 use millrace_contracts::{Currency, DeclineReason, MinorUnits, Money, OrderId, PaymentId, PaymentMethod};
+use millrace_runtime::{SaveError, Store, all_written, stored};
 use sqlx::{PgConnection, query_file};
 
 use super::Payments;
 use super::rules::{Facts, Payment, Reference, State};
-use crate::store::{SaveError, Store, all_written, stored};
 
 impl Store for Payments {
     async fn load(connection: &mut PgConnection, facts: &mut Facts) -> Result<(), sqlx::Error> {
@@ -29,22 +29,22 @@ impl Store for Payments {
     }
 
     async fn save(connection: &mut PgConnection, facts: &Facts) -> Result<(), SaveError> {
-        let rows: Vec<_> = facts.payments.changed().filter_map(|row| Some((row.value?, row))).collect();
+        let rows: Vec<_> = facts.payments.changed().collect();
         if rows.is_empty() {
             return Ok(());
         }
         let written = query_file!(
             "src/payments/save.sql",
-            &rows.iter().map(|(_, row)| row.key.0).collect::<Vec<_>>(),
-            &rows.iter().map(|(payment, _)| payment.payment_id.0).collect::<Vec<_>>(),
-            &rows.iter().map(|(payment, _)| payment.amount.amount_minor.get()).collect::<Vec<_>>(),
-            &rows.iter().map(|(payment, _)| payment.amount.currency.to_string()).collect::<Vec<_>>(),
-            &rows.iter().map(|(payment, _)| payment.method.to_string()).collect::<Vec<_>>(),
-            &rows.iter().map(|(payment, _)| payment.state.name().to_owned()).collect::<Vec<_>>(),
-            &rows.iter().map(|(payment, _)| refund_due(&payment.state)).collect::<Vec<_>>(),
-            &rows.iter().map(|(payment, _)| decline_reason(&payment.state)).collect::<Vec<_>>() as _,
-            &rows.iter().map(|(payment, _)| reference(&payment.state)).collect::<Vec<_>>() as _,
-            &rows.iter().map(|(_, row)| row.version).collect::<Vec<_>>(),
+            &rows.iter().map(|row| row.key.0).collect::<Vec<_>>(),
+            &rows.iter().map(|row| row.value.payment_id.0).collect::<Vec<_>>(),
+            &rows.iter().map(|row| row.value.amount.amount_minor.get()).collect::<Vec<_>>(),
+            &rows.iter().map(|row| row.value.amount.currency.to_string()).collect::<Vec<_>>(),
+            &rows.iter().map(|row| row.value.method.to_string()).collect::<Vec<_>>(),
+            &rows.iter().map(|row| row.value.state.name().to_owned()).collect::<Vec<_>>(),
+            &rows.iter().map(|row| refund_due(&row.value.state)).collect::<Vec<_>>(),
+            &rows.iter().map(|row| decline_reason(&row.value.state)).collect::<Vec<_>>() as _,
+            &rows.iter().map(|row| reference(&row.value.state)).collect::<Vec<_>>() as _,
+            &rows.iter().map(|row| row.version).collect::<Vec<_>>(),
         )
         .execute(connection)
         .await?;

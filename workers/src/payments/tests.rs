@@ -3,22 +3,21 @@
 use millrace_contracts::orders::{CancelReason, Cancelled, Placed};
 use millrace_contracts::payments::{Captured, Charge, Declined, Refund, Refunded};
 use millrace_contracts::{Contract, DeclineReason, MessageId, OrderId, PaymentId};
+use millrace_given::{
+    self, Matrix, MemoryStore, Table, World, arrives, arrives_in, envelope, problem, published, row,
+};
 use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::Payments;
 use super::rules::{Answer, Call, Facts, Message, Payment, Reference, State};
-use crate::given::{
-    self, Matrix, Remember, World, arrives, arrives_in, envelope, keep_rows, problem, published, recall_rows,
-    row,
-};
 
-impl Remember for Facts {
-    fn recall(&mut self, world: &Self) {
-        recall_rows(&mut self.payments, &world.payments);
+impl MemoryStore for Facts {
+    fn load(&mut self, stored: &Self) {
+        self.payments.load(&stored.payments);
     }
-    fn keep(&self, world: &mut Self) {
-        keep_rows(&self.payments, &mut world.payments);
+    fn save(&self, stored: &mut Self) {
+        self.payments.save(&mut stored.payments);
     }
 }
 
@@ -80,7 +79,7 @@ fn world(state: Option<State>) -> World<Payments> {
 }
 
 fn state(world: &World<Payments>) -> Option<State> {
-    row(&world.facts.payments, &order(1)).map(|payment| payment.state.clone())
+    row(world.facts.payments.existing(), &order(1)).map(|payment| payment.state.clone())
 }
 
 fn captured(refund_due: bool) -> State {
@@ -92,7 +91,7 @@ fn a_placed_order_opens_a_payment_named_after_the_message_that_told_of_it() {
     let mut world = world(None);
     let verdict = world.when(message(Placed::TYPE));
     assert_eq!(published(&verdict), [Charge::TYPE]);
-    let opened = row(&world.facts.payments, &order(1)).unwrap();
+    let opened = row(world.facts.payments.existing(), &order(1)).unwrap();
     assert_eq!(opened.payment_id, PaymentId(envelope::<Placed>(2).message_id.0));
     assert_eq!(opened.amount, Placed::example().total);
 }
@@ -186,7 +185,7 @@ fn matrix() {
                 let asked =
                     format!("{}{}", describe(before.as_ref()), question(call.as_ref(), answer.as_ref()));
                 matrix.line([name, "", &asked], world(before.clone()), (message.clone(), answer), |after| {
-                    describe(row(&after.payments, &order(1)).map(|payment| &payment.state))
+                    describe(row(after.payments.existing(), &order(1)).map(|payment| &payment.state))
                 });
             }
         }
@@ -245,11 +244,11 @@ proptest! {
     #[test]
     fn a_batch_equals_one_by_one(
         picks in proptest::collection::vec((0..8usize, 1..4u128, any_answer()), 1..40),
-        cuts in given::any_cuts(),
+        cuts in millrace_given::any_cuts(),
     ) {
         let pick = |(kind, number, answer): &(usize, u128, Option<Answer>)| {
             (messages(order(*number)).remove(*kind).1, answer.clone())
         };
-        given::a_batch_equals_one_by_one::<Payments>(&picks.iter().map(pick).collect::<Vec<_>>(), &cuts)?;
+        millrace_given::a_batch_equals_one_by_one::<Payments>(&picks.iter().map(pick).collect::<Vec<_>>(), &cuts)?;
     }
 }

@@ -1,12 +1,16 @@
 //! The rules of users: who exists, who holds which e-mail address, and what each message does about it.
 
 use millrace_contracts::users::{ChangeEmail, Deactivate, Deactivated, EmailChanged, Register, Registered};
-use millrace_contracts::{Email, PersonName, UserId};
+use millrace_contracts::{Email, PersonName, UserId, users};
+use millrace_protocol::{Contract, DomainName, Envelope, Unreadable, read};
+use millrace_runtime::{
+    Context, Decision, DeletableRows, Domain, NoEffects, Postpone, Refusal, Rejection, Rows,
+};
 use serde_json::json;
 
-use crate::domain::{self, Decision, No, Postpone, Refusal, Rows};
+use super::Users;
 
-/// What users hears.
+/// What users handles.
 #[derive(Debug, Clone)]
 pub enum Message {
     Register { user_id: UserId, register: Register },
@@ -37,7 +41,7 @@ pub(super) type FoldedEmail = String;
 pub struct Facts {
     pub users: Rows<UserId, User>,
     /// Who holds which address. Every declared user's own address is among them, though no message names it.
-    pub claims: Rows<FoldedEmail, UserId>,
+    pub claims: DeletableRows<FoldedEmail, UserId>,
 }
 
 #[derive(Debug)]
@@ -47,7 +51,7 @@ pub enum Change {
     Release(FoldedEmail),
 }
 
-impl domain::Facts for Facts {
+impl millrace_runtime::Facts for Facts {
     type Change = Change;
     fn apply(&mut self, change: Change) {
         match change {
@@ -58,29 +62,49 @@ impl domain::Facts for Facts {
     }
 }
 
-pub(super) fn declare(message: &Message, facts: &mut Facts) {
-    match message {
-        Message::Register { user_id, register } => {
-            facts.users.declare(*user_id);
-            facts.claims.declare(register.email.folded());
+impl Domain for Users {
+    const NAME: DomainName = users::DOMAIN;
+    type Message = Message;
+    type Facts = Facts;
+    type Effects = NoEffects;
+
+    fn read(envelope: &Envelope, body: &[u8]) -> Result<Message, Unreadable> {
+        Ok(match envelope.message_type.as_str() {
+            users::Register::TYPE => {
+                let register: users::Register = read(envelope.version, body)?;
+                let user_id = register.user_id.unwrap_or(UserId(envelope.job_id.0));
+                Message::Register { user_id, register }
+            }
+            users::ChangeEmail::TYPE => Message::ChangeEmail(read(envelope.version, body)?),
+            users::Deactivate::TYPE => Message::Deactivate(read(envelope.version, body)?),
+            other => return Err(Unreadable::UnknownType(other.to_owned())),
+        })
+    }
+
+    fn declare(message: &Message, facts: &mut Facts) {
+        match message {
+            Message::Register { user_id, register } => {
+                facts.users.declare(*user_id);
+                facts.claims.declare(register.email.folded());
+            }
+            Message::ChangeEmail(change) => {
+                facts.users.declare(change.user_id);
+                facts.claims.declare(change.email.folded());
+            }
+            Message::Deactivate(deactivate) => facts.users.declare(deactivate.user_id),
         }
-        Message::ChangeEmail(change) => {
-            facts.users.declare(change.user_id);
-            facts.claims.declare(change.email.folded());
+    }
+
+    fn decide(facts: &Facts, message: &Message, _: &Context<'_>) -> Result<Decision<Change>, Rejection> {
+        match message {
+            Message::Register { user_id, register: user } => register(facts, *user_id, user),
+            Message::ChangeEmail(change) => change_email(facts, change),
+            Message::Deactivate(command) => deactivate(facts, command.user_id),
         }
-        Message::Deactivate(deactivate) => facts.users.declare(deactivate.user_id),
     }
 }
 
-pub(super) fn decide(facts: &Facts, message: &Message) -> Result<Decision<Change>, No> {
-    match message {
-        Message::Register { user_id, register: user } => register(facts, *user_id, user),
-        Message::ChangeEmail(change) => change_email(facts, change),
-        Message::Deactivate(command) => deactivate(facts, command.user_id),
-    }
-}
-
-fn register(facts: &Facts, user_id: UserId, register: &Register) -> Result<Decision<Change>, No> {
+fn register(facts: &Facts, user_id: UserId, register: &Register) -> Result<Decision<Change>, Rejection> {
     let Register { email, name, .. } = register;
     if facts.users.get(&user_id).is_some() {
         return Err(Refusal::new("user-exists", format!("There is already a user {user_id}.")).into());
@@ -93,7 +117,7 @@ fn register(facts: &Facts, user_id: UserId, register: &Register) -> Result<Decis
         .publish(&Registered { user_id, email: email.clone(), name: name.clone() }))
 }
 
-fn change_email(facts: &Facts, change: &ChangeEmail) -> Result<Decision<Change>, No> {
+fn change_email(facts: &Facts, change: &ChangeEmail) -> Result<Decision<Change>, Rejection> {
     let ChangeEmail { user_id, email } = change;
     let user = known_user(facts, *user_id)?;
     if user.status == Status::Deactivated {
@@ -115,7 +139,7 @@ fn change_email(facts: &Facts, change: &ChangeEmail) -> Result<Decision<Change>,
 }
 
 /// The address becomes free: a closed account must not keep anybody from registering with what is theirs.
-fn deactivate(facts: &Facts, user_id: UserId) -> Result<Decision<Change>, No> {
+fn deactivate(facts: &Facts, user_id: UserId) -> Result<Decision<Change>, Rejection> {
     let user = known_user(facts, user_id)?;
     if user.status == Status::Deactivated {
         return Err(closed("user-already-deactivated", user_id).into());
@@ -136,7 +160,7 @@ fn free_for(facts: &Facts, user_id: UserId, email: &Email) -> Result<(), Refusal
 }
 
 /// The user may be registering at this moment.
-fn known_user(facts: &Facts, user_id: UserId) -> Result<&User, No> {
+fn known_user(facts: &Facts, user_id: UserId) -> Result<&User, Rejection> {
     facts.users.get(&user_id).ok_or_else(|| {
         Postpone::then_refuse(
             format!("user {user_id} to be registered"),

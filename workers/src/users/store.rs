@@ -1,13 +1,14 @@
 //! The users domain's tables, read and written a batch at a time.
 
 use millrace_contracts::{Email, PersonName, UserId};
+use millrace_runtime::{SaveError, Store, TextEnum, all_written, stored};
 use sqlx::{PgConnection, query_file};
 
 use super::Users;
 use super::rules::{Facts, Status, User};
-use crate::store::{Names, SaveError, Store, all_written, stored};
 
-const STATUS: Names<Status> = Names(&[(Status::Active, "active"), (Status::Deactivated, "deactivated")]);
+const STATUS: TextEnum<Status> =
+    TextEnum(&[(Status::Active, "active"), (Status::Deactivated, "deactivated")]);
 
 impl Store for Users {
     async fn load(connection: &mut PgConnection, facts: &mut Facts) -> Result<(), sqlx::Error> {
@@ -35,17 +36,17 @@ impl Store for Users {
 }
 
 async fn save_users(connection: &mut PgConnection, facts: &Facts) -> Result<(), SaveError> {
-    let rows: Vec<_> = facts.users.changed().filter_map(|row| Some((row.value?, row))).collect();
+    let rows: Vec<_> = facts.users.changed().collect();
     if rows.is_empty() {
         return Ok(());
     }
     let written = query_file!(
         "src/users/save_users.sql",
-        &rows.iter().map(|(_, row)| row.key.0).collect::<Vec<_>>(),
-        &rows.iter().map(|(user, _)| user.email.to_string()).collect::<Vec<_>>(),
-        &rows.iter().map(|(user, _)| user.name.to_string()).collect::<Vec<_>>(),
-        &rows.iter().map(|(user, _)| STATUS.text(user.status).to_owned()).collect::<Vec<_>>(),
-        &rows.iter().map(|(_, row)| row.version).collect::<Vec<_>>(),
+        &rows.iter().map(|row| row.key.0).collect::<Vec<_>>(),
+        &rows.iter().map(|row| row.value.email.to_string()).collect::<Vec<_>>(),
+        &rows.iter().map(|row| row.value.name.to_string()).collect::<Vec<_>>(),
+        &rows.iter().map(|row| STATUS.text(row.value.status).to_owned()).collect::<Vec<_>>(),
+        &rows.iter().map(|row| row.version).collect::<Vec<_>>(),
     )
     .execute(connection)
     .await?;

@@ -2,26 +2,24 @@
 
 use millrace_contracts::users::{ChangeEmail, Deactivate, Deactivated, EmailChanged, Register, Registered};
 use millrace_contracts::{Contract, Email, UserId};
+use millrace_given::{self, Matrix, MemoryStore, Table, World, arrives, problem, published, row};
 use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::Users;
 use super::rules::{Facts, Message, Status, User};
-use crate::given::{
-    self, Matrix, Remember, World, arrives, existing, keep_rows, problem, published, recall_rows, row,
-};
 
-impl Remember for Facts {
-    fn recall(&mut self, world: &Self) {
-        recall_rows(&mut self.users, &world.users);
-        for (_, user) in existing(&self.users) {
+impl MemoryStore for Facts {
+    fn load(&mut self, stored: &Self) {
+        self.users.load(&stored.users);
+        for (_, user) in self.users.existing() {
             self.claims.declare(user.email.folded());
         }
-        recall_rows(&mut self.claims, &world.claims);
+        self.claims.load(&stored.claims);
     }
-    fn keep(&self, world: &mut Self) {
-        keep_rows(&self.users, &mut world.users);
-        keep_rows(&self.claims, &mut world.claims);
+    fn save(&self, stored: &mut Self) {
+        self.users.save(&mut stored.users);
+        self.claims.save(&mut stored.claims);
     }
 }
 
@@ -56,7 +54,7 @@ fn registered(users: &[(u128, &str)]) -> World<Users> {
 }
 
 fn holder(world: &World<Users>, address: &str) -> Option<UserId> {
-    row(&world.facts.claims, &address.to_owned()).copied()
+    row(world.facts.claims.existing(), &address.to_owned()).copied()
 }
 
 #[test]
@@ -65,7 +63,7 @@ fn a_user_registers_and_holds_the_address() {
     let verdict = world.when(register(user(1), "Ada@Example.com"));
     assert_eq!(published(&verdict), [Registered::TYPE]);
     assert_eq!(holder(&world, "ada@example.com"), Some(user(1)));
-    assert_eq!(row(&world.facts.users, &user(1)).unwrap().email, email("Ada@Example.com"));
+    assert_eq!(row(world.facts.users.existing(), &user(1)).unwrap().email, email("Ada@Example.com"));
 }
 
 #[test]
@@ -73,8 +71,8 @@ fn a_user_without_an_id_takes_the_id_of_their_job() {
     let mut world = World::<Users>::default();
     let unnamed = Register { user_id: None, ..Register::example() };
     world.when(arrives::<Users, _>(7, &unnamed)).unwrap();
-    let job = given::envelope::<Register>(7).job_id;
-    assert!(row(&world.facts.users, &UserId(job.0)).is_some());
+    let job = millrace_given::envelope::<Register>(7).job_id;
+    assert!(row(world.facts.users.existing(), &UserId(job.0)).is_some());
 }
 
 #[test]
@@ -151,7 +149,7 @@ fn matrix() {
                 }
                 let columns = [name, address.words(), &describe(before)];
                 matrix.line(columns, world(before, address), (message.clone(), None), |after| {
-                    let status = row(&after.users, &user(1)).map(|user| user.status);
+                    let status = row(after.users.existing(), &user(1)).map(|user| user.status);
                     format!("{}, holds {}", describe(status), held(after))
                 });
             }
@@ -205,7 +203,7 @@ fn describe(status: Option<Status>) -> String {
 }
 
 fn held(facts: &Facts) -> String {
-    let held = existing(&facts.claims).filter(|(_, holder)| **holder == user(1));
+    let held = facts.claims.existing().filter(|(_, holder)| **holder == user(1));
     let held: Vec<_> = held.map(|(address, _)| address.as_str()).collect();
     if held.is_empty() { "no address".to_owned() } else { held.join(" and ") }
 }
@@ -215,7 +213,7 @@ proptest! {
     #[test]
     fn a_batch_equals_one_by_one(
         picks in proptest::collection::vec((0..3usize, 1..5u128, 0..5usize), 1..40),
-        cuts in given::any_cuts(),
+        cuts in millrace_given::any_cuts(),
     ) {
         let addresses = ["a@example.com", "A@example.com", "b@example.com", "c@example.com", "C@EXAMPLE.com"];
         let pick = |(kind, number, address): &(usize, u128, usize)| {
@@ -226,7 +224,7 @@ proptest! {
                 _ => deactivate(user_id),
             }, None)
         };
-        given::a_batch_equals_one_by_one::<Users>(&picks.iter().map(pick).collect::<Vec<_>>(), &cuts)?;
+        millrace_given::a_batch_equals_one_by_one::<Users>(&picks.iter().map(pick).collect::<Vec<_>>(), &cuts)?;
     }
 
     /// Every open account holds exactly its own address, and nobody else holds any.
@@ -244,11 +242,11 @@ proptest! {
                 _ => deactivate(user_id),
             });
         }
-        let open = existing(&world.facts.users).filter(|(_, user)| user.status == Status::Active);
+        let open = world.facts.users.existing().filter(|(_, user)| user.status == Status::Active);
         let mut expected: Vec<_> = open.map(|(user_id, user)| (user.email.folded(), *user_id)).collect();
         expected.sort();
         let held: Vec<_> =
-            existing(&world.facts.claims).map(|(address, holder)| (address.clone(), *holder)).collect();
+            world.facts.claims.existing().map(|(address, holder)| (address.clone(), *holder)).collect();
         prop_assert_eq!(held, expected);
     }
 }

@@ -13,7 +13,21 @@ struct Rule {
     because: &'static str,
 }
 
-const RULES: [Rule; 6] = [
+const RULES: [Rule; 8] = [
+    Rule {
+        package: "millrace-protocol",
+        without: &[
+            "tokio",
+            "lapin",
+            "sqlx",
+            "axum",
+            "reqwest",
+            "millrace-contracts",
+            "millrace-broker",
+            "millrace-service",
+        ],
+        because: "the protocol does no input and output, and knows no domain",
+    },
     Rule {
         package: "millrace-contracts",
         without: &[
@@ -24,42 +38,52 @@ const RULES: [Rule; 6] = [
             "reqwest",
             "millrace-broker",
             "millrace-service",
-            "millrace-workers",
-            "producer-api",
+            "millrace-runtime",
         ],
-        because: "the words know no input and output, and nobody who speaks them",
+        because: "messages do no input and output, and know no program that exchanges them",
     },
     Rule {
         package: "millrace-broker",
-        without: &["sqlx", "axum", "millrace-service", "millrace-workers", "producer-api", "millrace-ops"],
-        because: "the wire knows contracts and RabbitMQ, and nothing else of ours",
+        without: &["sqlx", "axum", "millrace-contracts", "millrace-service", "millrace-runtime"],
+        because: "the broker's client knows the protocol and RabbitMQ, and no domain",
     },
     Rule {
         package: "millrace-service",
         without: &[
             "lapin",
             "sqlx",
+            "millrace-protocol",
             "millrace-contracts",
             "millrace-broker",
-            "millrace-workers",
-            "producer-api",
-            "millrace-ops",
+            "millrace-runtime",
         ],
         because: "what every process shares knows neither broker, database nor business",
     },
     Rule {
-        package: "producer-api",
-        without: &["millrace-workers", "millrace-ops"],
-        because: "the door has no business rules; it speaks with workers through the broker only",
+        package: "millrace-runtime",
+        without: &[
+            "axum",
+            "reqwest",
+            "millrace-contracts",
+            "millrace-workers",
+            "producer-api",
+            "millrace-ops",
+        ],
+        because: "the runtime works for any domain and any outside system",
     },
     Rule {
         package: "millrace-workers",
         without: &["producer-api", "millrace-ops"],
-        because: "workers know neither the door nor the operator's toolbox",
+        because: "workers know neither the API nor the operator's toolbox",
+    },
+    Rule {
+        package: "producer-api",
+        without: &["millrace-runtime", "millrace-workers", "millrace-ops"],
+        because: "the API has no business rules; it exchanges messages with workers, and nothing else",
     },
     Rule {
         package: "millrace-ops",
-        without: &["millrace-workers", "producer-api"],
+        without: &["millrace-runtime", "millrace-workers", "producer-api"],
         because: "the toolbox looks from outside, at the broker and the ledger",
     },
 ];

@@ -1,8 +1,9 @@
 //! What counts as readable in which queue, and how a queue is summed up.
 
 use super::*;
+use millrace_contracts::DomainName;
 
-fn told(message_type: &str, version: u16, body: &str, domain: Option<Domain>) -> String {
+fn told(message_type: &str, version: u16, body: &str, domain: Option<DomainName>) -> String {
     match read(message_type, version, body.as_bytes(), domain) {
         Ok(()) => "read".to_owned(),
         Err(unreadable) => unreadable.to_string(),
@@ -12,7 +13,7 @@ fn told(message_type: &str, version: u16, body: &str, domain: Option<Domain>) ->
 #[test]
 fn a_message_is_read_as_the_worker_of_its_queue_would() {
     let cancel = r#"{"order_id": "01980000-0000-7000-8000-000000000001", "of a newer release": true}"#;
-    for domain in [Some(Domain::Orders), None] {
+    for domain in [Some(millrace_contracts::orders::DOMAIN), None] {
         assert_eq!(told("orders.cancel", 1, cancel, domain), "read");
         assert_eq!(
             told("orders.cancel", 2, cancel, domain),
@@ -24,7 +25,7 @@ fn a_message_is_read_as_the_worker_of_its_queue_would() {
         );
     }
     let elsewhere = "messages of type `orders.cancel` are not handled here";
-    assert_eq!(told("orders.cancel", 1, cancel, Some(Domain::Users)), elsewhere);
+    assert_eq!(told("orders.cancel", 1, cancel, Some(millrace_contracts::users::DOMAIN)), elsewhere);
     assert_eq!(told("orders.vanish", 1, "{}", None), "messages of type `orders.vanish` are not handled here");
 }
 

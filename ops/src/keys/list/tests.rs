@@ -31,7 +31,8 @@ fn a_key_is_listed_with_its_client_status_and_last_use() {
 
 #[test]
 fn a_key_works_until_it_expires_or_is_revoked() {
-    let listed = |row: Row| in_words(&row, NOW).lines().next().unwrap().split_once(": ").unwrap().1.to_owned();
+    let listed =
+        |row: Row| in_words(&row, NOW).lines().next().unwrap().split_once(": ").unwrap().1.to_owned();
     let used = Some(NOW - Duration::milliseconds(90_500));
     assert_eq!(
         listed(Row { expires_at: Some(NOW + Duration::DAY), last_used_at: used, ..key() }),

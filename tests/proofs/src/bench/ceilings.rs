@@ -10,7 +10,7 @@ use lapin::options::{
 };
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, PublisherConfirm};
-use millrace_contracts::{Domain, topology};
+use millrace_contracts::topology;
 use millrace_testkit::figures::real;
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
@@ -72,7 +72,7 @@ async fn broker(stage: &Stage, messages: usize, results: &mut Results) -> Result
 }
 
 async fn empty(channel: &Channel) -> Result<(), Broken> {
-    for queue in [QUEUE, Domain::Orders.name()] {
+    for queue in [QUEUE, millrace_contracts::orders::DOMAIN.as_str()] {
         channel.queue_purge(queue.into(), QueuePurgeOptions::default()).await?;
     }
     Ok(())

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use millrace_contracts::Domain;
+use millrace_contracts::catalog;
 use millrace_testkit::figures::mib;
 use millrace_testkit::services::Server;
 use millrace_testkit::stack::resources::Resources;
@@ -91,7 +91,7 @@ pub async fn idle(
 
 /// How large each program is on disk, in MiB.
 pub fn sizes(stage: &Stage, results: &mut Results) -> Result<(), Broken> {
-    let workers = Domain::ALL.map(|domain| (domain.name(), format!("{domain}-worker")));
+    let workers = catalog().domains().iter().map(|domain| (domain.as_str(), format!("{domain}-worker")));
     for (name, file) in [(DOOR, DOOR.to_owned()), ("ops", "ops".to_owned())].into_iter().chain(workers) {
         let bytes = fs::metadata(stage.programs.join(file))?.len();
         results.note(format!("size.{name}"), mib(bytes / 1024));

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use millrace_contracts::Domain;
+use millrace_contracts::catalog;
 use millrace_testkit::figures::real;
 use millrace_testkit::stack::Unit;
 
@@ -32,7 +32,7 @@ impl Whole {
             results.note(format!("start.{}", cost::name(unit)), took.as_secs_f64() * 1_000.0);
         };
         started(&units[0]);
-        for domain in Domain::ALL {
+        for domain in catalog().domains().iter().copied() {
             let worker = stage.worker(domain, 1, Ledger::Empty).await?;
             started(&worker);
             units.push(worker);

@@ -1,7 +1,5 @@
 //! A second database, in the same server, whose ledger has grown large.
 
-use millrace_contracts::Domain;
-
 use crate::bench::orders;
 use crate::bench::results::Results;
 use crate::bench::stage::{Broken, Ledger, Stage};
@@ -21,7 +19,7 @@ pub async fn grow(stage: &Stage, rows: usize) -> Result<(), Broken> {
     let mut session = stage.session(Ledger::Grown).await?;
     orders::introduce(&mut session, &stage.customers).await?;
     orders::preload(&stage.servers.amqp_url, &stage.customers, MODELS).await?;
-    let worker = stage.worker(Domain::Orders, 1, Ledger::Grown).await?;
+    let worker = stage.worker(millrace_contracts::orders::DOMAIN, 1, Ledger::Grown).await?;
     worker::until_placed(stage, std::slice::from_ref(&worker), MODELS).await?;
     stage.stop(worker).await?;
     for from in (0..rows).step_by(PORTION) {

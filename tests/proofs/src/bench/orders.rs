@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use millrace_broker::{Connection, ConnectionSettings, Outgoing, Publisher};
-use millrace_contracts::{ClientId, Envelope, Fingerprint, JobId, topology};
+use millrace_contracts::{ClientId, Envelope, Fingerprint, JobId, Route};
 use sqlx::PgConnection;
 use url::Url;
 use uuid::Uuid;
@@ -43,7 +43,7 @@ pub fn message(customer: Uuid) -> Result<Outgoing, Broken> {
     let client = ClientId::parse(CLIENT).map_err(|error| Broken::Unexpected(error.to_string()))?;
     let fingerprint = Fingerprint::of(body.as_bytes());
     let envelope = Envelope::of_job(JobId(Uuid::now_v7()), client, COMMAND, 1, fingerprint);
-    Ok(Outgoing::new(topology::COMMANDS, &envelope, body.into_bytes()))
+    Ok(Outgoing::new(Route::COMMAND, &envelope, body.into_bytes()))
 }
 
 /// Puts so many orders into the queue.

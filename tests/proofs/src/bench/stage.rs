@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use lapin::options::QueuePurgeOptions;
 use lapin::{Connection, ConnectionProperties};
-use millrace_contracts::Domain;
+use millrace_contracts::{DomainName, catalog};
 use millrace_testkit::services::watchdog::Watchdog;
 use millrace_testkit::services::{Server, ports};
 use millrace_testkit::stack::servers::{Ending, Servers};
@@ -129,11 +129,11 @@ impl Stage {
     }
 
     /// Starts a domain's worker and waits until it is ready.
-    pub async fn worker(&self, domain: Domain, number: usize, ledger: Ledger) -> Result<Unit, Broken> {
+    pub async fn worker(&self, domain: DomainName, number: usize, ledger: Ledger) -> Result<Unit, Broken> {
         let [port] = ports::free()?;
         let listens = SocketAddr::from(([127, 0, 0, 1], port));
         let own = [("PROBES_LISTEN", listens.to_string())];
-        let (program, role) = (format!("{domain}-worker"), Role::Worker(domain.name().to_owned()));
+        let (program, role) = (format!("{domain}-worker"), Role::Worker(domain.as_str().to_owned()));
         self.start((&program, role), (number, listens), ledger, &own).await
     }
 
@@ -201,8 +201,8 @@ impl Stage {
     pub async fn clear(&self, ledger: Ledger) -> Result<(), Broken> {
         let connection = self.bare_broker().await?;
         let channel = connection.create_channel().await?;
-        for domain in Domain::ALL {
-            channel.queue_purge(domain.name().into(), QueuePurgeOptions::default()).await?;
+        for domain in catalog().domains().iter().copied() {
+            channel.queue_purge(domain.as_str().into(), QueuePurgeOptions::default()).await?;
         }
         connection.close(200, "done".into()).await?;
         let mut session = self.session(ledger).await?;

@@ -3,7 +3,6 @@
 use std::time::Instant;
 
 use futures_util::future::try_join_all;
-use millrace_contracts::Domain;
 use millrace_testkit::figures::real;
 use millrace_testkit::stack::Unit;
 
@@ -27,7 +26,8 @@ pub struct Work {
 pub async fn measure(stage: &Stage, work: &Work, results: &mut Results) -> Result<(), Broken> {
     stage.clear(work.ledger).await?;
     orders::preload(&stage.servers.amqp_url, &stage.customers, work.jobs).await?;
-    let started = (1..=work.processes).map(|number| stage.worker(Domain::Orders, number, work.ledger));
+    let started = (1..=work.processes)
+        .map(|number| stage.worker(millrace_contracts::orders::DOMAIN, number, work.ledger));
     let workers = try_join_all(started).await?;
     let used = Used::now(stage, &workers).await?;
     let (began, before) = (Instant::now(), stage.counted(&workers, SUCCEEDED).await?);

@@ -1,23 +1,19 @@
 //! What the reader looks at: a world whose workers come when they are called, and an order in it.
 
-use std::sync::Arc;
-
 use millrace_testkit::world::World;
 use millrace_workers::auth::Auth;
-use millrace_workers::effects::NoEffects;
 use millrace_workers::orders::Orders;
 use millrace_workers::payments::Payments;
-use millrace_workers::payments::effects::{Gateway, SandboxGateway};
 use millrace_workers::users::Users;
 use serde_json::json;
 use uuid::Uuid;
 
 /// A worker per domain.
 pub fn staff(world: &mut World) {
-    world.employ::<Users, _>(NoEffects, &[]);
-    world.employ::<Auth, _>(NoEffects, &[]);
-    world.employ::<Orders, _>(NoEffects, &[]);
-    world.employ::<Payments, _>(Gateway(Arc::new(SandboxGateway)), &[]);
+    world.start_worker::<Users>(&[]);
+    world.start_worker::<Auth>(&[]);
+    world.start_worker::<Orders>(&[]);
+    world.start_worker::<Payments>(&["--gateway-deadline-ms=300"]);
 }
 
 /// Registers a customer; who they are is known before any worker has seen them.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use millrace_contracts::Domain;
+use millrace_contracts::DomainName;
 
 /// A fault, without its times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -190,7 +190,7 @@ pub enum Target {
     /// All workers of a domain, or its queue.
     Domain(&'static str),
     /// The binding by which an event reaches a domain.
-    Event(Domain, &'static str),
+    Event(DomainName, &'static str),
     /// A server as a whole.
     Broker,
     /// The other one.

@@ -87,7 +87,7 @@ async fn inject(stage: &Stage, servers: &mut Servers, step: &Step) -> Result<Tim
             over(None)
         }
         (Kind::BindingGone, Target::Event(domain, event)) => {
-            let usual = patiently(async || servers.unbind(domain.name(), event).await).await?;
+            let usual = patiently(async || servers.unbind(domain.as_str(), event).await).await?;
             sleep(hold).await;
             patiently(async || servers.bind(&usual).await).await?;
             over(None)

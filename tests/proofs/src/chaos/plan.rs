@@ -6,7 +6,7 @@ mod tests;
 use std::fmt;
 use std::time::Duration;
 
-use millrace_contracts::Domain;
+use millrace_contracts::{DomainName, catalog};
 
 use crate::chaos::dice::Dice;
 use crate::chaos::fault::{Kind, Step, Target, Way};
@@ -172,11 +172,13 @@ fn infrastructure_steps(dice: &mut Dice, count: usize) -> Vec<Step> {
 }
 
 /// The publisher is told of an event that reaches no queue. Of one that reaches only one of two, nobody is.
-fn heard_by_one() -> Vec<(Domain, &'static str)> {
-    let heard = || {
-        Domain::ALL.into_iter().flat_map(|domain| domain.hears().iter().map(move |event| (domain, *event)))
-    };
-    heard().filter(|(_, event)| heard().filter(|(_, other)| other == event).count() == 1).collect()
+fn heard_by_one() -> Vec<(DomainName, &'static str)> {
+    let events = catalog().entries().iter().filter(|entry| entry.kind == millrace_contracts::Kind::Event);
+    let alone = events.filter_map(|event| match event.handlers() {
+        [only] => Some((*only, event.message_type)),
+        _ => None,
+    });
+    alone.collect()
 }
 
 fn infrastructure_step(dice: &mut Dice, kind: Kind, way: Option<Way>) -> Step {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use millrace_contracts::Domain;
+use millrace_contracts::{DomainName, catalog};
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
@@ -65,12 +65,12 @@ fn is_alone(evidence: &Evidence, fault: &Fault) -> bool {
 /// From the kill to the end of the oldest messages of its domain that were pending then: an upper bound, which whatever
 /// else was broken at that time lengthens.
 fn worker_killed(evidence: &Evidence, counts: impl Fn(&Fault) -> bool) -> Vec<Duration> {
-    let kills: Vec<(&Fault, Domain)> = evidence
+    let kills: Vec<(&Fault, DomainName)> = evidence
         .faults
         .iter()
         .filter(|fault| fault.kind.contains("kill") && counts(fault))
         .filter_map(|fault| {
-            Some((fault, Domain::ALL.into_iter().find(|it| fault.target.contains(it.name()))?))
+            Some((fault, catalog().domains().iter().copied().find(|it| fault.target.contains(it.as_str()))?))
         })
         .collect();
     if kills.is_empty() {
@@ -91,7 +91,7 @@ fn worker_killed(evidence: &Evidence, counts: impl Fn(&Fault) -> bool) -> Vec<Du
 }
 
 /// For each domain, from when to when each message waited, oldest first. Messages that were to wait are left out.
-fn waits(evidence: &Evidence) -> HashMap<Domain, Vec<(OffsetDateTime, OffsetDateTime)>> {
+fn waits(evidence: &Evidence) -> HashMap<DomainName, Vec<(OffsetDateTime, OffsetDateTime)>> {
     let mut retried = HashSet::new();
     let mut done: HashMap<(&str, Uuid), OffsetDateTime> = HashMap::new();
     for note in &evidence.notes {
@@ -100,9 +100,9 @@ fn waits(evidence: &Evidence) -> HashMap<Domain, Vec<(OffsetDateTime, OffsetDate
             _ => drop(done.entry((note.handler, note.message_id)).or_insert(note.noted_at)),
         }
     }
-    let mut waits: HashMap<Domain, Vec<_>> = HashMap::new();
-    let mut wait = |domain: Domain, message: Uuid, from: OffsetDateTime| {
-        let key = (domain.name(), message);
+    let mut waits: HashMap<DomainName, Vec<_>> = HashMap::new();
+    let mut wait = |domain: DomainName, message: Uuid, from: OffsetDateTime| {
+        let key = (domain.as_str(), message);
         if let Some(to) = done.get(&key).filter(|to| **to > from && !retried.contains(&key)) {
             waits.entry(domain).or_default().push((from, *to));
         }
@@ -113,7 +113,7 @@ fn waits(evidence: &Evidence) -> HashMap<Domain, Vec<(OffsetDateTime, OffsetDate
         }
     }
     for entry in &evidence.ledger {
-        let Some(from) = done.get(&(entry.handler.name(), entry.message_id)) else { continue };
+        let Some(from) = done.get(&(entry.handler.as_str(), entry.message_id)) else { continue };
         for sent in &entry.emitted {
             hearers(sent.message_type).for_each(|domain| wait(domain, sent.id, *from));
         }

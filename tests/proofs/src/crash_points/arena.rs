@@ -11,7 +11,7 @@ use lapin::options::{
 };
 use lapin::types::{AMQPValue, FieldTable};
 use millrace_broker::{Connection, ConnectionSettings, Outgoing, Publisher};
-use millrace_contracts::{Rung, UserId, topology};
+use millrace_contracts::{DelayQueue, UserId, topology};
 use millrace_testkit::journal;
 use millrace_testkit::services::Services;
 use millrace_testkit::world::World;
@@ -22,7 +22,7 @@ use uuid::Uuid;
 /// First retries lie here until they are let go.
 const HELD: &str = "held";
 /// Where the first retry of a message waits, by its policy.
-const FIRST_RUNGS: [Rung; 2] = [Rung::MS_200, Rung::S_1];
+const FIRST_RUNGS: [DelayQueue; 2] = [DelayQueue::MS_200, DelayQueue::S_1];
 /// How long anything may take that must come; a machine that compiles at the same time is slow.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 /// How many workers in a row may be asked to stop just when something is delivered to them.
@@ -72,7 +72,7 @@ impl Arena {
         let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
         channel.queue_declare(HELD.into(), durable, quorum).await?;
         for rung in FIRST_RUNGS {
-            let (queue, release) = (rung.exchange(), release(rung));
+            let (queue, release) = (rung.name(), release(rung));
             let (name, release) = (queue.as_str(), release.as_str());
             let none = FieldTable::default;
             let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
@@ -130,7 +130,7 @@ impl Arena {
     }
 
     /// Lets first retries go: they wait their time and come back.
-    pub async fn let_go(&self, rung: Rung, handler: &str, held: &[Delivery]) {
+    pub async fn let_go(&self, rung: DelayQueue, handler: &str, held: &[Delivery]) {
         for delivery in held {
             let options = BasicPublishOptions::default();
             let (exchange, properties) = (release(rung), delivery.properties.clone());
@@ -257,8 +257,8 @@ pub async fn until(what: &str, holds: impl AsyncFn() -> bool) -> Result<(), Stri
     Ok(())
 }
 
-fn release(rung: Rung) -> String {
-    format!("release.{}", rung.exchange())
+fn release(rung: DelayQueue) -> String {
+    format!("release.{}", rung.name())
 }
 
 fn bound() -> QueueBindOptions {

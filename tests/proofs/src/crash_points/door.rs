@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use lapin::message::Delivery;
-use millrace_contracts::{Domain, UserId, topology::dead_queue};
+use millrace_contracts::{UserId, topology::dead_queue};
 use millrace_testkit::journal;
 use millrace_testkit::services::ports;
 use serde_json::Value;
@@ -196,7 +196,7 @@ impl Play<'_> {
         if placed != self.orders.iter().copied().collect() || ids.len() != MESSAGES {
             findings.push(format!("{} orders were told of with {} ids", placed.len(), ids.len()));
         }
-        let dead = self.arena.take_all(&dead_queue(Domain::Orders)).await.len();
+        let dead = self.arena.take_all(&dead_queue(millrace_contracts::orders::DOMAIN)).await.len();
         if dead > 0 {
             findings.push(format!("{dead} jobs are dead and innocent"));
         }

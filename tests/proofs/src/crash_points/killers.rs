@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use millrace_contracts::{Contract, Domain, UserId, orders};
+use millrace_contracts::{Contract, UserId, orders};
 use uuid::Uuid;
 
 use crate::crash_points::arena::Arena;
@@ -65,7 +65,7 @@ pub async fn play(arena: &Arena, yard: &Yard) -> Result<Tally, Vec<String>> {
 /// Workers that are started again whenever they die, until every message has come to an end.
 async fn work_off(arena: &Arena, yard: &Yard, messages: &[Message]) -> Result<usize, String> {
     let ids: Vec<Uuid> = messages.iter().map(|message| message.id.0).collect();
-    let handler = Domain::Orders.name();
+    let handler = millrace_contracts::orders::DOMAIN.as_str();
     let mut workers = (0..WORKERS).map(|number| start(arena, yard, number)).collect::<Result<Vec<_>, _>>()?;
     let (until, mut deaths) = (Instant::now() + PATIENCE, 0);
     while ended(&arena.world, handler, &ids).await < ids.len() || arena.queue(handler).await.0 > 0 {

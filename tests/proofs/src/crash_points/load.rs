@@ -5,7 +5,7 @@ use millrace_contracts::orders::{Place, Placed};
 use millrace_contracts::payments::{Captured, Charge, Declined, Refund};
 use millrace_contracts::users::Registered;
 use millrace_contracts::{
-    ClientId, Contract, Envelope, Fingerprint, MessageId, Rung, Trace, UserId, catalog,
+    ClientId, Contract, DelayQueue, Envelope, Fingerprint, MessageId, Trace, UserId, catalog,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -34,7 +34,7 @@ pub struct Stage {
     pub program: &'static str,
     pub hearer: &'static str,
     /// Where a first retry waits.
-    pub rung: Rung,
+    pub rung: DelayQueue,
     /// The domain's row.
     pub place: &'static str,
 }
@@ -62,14 +62,14 @@ impl Stage {
                 handler: "orders",
                 program: "orders-worker",
                 hearer: "payments",
-                rung: Rung::MS_200,
+                rung: DelayQueue::MS_200,
                 place: "orders.orders",
             },
             Mortal::Payments => Self {
                 handler: "payments",
                 program: "payments-worker",
                 hearer: "orders",
-                rung: Rung::S_1,
+                rung: DelayQueue::S_1,
                 place: "payments.payments",
             },
         }
@@ -200,8 +200,8 @@ impl Message {
             fingerprint: Fingerprint::of(self.body.as_bytes()),
             trace: Trace::default(),
         };
-        let entry = catalog::find(self.message_type).expect("a message of the catalog");
-        Outgoing::new(entry.exchange(), &envelope, self.body.clone().into_bytes())
+        let entry = catalog().find(self.message_type).expect("a message of the catalog");
+        Outgoing::new(entry.route(), &envelope, self.body.clone().into_bytes())
     }
 
     /// The id of what follows from it.

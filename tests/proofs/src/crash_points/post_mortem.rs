@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lapin::message::Delivery;
 use lapin::types::AMQPValue;
-use millrace_contracts::Domain;
+use millrace_contracts::catalog;
 use millrace_contracts::topology::dead_queue;
 use millrace_testkit::journal::{self, Effect, Note};
 use uuid::Uuid;
@@ -76,7 +76,7 @@ impl Evidence {
     pub async fn collect(arena: &Arena, load: &Load) -> Self {
         let database = &arena.world.database;
         let read = |deliveries: Vec<Delivery>| deliveries.iter().map(Letter::read).collect();
-        let domain = Domain::named(load.stage.handler).expect("a domain");
+        let domain = catalog().domain(load.stage.handler).expect("a domain");
         let follow_ups = read(arena.take_all(load.stage.hearer).await);
         let dead = read(arena.take_all(&dead_queue(domain)).await);
         let ids: Vec<_> = load.messages.iter().map(|message| message.id.0).collect();

@@ -59,7 +59,7 @@ pub async fn apply_topology(servers: &Servers) -> Result<(), Broken> {
     let failed = |error: &dyn std::fmt::Display| Broken::Topology(error.to_string());
     let url = Url::parse(&servers.management_url).map_err(|error| failed(&error))?;
     let management = Management::new(&url, servers.vhost).map_err(|error| failed(&error))?;
-    let topology = millrace_contracts::topology::topology(RETRY_SCALE);
+    let topology = millrace_contracts::topology::Topology::of(millrace_contracts::catalog(), RETRY_SCALE);
     topology::apply(&management, &topology, |_| {}).await.map_err(|error| failed(&error))?;
     Ok(())
 }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 /// Every command with a body that is taken in.
 pub fn all() -> Vec<(&'static str, Value)> {
-    let commands = catalog::all().iter().filter(|entry| entry.kind == Kind::Command);
+    let commands = catalog().entries().iter().filter(|entry| entry.kind == Kind::Command);
     commands.map(|entry| (entry.message_type, posted(entry.message_type, entry.example()))).collect()
 }
 

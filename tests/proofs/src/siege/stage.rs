@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use millrace_contracts::Domain;
+use millrace_contracts::catalog;
 use millrace_testkit::stack::program::log_file;
 use millrace_testkit::stack::signal::Signal;
 use millrace_testkit::stack::{Role, Stack, StackError, StackSettings, Unit};
@@ -58,7 +58,7 @@ impl Stage {
         let settings = StackSettings {
             programs: programs.to_owned(),
             logs: logs.to_owned(),
-            domains: Domain::ALL.iter().map(|domain| domain.name().to_owned()).collect(),
+            domains: catalog().domains().iter().map(|domain| domain.as_str().to_owned()).collect(),
             doors: 2,
             workers: 1,
             retry_scale: RETRY_SCALE,

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use lapin::options::{BasicGetOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
-use millrace_contracts::Domain;
-use millrace_contracts::topology::{dead_queue, topology};
+use millrace_contracts::Topology;
+use millrace_contracts::catalog;
+use millrace_contracts::topology::dead_queue;
 use serde::Deserialize;
 use url::Url;
 
@@ -50,7 +51,7 @@ pub async fn queues(settings: &Settings) -> Result<Vec<Queue>, Trouble> {
     let listed = listed(settings).await?;
     let broker = Broker::connect(&settings.amqp_url).await?;
     let mut queues = Vec::new();
-    for name in topology(1.0).queues {
+    for name in Topology::of(catalog(), 1.0).queues {
         let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
         let declared =
             broker.channel.queue_declare(ShortString::from(name.as_str()), passive, FieldTable::default());
@@ -88,7 +89,7 @@ async fn listed(settings: &Settings) -> Result<Vec<Listed>, Trouble> {
 pub async fn dead_letters(settings: &Settings) -> Result<Vec<Letter>, Trouble> {
     let broker = Broker::connect(&settings.amqp_url).await?;
     let mut letters = Vec::new();
-    for queue in Domain::ALL.map(dead_queue) {
+    for queue in catalog().domains().iter().copied().map(dead_queue) {
         loop {
             let got = broker
                 .channel

@@ -1,7 +1,7 @@
 //! Reads ledger, journal and tables.
 
 use futures_util::TryStreamExt;
-use millrace_contracts::Domain;
+use millrace_contracts::catalog;
 use millrace_contracts::ledger::Emitted;
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
@@ -40,7 +40,8 @@ fn entry(row: &PgRow) -> sqlx::Result<Entry> {
     let emitted: Vec<Emitted> =
         serde_json::from_str(emitted.unwrap_or("[]")).map_err(|error| sqlx::Error::Decode(error.into()))?;
     Ok(Entry {
-        handler: Domain::named(handler)
+        handler: catalog()
+            .domain(handler)
             .ok_or_else(|| sqlx::Error::Decode(format!("`{handler}` is no handler").into()))?,
         message_id: row.try_get("message_id")?,
         job_id: row.try_get("job_id")?,

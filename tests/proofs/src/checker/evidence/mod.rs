@@ -7,7 +7,7 @@ mod words;
 
 use std::collections::{HashMap, HashSet};
 
-use millrace_contracts::{Domain, MessageId, catalog};
+use millrace_contracts::{DomainName, MessageId, catalog};
 use serde_json::Value;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -43,7 +43,7 @@ pub struct Evidence {
 /// One row of the ledger.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    pub handler: Domain,
+    pub handler: DomainName,
     pub message_id: Uuid,
     pub job_id: Uuid,
     pub causation_id: Uuid,
@@ -144,8 +144,8 @@ impl Entry {
 }
 
 /// The domains that must get this message.
-pub fn hearers(message_type: &str) -> impl Iterator<Item = Domain> + use<'_> {
-    catalog::find(message_type).into_iter().flat_map(catalog::Entry::handlers)
+pub fn hearers(message_type: &str) -> impl Iterator<Item = DomainName> + use<'_> {
+    catalog().find(message_type).into_iter().flat_map(|entry| entry.handlers().iter().copied())
 }
 
 impl Evidence {
@@ -165,7 +165,7 @@ impl Evidence {
     }
 
     /// Every row by handler and message.
-    pub fn rows(&self) -> HashMap<(Domain, Uuid), &Entry> {
+    pub fn rows(&self) -> HashMap<(DomainName, Uuid), &Entry> {
         self.ledger.iter().map(|entry| ((entry.handler, entry.message_id), entry)).collect()
     }
 

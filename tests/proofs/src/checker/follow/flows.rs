@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use millrace_contracts::{Domain, catalog};
+use millrace_contracts::{DomainName, catalog};
 use uuid::Uuid;
 
 use super::Ended;
@@ -10,8 +10,8 @@ use super::Ended;
 /// All flows so far.
 #[derive(Debug, Default)]
 pub struct Flows {
-    over: HashSet<(Domain, Uuid)>,
-    expected: HashSet<(Domain, Uuid)>,
+    over: HashSet<(DomainName, Uuid)>,
+    expected: HashSet<(DomainName, Uuid)>,
     jobs: HashMap<Uuid, Job>,
     settled: u64,
 }
@@ -31,7 +31,7 @@ impl Job {
 impl Flows {
     /// A handler is done with a message. To be told twice changes nothing.
     pub fn ended(&mut self, ended: &Ended) {
-        let Some(handler) = Domain::named(&ended.handler) else { return };
+        let Some(handler) = catalog().domain(&ended.handler) else { return };
         if !self.over.insert((handler, ended.message_id)) {
             return;
         }
@@ -43,8 +43,12 @@ impl Flows {
             job.expected -= 1;
         }
         for emitted in ended.emitted() {
-            for hears in catalog::find(&emitted.message_type).into_iter().flat_map(catalog::Entry::handlers) {
-                let next = (hears, emitted.id.0);
+            for hears in catalog()
+                .find(&emitted.message_type)
+                .into_iter()
+                .flat_map(millrace_contracts::Entry::handlers)
+            {
+                let next = (*hears, emitted.id.0);
                 if !self.over.contains(&next) && self.expected.insert(next) {
                     job.expected += 1;
                 }

@@ -3,7 +3,7 @@
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use millrace_contracts::ledger::FollowUp;
-use millrace_contracts::{Fingerprint, catalog, topology};
+use millrace_contracts::{Fingerprint, catalog};
 use uuid::Uuid;
 
 use crate::checker::follow::Ended;
@@ -43,7 +43,7 @@ impl Message {
             job_id: taken.job_id,
             causation_id: taken.job_id,
             client_id: client.to_owned(),
-            version: catalog::find(taken.command)?.version,
+            version: catalog().find(taken.command)?.version,
             fingerprint: Fingerprint::of(&body).as_str().to_owned(),
             body,
         })
@@ -70,7 +70,7 @@ impl Message {
         headers.insert("causation-id".into(), text(&self.causation_id.to_string()));
         headers.insert("client-id".into(), text(&self.client_id));
         headers.insert("fingerprint".into(), text(&self.fingerprint));
-        let exchange = catalog::find(&self.message_type).map_or(topology::EVENTS, catalog::Entry::exchange);
+        let exchange = catalog().route(&self.message_type).exchange;
         Publication {
             exchange: exchange.to_owned(),
             routing_key: self.message_type.clone(),

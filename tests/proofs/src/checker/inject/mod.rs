@@ -116,7 +116,7 @@ impl Injector {
         let message_id = poison.message_id.clone();
         self.recorder.note(Event::Poison {
             message_id: message_id.clone(),
-            queue: poison.domain.name().to_owned(),
+            queue: poison.domain.as_str().to_owned(),
             kind: poison.kind.to_owned(),
         });
         if self.sender.publish(&[poison.publication]).await {

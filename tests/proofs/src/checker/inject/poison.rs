@@ -1,7 +1,7 @@
 //! Messages that nobody can read. Each must be given up on its first delivery, and nothing else may be.
 
 use lapin::types::{AMQPValue, FieldTable};
-use millrace_contracts::{Domain, catalog};
+use millrace_contracts::{DomainName, Entry, catalog};
 use uuid::Uuid;
 
 use super::message::{Publication, properties, short, text};
@@ -13,7 +13,7 @@ pub struct Poison {
     pub kind: &'static str,
     pub message_id: String,
     /// To whose queue it goes.
-    pub domain: Domain,
+    pub domain: DomainName,
     pub publication: Publication,
 }
 
@@ -53,7 +53,7 @@ const KINDS: [(&str, Wrong); 14] = [
 pub fn draw(draw: &mut Draw, number: u64, client: &str) -> Poison {
     let turn = usize::try_from(number).unwrap_or(0) % KINDS.len();
     let (kind, wrong) = KINDS[turn];
-    let domain = Domain::ALL[draw.index(Domain::ALL.len())];
+    let domain = catalog().domains()[draw.index(catalog().domains().len())];
     let id = draw.uuid();
     let message_id = match wrong {
         Wrong::MessageId => format!("poison-{}", id.simple()),
@@ -69,30 +69,31 @@ pub fn draw(draw: &mut Draw, number: u64, client: &str) -> Poison {
     // The default exchange routes by queue name.
     let publication = Publication {
         exchange: String::new(),
-        routing_key: domain.name().to_owned(),
+        routing_key: domain.as_str().to_owned(),
         properties,
         body: body(wrong, &message_type),
     };
     Poison { kind, message_id, domain, publication }
 }
 
-fn a_command_of(domain: Domain) -> &'static str {
-    match domain {
-        Domain::Auth => "auth.revoke-api-key",
-        Domain::Users => "users.deactivate",
-        Domain::Orders => "orders.cancel",
-        Domain::Payments => "payments.refund",
-    }
+/// A command of this domain whose body is a single id.
+fn a_command_of(domain: DomainName) -> &'static str {
+    let single = |entry: &&Entry| {
+        entry.owner() == domain && entry.example().as_object().is_some_and(|body| body.len() == 1)
+    };
+    let command = catalog().commands().find(single);
+    command.expect("every domain has such a command").message_type
 }
 
 fn body(wrong: Wrong, message_type: &str) -> Vec<u8> {
-    let good = || catalog::find(message_type).map_or(serde_json::json!({}), catalog::Entry::example);
+    let good =
+        || catalog().find(message_type).map_or(serde_json::json!({}), millrace_contracts::Entry::example);
     match wrong {
         Wrong::Body(text) => text.as_bytes().to_vec(),
         Wrong::Deep => "[".repeat(10_000).into_bytes(),
         Wrong::Field => {
             let mut body = good();
-            // Every command of `a_command_of` has exactly one field, an id.
+            // `a_command_of` gives only commands with exactly one field, an id.
             if let Some(fields) = body.as_object_mut() {
                 fields.values_mut().for_each(|value| *value = serde_json::json!(7));
             }

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use millrace_contracts::{Domain, MessageId};
+use millrace_contracts::{DomainName, MessageId};
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
 use uuid::{Uuid, uuid};
@@ -61,23 +61,47 @@ pub fn good() -> Evidence {
     handled(
         &mut evidence,
         (REGISTRATION, REGISTRATION),
-        Domain::Users,
+        millrace_contracts::users::DOMAIN,
         "users.register",
         Some("users.registered"),
     );
     effect(&mut evidence, "users.users", USER, 1, [None, Some("active")]);
-    handled(&mut evidence, (registered, REGISTRATION), Domain::Auth, "users.registered", None);
+    handled(
+        &mut evidence,
+        (registered, REGISTRATION),
+        millrace_contracts::auth::DOMAIN,
+        "users.registered",
+        None,
+    );
     effect(&mut evidence, "auth.accounts", USER, 1, [None, Some("active")]);
-    handled(&mut evidence, (registered, REGISTRATION), Domain::Orders, "users.registered", None);
+    handled(
+        &mut evidence,
+        (registered, REGISTRATION),
+        millrace_contracts::orders::DOMAIN,
+        "users.registered",
+        None,
+    );
     effect(&mut evidence, "orders.customers", USER, 1, [None, Some("active")]);
-    handled(&mut evidence, (JOB, JOB), Domain::Orders, "orders.place", Some("orders.placed"));
+    handled(
+        &mut evidence,
+        (JOB, JOB),
+        millrace_contracts::orders::DOMAIN,
+        "orders.place",
+        Some("orders.placed"),
+    );
     effect(&mut evidence, "orders.orders", ORDER, 1, [None, Some("placed pending")]);
-    handled(&mut evidence, (*PLACED, JOB), Domain::Payments, "orders.placed", Some("payments.charge"));
+    handled(
+        &mut evidence,
+        (*PLACED, JOB),
+        millrace_contracts::payments::DOMAIN,
+        "orders.placed",
+        Some("payments.charge"),
+    );
     effect(&mut evidence, "payments.payments", ORDER, 1, [None, Some("pending")]);
     handled(
         &mut evidence,
         (*CHARGE, *PLACED),
-        Domain::Payments,
+        millrace_contracts::payments::DOMAIN,
         "payments.charge",
         Some("payments.captured"),
     );
@@ -85,7 +109,7 @@ pub fn good() -> Evidence {
     handled(
         &mut evidence,
         (*CAPTURED, *CHARGE),
-        Domain::Orders,
+        millrace_contracts::orders::DOMAIN,
         "payments.captured",
         Some("orders.confirmed"),
     );
@@ -149,7 +173,7 @@ fn moment(second: i64) -> OffsetDateTime {
 fn handled(
     evidence: &mut Evidence,
     (message_id, causation_id): (Uuid, Uuid),
-    handler: Domain,
+    handler: DomainName,
     message_type: &'static str,
     sends: Option<&'static str>,
 ) {
@@ -157,7 +181,7 @@ fn handled(
     let job = [REGISTRATION, JOB][usize::from(causation_id != REGISTRATION)];
     let sent = Sent { id: MessageId(message_id).derive(0).0, message_type: sends.unwrap_or_default() };
     evidence.notes.push(Note {
-        handler: handler.name(),
+        handler: handler.as_str(),
         message_id,
         message_type,
         status: "succeeded",

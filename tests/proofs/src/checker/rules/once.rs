@@ -20,7 +20,7 @@ pub fn one_effect(evidence: &Evidence) -> Vec<Violation> {
     }
     let mut unseen = Violation::of("S2", "a ledger row says done, but the journal never saw it written");
     for entry in evidence.ledger.iter().filter(|entry| ["succeeded", "refused"].contains(&entry.status)) {
-        if !ends.contains_key(&(entry.handler.name(), entry.message_id)) {
+        if !ends.contains_key(&(entry.handler.as_str(), entry.message_id)) {
             unseen.seen(|| entry.name());
         }
     }

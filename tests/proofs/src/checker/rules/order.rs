@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use millrace_contracts::{RetryPolicy, catalog};
+use millrace_contracts::{RetrySchedule, catalog};
 use uuid::Uuid;
 
 use super::Violation;
@@ -39,7 +39,7 @@ pub fn contiguous(evidence: &Evidence) -> Vec<Violation> {
             });
         }
         *highest = note.attempts.max(*highest);
-        let policy = catalog::find(note.message_type).map_or(RetryPolicy::QUICK, |entry| entry.retry);
+        let policy = catalog().find(note.message_type).map_or(RetrySchedule::QUICK, |entry| entry.retry);
         if i64::from(note.attempts) > i64::from(policy.max_attempts()) {
             too_many.seen(|| format!("{} {}: attempt {}", note.message_type, note.message_id, note.attempts));
         }

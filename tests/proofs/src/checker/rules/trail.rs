@@ -58,7 +58,7 @@ fn early(evidence: &Evidence) -> Violation {
         "a follow-up was handled before its cause was committed: it was published too soon",
     );
     for entry in &evidence.ledger {
-        let Some(cause) = done.get(&(entry.handler.name(), entry.message_id)) else { continue };
+        let Some(cause) = done.get(&(entry.handler.as_str(), entry.message_id)) else { continue };
         for sent in &entry.emitted {
             if let Some(effect) = first.get(&sent.id).filter(|effect| *effect < cause) {
                 early.seen(|| {

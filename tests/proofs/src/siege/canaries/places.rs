@@ -17,7 +17,7 @@ impl Places {
     /// Every message that lies in any queue.
     pub async fn read_queues(&mut self, stage: &Stage) -> Result<(), Broken> {
         let amqp = Amqp::open(&stage.stack.servers).await?;
-        for queue in millrace_contracts::topology::topology(1.0).queues {
+        for queue in millrace_contracts::topology::Topology::of(millrace_contracts::catalog(), 1.0).queues {
             for message in amqp.read(&queue).await? {
                 self.0.push((format!("the queue {queue}"), message));
             }

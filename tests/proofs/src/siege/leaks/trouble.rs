@@ -61,8 +61,8 @@ impl Trouble {
             Self::QueuesFull => {
                 // Whoever works would make room again.
                 stage.stop_workers().await?;
-                for domain in millrace_contracts::Domain::ALL {
-                    undo.0.push(stage.stack.servers.fill(domain.name()).await?);
+                for domain in millrace_contracts::catalog().domains().iter().copied() {
+                    undo.0.push(stage.stack.servers.fill(domain.as_str()).await?);
                 }
                 fill_up(stage).await?;
             }
@@ -113,9 +113,9 @@ impl Trouble {
 /// Puts something into every queue, as an empty one takes a message even if it may hold but one.
 async fn fill_up(stage: &Stage) -> Result<(), Broken> {
     let amqp = Amqp::open(&stage.stack.servers).await?;
-    for domain in millrace_contracts::Domain::ALL {
+    for domain in millrace_contracts::catalog().domains().iter().copied() {
         for _ in 0..3 {
-            amqp.put(domain.name()).await?;
+            amqp.put(domain.as_str()).await?;
         }
     }
     amqp.close().await

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::super::{Answer, Call, Gateway, Reference, SandboxGateway};
 use super::attempt;
-use crate::effects::{EffectFailure, Effects};
 use futures_util::FutureExt;
+use millrace_runtime::{EffectFailure, Effects};
 
 async fn sandbox(call: Call) -> Result<Answer, EffectFailure> {
     Gateway(Arc::new(SandboxGateway)).perform(&call).await

@@ -1,0 +1,4 @@
+//! What no change may alter: ids, what travels beside a body, and which changes of a schema are allowed.
+
+mod compatibility;
+mod ids;

@@ -1,0 +1,245 @@
+//! A consumer lane: one broker channel, one database session, one loop. [`Lane::process`] takes a batch through its steps, and
+//! each step has a file of its own.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use millrace_broker::{
+    Connection, ConsumeError, Consumer, ConsumerSettings, Incoming, PublishError, Publisher, Replier,
+};
+use millrace_faults::{Mutant, Point, mutated, reach};
+use millrace_service::{AlertSink, Check, Readiness};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::decode::{BatchItem, Trusted};
+use crate::effects::CallLimits;
+use crate::isolation::IsolationBatch;
+use crate::session::{Handler, Session};
+use crate::settle::Settlement;
+use crate::slow_start::{Permit, Redelivery, SlowStart};
+use crate::store::Store;
+use crate::{calls, commit, emit, isolation, reply};
+
+/// How long a lane waits before it subscribes again to a queue that is gone or forbidden.
+const RESUBSCRIBE_PAUSE: Duration = Duration::from_millis(500);
+/// How often a lane without messages checks that its database is still there.
+const IDLE_CHECK: Duration = Duration::from_secs(5);
+/// After this many checks without a message the subscription is renewed: a node that has lost touch with the majority of its
+/// cluster never ends one, and never delivers anything either.
+const IDLE_CHECKS_MAX: u32 = 3;
+
+/// The readiness check that a lost subscription turns off.
+pub const QUEUE: &str = "queue";
+
+/// What every lane of a process shares.
+pub struct LaneContext<E> {
+    /// Who handles the messages.
+    pub handler: Arc<Handler>,
+    /// The connection for consuming. Publishing has another one: a broker that is short of memory stops those that publish.
+    pub consuming: Connection,
+    /// How the queue is consumed.
+    pub consumer: ConsumerSettings,
+    /// How many messages a batch has at most.
+    pub batch_max: usize,
+    /// For follow-ups, retries and dead letters.
+    pub publisher: Publisher,
+    /// For replies to API processes that wait.
+    pub replier: Replier,
+    /// The outside system.
+    pub effects: E,
+    /// How outside calls are bounded.
+    pub call_limits: CallLimits,
+    /// Whose messages are processed.
+    pub trusted: Trusted,
+    /// What time it is.
+    pub clock: Box<dyn Clock>,
+    /// Where alerts go.
+    pub alerts: Box<dyn AlertSink>,
+    /// Whether the process should get work.
+    pub readiness: Readiness,
+    /// Whether more than one lane may work, with more than one message delivered.
+    pub slow_start: SlowStart,
+}
+
+/// One channel, one database session, one loop.
+pub struct Lane<D: Store> {
+    context: Arc<LaneContext<D::Effects>>,
+    session: Session,
+}
+
+impl<D: Store> Lane<D> {
+    /// A lane that has not started yet.
+    pub fn new(context: Arc<LaneContext<D::Effects>>, session: Session) -> Self {
+        Self { context, session }
+    }
+
+    /// Processes messages until it is asked to stop and has finished those that were delivered to it.
+    pub async fn run(mut self, stop: CancellationToken) {
+        self.reach_database(&stop).await;
+        let context = Arc::clone(&self.context);
+        while !stop.is_cancelled() {
+            let permit = tokio::select! {
+                permit = context.slow_start.enter() => permit,
+                () = stop.cancelled() => break,
+            };
+            let window = permit.as_ref().map_or(context.consumer.prefetch, Permit::window);
+            let subscribed = tokio::select! {
+                subscribed = self.subscribe(window) => subscribed,
+                () = stop.cancelled() => break,
+            };
+            match subscribed {
+                Ok(consumer) => {
+                    context.readiness.set(QUEUE, Check::Ready);
+                    self.consume(consumer, permit, &stop).await;
+                }
+                Err(error) => {
+                    context.readiness.set(QUEUE, Check::NotReady(error.to_string()));
+                    tokio::select! {
+                        () = tokio::time::sleep(RESUBSCRIBE_PAUSE) => {}
+                        () = stop.cancelled() => {}
+                    }
+                }
+            }
+        }
+        self.session.close().await;
+    }
+
+    async fn subscribe(&self, prefetch: u16) -> Result<Consumer, ConsumeError> {
+        let settings = ConsumerSettings { prefetch, ..self.context.consumer.clone() };
+        Consumer::open(&self.context.consuming, &settings).await
+    }
+
+    /// Without messages, too, so that an idle worker is known to be ready, and one without a database takes nothing.
+    async fn reach_database(&mut self, stop: &CancellationToken) {
+        while let Err(error) = self.session.check().await {
+            let reason = error.to_string();
+            tokio::select! {
+                () = self.session.wait(&reason) => {}
+                () = stop.cancelled() => return,
+            }
+        }
+        self.session.available();
+    }
+
+    /// Consumes one subscription until it is lost, or its window of the slow start has come to its end. When it is asked to
+    /// stop, it lets the broker deliver no more and finishes the rest.
+    async fn consume(
+        &mut self,
+        mut consumer: Consumer,
+        permit: Option<Permit<'_>>,
+        stop: &CancellationToken,
+    ) {
+        let (mut cancelled, mut idle, mut redelivery) = (false, 0, Redelivery::NoMessage);
+        let lost = 'subscription: loop {
+            let deliveries = tokio::select! {
+                biased;
+                () = stop.cancelled(), if !cancelled => {
+                    cancelled = true;
+                    consumer.cancel().await;
+                    continue;
+                }
+                deliveries = consumer.next_batch(self.context.batch_max) => deliveries,
+                () = tokio::time::sleep(IDLE_CHECK) => {
+                    self.reach_database(stop).await;
+                    idle += 1;
+                    if idle >= IDLE_CHECKS_MAX && !cancelled {
+                        cancelled = true;
+                        consumer.cancel().await;
+                    }
+                    continue;
+                }
+            };
+            idle = 0;
+            let Some(deliveries) = deliveries else { break !cancelled };
+            let often = deliveries.iter().any(isolation::is_redelivered_often);
+            redelivery = redelivery.max(if often { Redelivery::Often } else { Redelivery::Seldom });
+            let unfinished = isolation::unfinished_attempts(&mut self.session, &deliveries).await;
+            for batch in isolation::split_by_risk(deliveries, &unfinished) {
+                if let Err(error) = self.process(&consumer, batch).await {
+                    tracing::warn!("A batch is returned to the broker, which delivers it again: {error}");
+                    break 'subscription true;
+                }
+            }
+            if permit.is_some() && !cancelled {
+                cancelled = true;
+                consumer.cancel().await;
+            }
+        };
+        if lost {
+            let reason = "the subscription has ended and is being renewed".to_owned();
+            self.context.readiness.set(QUEUE, Check::NotReady(reason));
+            self.context.slow_start.begin_again();
+        } else if let Some(permit) = permit {
+            permit.window_ended(redelivery);
+        }
+        consumer.close().await;
+    }
+
+    /// Takes a batch through its life: decode, call, commit, publish, acknowledge.
+    async fn process(&mut self, consumer: &Consumer, batch: IsolationBatch) -> Result<(), Abandoned> {
+        let Self { context, session } = self;
+        let IsolationBatch { deliveries, crashes, .. } = batch;
+        let started = Instant::now();
+        let now = context.clock.now();
+        deliveries.iter().for_each(|_| reach(Point::Delivered));
+        if mutated(Mutant::AckBeforeCommit) {
+            acknowledge(consumer, &deliveries).await?;
+        }
+        isolation::record_start(session, &deliveries).await;
+        let decode = |incoming| BatchItem::<D>::decode(incoming, now, &context.trusted, crashes);
+        let mut items: Vec<BatchItem<D>> = deliveries.into_iter().map(decode).collect();
+        calls::make(session, &context.effects, context.call_limits, &mut items).await;
+        reach(Point::Called);
+        if mutated(Mutant::PublishBeforeCommit) {
+            let early = commit::rehearse(session, &items, now).await;
+            emit::publish(&context.publisher, consumer, early).await.map_err(Abandoned::NotPublished)?;
+        }
+        let mut settlements = commit::commit(session, &mut items, now).await;
+        reach(Point::Committed);
+        reply::send(&context.replier, &items, &settlements);
+        let messages = settlements.iter_mut().flat_map(|settlement| settlement.publish.drain(..)).collect();
+        emit::publish(&context.publisher, consumer, messages).await.map_err(Abandoned::NotPublished)?;
+        reach(Point::Confirmed);
+        if !mutated(Mutant::AckBeforeCommit) {
+            acknowledge(consumer, items.iter().map(|item| &item.incoming)).await?;
+        }
+        reach(Point::Acknowledging);
+        report(context, settlements, started);
+        reach(Point::Acknowledged);
+        Ok(())
+    }
+}
+
+/// Acknowledges a whole batch.
+async fn acknowledge<'a>(
+    consumer: &Consumer,
+    batch: impl IntoIterator<Item = &'a Incoming>,
+) -> Result<(), Abandoned> {
+    match batch.into_iter().last() {
+        Some(last) => consumer.acknowledge_through(last).await.map_err(Abandoned::NotAcknowledged),
+        None => Ok(()),
+    }
+}
+
+/// The broker has taken the deliveries of a batch back; it will deliver them again, and the ledger knows how far they got.
+#[derive(Debug, thiserror::Error)]
+enum Abandoned {
+    #[error("its follow-ups are not published: {0}")]
+    NotPublished(PublishError),
+    #[error("it can't be acknowledged: {0}")]
+    NotAcknowledged(ConsumeError),
+}
+
+fn report<E>(context: &LaneContext<E>, settlements: Vec<Settlement>, started: Instant) {
+    let handler = context.handler.domain.as_str();
+    metrics::histogram!("millrace_batch_messages", "handler" => handler).record(settlements.len() as f64);
+    metrics::histogram!("millrace_batch_seconds", "handler" => handler).record(started.elapsed());
+    for settlement in settlements {
+        metrics::counter!("millrace_messages_total", "handler" => handler, "outcome" => settlement.label)
+            .increment(1);
+        if let Some(alert) = settlement.alert {
+            context.alerts.raise(alert);
+        }
+    }
+}

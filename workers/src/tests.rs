@@ -1,0 +1,4 @@
+//! What concerns several domains.
+
+mod money;
+mod subscriptions;
