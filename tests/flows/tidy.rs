@@ -1,5 +1,7 @@
 //! The rules of the repository, checked on the sources themselves. Each says what to do instead.
 
+mod circles;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
