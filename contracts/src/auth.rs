@@ -1,4 +1,4 @@
-//! Messages of the auth domain: passwords, API keys and who may come in. They carry hashes, never secrets.
+//! Messages of the auth domain: passwords and API keys. They carry hashes, never secrets.
 
 use millrace_protocol::{ClientId, Contract, DomainName, Kind, Violation};
 use schemars::JsonSchema;
@@ -13,17 +13,17 @@ use crate::{KeyHash, KeyId, KeyPrefix, PasswordHash, PersonName, Scope, UserId};
 pub const DOMAIN: DomainName = DomainName::new("auth");
 
 const EXAMPLE_KEY: KeyId = KeyId(uuid!("01980000-0000-7000-8000-0000000000a1"));
-/// A key may carry this many scopes.
+/// The most scopes that an API key may have.
 pub const MAX_SCOPES: usize = 32;
-/// One message tells of this many uses.
+/// The most uses that one [`NoteKeyUse`] may report.
 pub const MAX_USES: usize = 1000;
 
-/// Asks to replace a user's password by the one with this hash.
+/// Set a user's password.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SetPassword {
     /// Whose password.
     pub user_id: UserId,
-    /// Made by the door, so that the password itself never travels.
+    /// Argon2id hash of the new password. The API computes it, so the password itself never enters a queue.
     pub password_hash: PasswordHash,
 }
 
@@ -36,26 +36,26 @@ impl Contract for SetPassword {
     }
 }
 
-/// Asks to let an upstream system in with the key that has this hash.
+/// Issue an API key to an upstream system.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct IssueApiKey {
-    /// Left out, the job's id becomes the key's id.
+    /// The key's id; without it, the job's id becomes the key's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_id: Option<KeyId>,
     /// The upstream system that will use the key.
     pub client_id: ClientId,
     /// What people call the key.
     pub name: PersonName,
-    /// What the key may do: 1 to 32 scopes.
+    /// What the key may do: 1 to 32 scopes, such as `jobs:orders.*`.
     #[schemars(length(min = 1, max = 32))]
     pub scopes: Vec<Scope>,
-    /// From when on the key no longer works (RFC 3339); left out, it works until it is revoked.
+    /// When the key expires (RFC 3339); without it, the key is valid until it is revoked.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "rfc3339::option")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub expires_at: Option<OffsetDateTime>,
-    /// How people recognise the key. Made by the door.
+    /// The first characters of the key, by which people recognise it. The API computes them.
     pub key_prefix: KeyPrefix,
-    /// SHA-256 of the key. Made by the door.
+    /// SHA-256 of the key. The API computes it, so the key itself never enters a queue.
     pub key_hash: KeyHash,
 }
 
@@ -85,10 +85,10 @@ impl Contract for IssueApiKey {
     }
 }
 
-/// Asks to let a key in no longer.
+/// Revoke an API key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RevokeApiKey {
-    /// The key.
+    /// The key to revoke.
     pub key_id: KeyId,
 }
 
@@ -100,22 +100,20 @@ impl Contract for RevokeApiKey {
     }
 }
 
-/// Tells when keys were used, so that people see which of them nobody needs any more.
-///
-/// The door, which knows, writes nothing itself; it tells of many uses at once, and of the latest of each key.
+/// Record when API keys were last used. The API sends it, with the last use of each key since the message before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NoteKeyUse {
-    /// 1 to 1000 uses.
+    /// The last use of each key: 1 to 1000.
     #[schemars(length(min = 1, max = 1000))]
     pub uses: Vec<KeyUse>,
 }
 
-/// That a key was used.
+/// The last use of one API key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct KeyUse {
-    /// The key.
+    /// The key that was used.
     pub key_id: KeyId,
-    /// When (RFC 3339).
+    /// When it was used (RFC 3339).
     #[serde(with = "rfc3339")]
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub used_at: OffsetDateTime,
@@ -139,7 +137,7 @@ impl Contract for NoteKeyUse {
     }
 }
 
-/// A user's password is another one from now on.
+/// A user's password was set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PasswordSet {
     /// Whose password.
@@ -154,16 +152,16 @@ impl Contract for PasswordSet {
     }
 }
 
-/// A key works from now on.
+/// An API key was issued and is valid.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ApiKeyIssued {
-    /// The key.
+    /// The new key.
     pub key_id: KeyId,
-    /// Who may use it.
+    /// The upstream system that uses the key.
     pub client_id: ClientId,
-    /// How people recognise it.
+    /// The first characters of the key, by which people recognise it.
     pub key_prefix: KeyPrefix,
-    /// What it may do.
+    /// What the key may do.
     pub scopes: Vec<Scope>,
 }
 
@@ -180,10 +178,10 @@ impl Contract for ApiKeyIssued {
     }
 }
 
-/// A key works no longer.
+/// An API key was revoked and is no longer valid.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ApiKeyRevoked {
-    /// The key.
+    /// The revoked key.
     pub key_id: KeyId,
 }
 
@@ -195,10 +193,10 @@ impl Contract for ApiKeyRevoked {
     }
 }
 
-/// A user can come in no longer.
+/// A user's access was revoked, because the account was closed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AccessRevoked {
-    /// Who.
+    /// The user who has no access any more.
     pub user_id: UserId,
 }
 
@@ -210,7 +208,7 @@ impl Contract for AccessRevoked {
     }
 }
 
-/// A time as RFC 3339 writes it, with an error for whoever wrote it otherwise.
+/// A time in RFC 3339 format; the error shows what was expected.
 mod rfc3339 {
     use serde::{Deserializer, Serializer, de::Error};
     use time::{OffsetDateTime, serde::rfc3339};
@@ -225,7 +223,7 @@ mod rfc3339 {
         rfc3339::deserialize(input).map_err(|_| D::Error::custom(EXPECTED))
     }
 
-    /// One that may be left out.
+    /// A time that may be left out.
     pub(super) mod option {
         use super::{Deserializer, EXPECTED, Error, OffsetDateTime, Serializer, rfc3339};
 

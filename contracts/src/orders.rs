@@ -1,4 +1,4 @@
-//! Messages of the orders domain: what was ordered, and what became of it.
+//! Messages of the orders domain: orders, and what becomes of them.
 
 use millrace_protocol::{Contract, DomainName, Kind, Violation};
 use schemars::JsonSchema;
@@ -12,39 +12,43 @@ use crate::{Currency, MinorUnits, Money, MoneyOverflow, OrderId, PaymentMethod, 
 pub const DOMAIN: DomainName = DomainName::new("orders");
 
 pub(crate) const EXAMPLE_ORDER: OrderId = OrderId(uuid!("01980000-0000-7000-8000-000000000001"));
-/// An order may have this many lines.
+/// The most lines that an order may have.
 pub const MAX_LINES: usize = 100;
 
-/// Asks for an order.
+/// Place an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Place {
-    /// Left out, the job's id becomes the order's id.
+    /// The order's id; without it, the job's id becomes the order's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order_id: Option<OrderId>,
-    /// Who orders.
+    /// The customer.
     pub user_id: UserId,
-    /// ISO 4217, for every line.
+    /// Currency of all prices (ISO 4217).
     pub currency: Currency,
     /// What is ordered: 1 to 100 lines.
     #[schemars(length(min = 1, max = 100))]
     pub lines: Vec<Line>,
-    /// How it will be paid.
+    /// How the order will be paid.
     pub payment_method: PaymentMethod,
 }
 
 /// One line of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Line {
-    /// What.
+    /// The article.
     pub sku: Sku,
-    /// How many.
+    /// How many pieces.
     pub quantity: Quantity,
-    /// The price of one, in minor units of the order's currency.
+    /// Price of one piece, in minor units of the order's currency.
     pub unit_price_minor: MinorUnits,
 }
 
 impl Place {
-    /// The sum over all lines.
+    /// The sum of all lines, in minor units of the order's currency.
+    ///
+    /// # Errors
+    ///
+    /// If the sum exceeds what [`MinorUnits`] can hold.
     pub fn total(&self) -> Result<Money, MoneyOverflow> {
         let amount_minor = self.lines.iter().try_fold(MinorUnits::default(), |sum, line| {
             sum.plus(line.unit_price_minor.times(line.quantity)?)
@@ -86,10 +90,10 @@ impl Contract for Place {
     }
 }
 
-/// Asks to call an order off; what was paid is paid back.
+/// Cancel an order. If it was paid, the payment is refunded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Cancel {
-    /// The order.
+    /// The order to cancel.
     pub order_id: OrderId,
 }
 
@@ -101,16 +105,16 @@ impl Contract for Cancel {
     }
 }
 
-/// An order stands and waits for its payment.
+/// An order was placed and waits for its payment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Placed {
-    /// The order.
+    /// The order's id.
     pub order_id: OrderId,
-    /// Who ordered.
+    /// The customer.
     pub user_id: UserId,
-    /// What it costs.
+    /// The sum of all lines.
     pub total: Money,
-    /// How it will be paid.
+    /// How the order will be paid.
     pub payment_method: PaymentMethod,
 }
 
@@ -127,12 +131,12 @@ impl Contract for Placed {
     }
 }
 
-/// An order is paid and will be fulfilled.
+/// An order was paid and will be fulfilled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Confirmed {
-    /// The order.
+    /// The order's id.
     pub order_id: OrderId,
-    /// Who ordered.
+    /// The customer.
     pub user_id: UserId,
 }
 
@@ -144,26 +148,26 @@ impl Contract for Confirmed {
     }
 }
 
-/// An order will not be fulfilled.
+/// An order was cancelled and will not be fulfilled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Cancelled {
-    /// The order.
+    /// The order's id.
     pub order_id: OrderId,
-    /// Who ordered.
+    /// The customer.
     pub user_id: UserId,
-    /// Why.
+    /// Why the order was cancelled.
     pub reason: CancelReason,
 }
 
-/// Why an order will not be fulfilled.
+/// Why an order was cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum CancelReason {
-    /// Somebody asked for it.
+    /// An upstream system cancelled it.
     Requested,
     /// The payment was declined.
     PaymentDeclined,
-    /// The payment was paid back.
+    /// The payment was refunded.
     PaymentRefunded,
     /// The customer's account was closed before the order was paid.
     CustomerDeactivated,

@@ -1,4 +1,4 @@
-//! Messages of the payments domain: what was charged, declined and paid back.
+//! Messages of the payments domain: charges and refunds.
 
 use millrace_protocol::{Contract, DomainName, Kind, RetrySchedule};
 use schemars::JsonSchema;
@@ -13,7 +13,7 @@ pub const DOMAIN: DomainName = DomainName::new("payments");
 
 const EXAMPLE_PAYMENT: PaymentId = PaymentId(uuid!("01980000-0000-7000-8000-0000000000b2"));
 
-/// Tells the payments domain itself to call the gateway for a payment that it has on record.
+/// Charge an order's payment. The payments domain sends it to itself once it has recorded the payment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Charge {
     /// The order whose payment is due.
@@ -31,10 +31,10 @@ impl Contract for Charge {
     }
 }
 
-/// Asks to pay an order's payment back in full.
+/// Refund an order's payment in full.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Refund {
-    /// The order whose payment is to be paid back.
+    /// The order whose payment is refunded.
     pub order_id: OrderId,
 }
 
@@ -47,14 +47,14 @@ impl Contract for Refund {
     }
 }
 
-/// The money has been taken.
+/// A payment was captured: the gateway has taken the money.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Captured {
-    /// The payment.
+    /// The payment's id.
     pub payment_id: PaymentId,
-    /// What it pays for.
+    /// The order that it pays.
     pub order_id: OrderId,
-    /// How much.
+    /// The amount, in full.
     pub amount: Money,
 }
 
@@ -66,12 +66,12 @@ impl Contract for Captured {
     }
 }
 
-/// The gateway refused to take the money.
+/// A payment was declined: the gateway refused to take the money.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Declined {
-    /// The payment.
+    /// The payment's id.
     pub payment_id: PaymentId,
-    /// What it would have paid for.
+    /// The order that it would have paid.
     pub order_id: OrderId,
     /// The gateway's reason, such as `card_declined`.
     pub reason: DeclineReason,
@@ -89,14 +89,14 @@ impl Contract for Declined {
     }
 }
 
-/// The money has been paid back.
+/// A payment was refunded: the gateway has paid the money back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Refunded {
-    /// The payment.
+    /// The payment's id.
     pub payment_id: PaymentId,
-    /// What it had paid for.
+    /// The order that it had paid.
     pub order_id: OrderId,
-    /// How much.
+    /// The amount, in full.
     pub amount: Money,
 }
 

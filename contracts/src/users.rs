@@ -1,4 +1,4 @@
-//! Messages of the users domain: who the customers are.
+//! Messages of the users domain: the customers' accounts.
 
 use millrace_protocol::{Contract, DomainName, Kind};
 use schemars::JsonSchema;
@@ -13,13 +13,13 @@ pub const DOMAIN: DomainName = DomainName::new("users");
 /// The user of every example.
 pub(crate) const EXAMPLE_USER: UserId = UserId(uuid!("01980000-0000-7000-8000-00000000c0de"));
 
-/// Asks for a new user.
+/// Register a user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Register {
-    /// Left out, the job's id becomes the user's id.
+    /// The user's id; without it, the job's id becomes the user's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<UserId>,
-    /// Must not belong to another user; compared without regard to case.
+    /// Must not belong to another user. Upper and lower case are the same.
     pub email: Email,
     /// How to address the user.
     pub name: PersonName,
@@ -33,7 +33,7 @@ impl Contract for Register {
     }
 }
 
-/// Asks for another e-mail address.
+/// Change a user's e-mail address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ChangeEmail {
     /// Whose address.
@@ -50,7 +50,7 @@ impl Contract for ChangeEmail {
     }
 }
 
-/// Asks to close a user's account for good.
+/// Close a user's account for good.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Deactivate {
     /// Whose account.
@@ -65,14 +65,14 @@ impl Contract for Deactivate {
     }
 }
 
-/// A user exists from now on.
+/// A user was registered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Registered {
     /// The new user.
     pub user_id: UserId,
-    /// As the user wrote it.
+    /// The address as it was posted, in its own case.
     pub email: Email,
-    /// As the user wrote it.
+    /// How to address the user.
     pub name: PersonName,
 }
 
@@ -84,7 +84,7 @@ impl Contract for Registered {
     }
 }
 
-/// A user's address is another one from now on.
+/// A user's e-mail address was changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EmailChanged {
     /// Whose address.
@@ -101,7 +101,7 @@ impl Contract for EmailChanged {
     }
 }
 
-/// A user's account is closed for good.
+/// A user's account was closed for good.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Deactivated {
     /// Whose account.

@@ -44,11 +44,17 @@ fn post(command: &Entry, schemas: &mut Schemas, good: Map<String, Value>) -> Val
     let content = json!({"schema": schema, "examples": {"example": {"value": example}}});
     let mut responses = good;
     responses.extend(problems::with(&[400, 401, 403, 408, 413, 415, 422, 429, 500, 503]));
+    let documented =
+        command.schema().get("description").and_then(Value::as_str).unwrap_or_default().to_owned();
+    // The first sentence of a message's description says what the caller does.
+    let (summary, more) = documented.split_once(". ").unwrap_or((documented.trim_end_matches('.'), ""));
+    let needs = format!("Needs an API key with the scope `jobs:{}` or a wider one.", command.message_type);
+    let description = if more.is_empty() { needs } else { format!("{more} {needs}") };
     json!({
         "operationId": command.message_type,
         "tags": [command.owner().as_str()],
-        "summary": command.schema().get("description"),
-        "description": format!("Needs an API key with the scope `jobs:{}` or a wider one.", command.message_type),
+        "summary": summary,
+        "description": description,
         "parameters": [parameter("idempotency-key"), parameter("prefer")],
         "requestBody": {"required": true, "content": {"application/json": content}},
         "responses": responses,
