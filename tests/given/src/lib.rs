@@ -1,6 +1,8 @@
 //! Given / when / then for rules: a domain's rows in memory, with no database and no broker.
 #![warn(missing_docs)]
 
+mod flow;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
@@ -13,6 +15,8 @@ use proptest::test_runner::TestCaseResult;
 use time::OffsetDateTime;
 use time::macros::datetime;
 use uuid::Uuid;
+
+pub use flow::{Flow, Schedule, any_schedule};
 
 /// The moment at which every test happens.
 pub const NOW: OffsetDateTime = datetime!(2026-01-01 12:00 UTC);

@@ -6,7 +6,9 @@ use millrace_contracts::auth::{
 };
 use millrace_contracts::users::{Deactivated, Registered};
 use millrace_contracts::{Contract, KeyHash, KeyId, PasswordHash, UserId};
-use millrace_given::{self, Matrix, MemoryStore, NOW, Table, World, arrives, problem, published, row};
+use millrace_given::{
+    self, Flow, Matrix, MemoryStore, NOW, Table, World, any_schedule, arrives, problem, published, row,
+};
 use proptest::prelude::*;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
@@ -246,5 +248,24 @@ proptest! {
         };
         let arrivals: Vec<_> = picks.iter().enumerate().map(pick).collect();
         millrace_given::a_batch_equals_one_by_one::<Auth>(&arrivals, &cuts)?;
+    }
+
+    /// Events and commands come in any order and more than once: a closed account stays closed, a revoked key revoked, and
+    /// the latest use counts.
+    #[test]
+    fn any_order_and_repetition_ends_the_same(schedule in any_schedule()) {
+        let registered = Registered { user_id: user(1), ..Registered::example() };
+        let set_password = SetPassword { user_id: user(1), ..SetPassword::example() };
+        let deactivated = Deactivated { user_id: user(1) };
+        let begun = || Flow::<Auth>::default().then(&registered).then(&set_password);
+        begun().ends_the_same(&schedule)?;
+        begun().then(&deactivated).ends_the_same(&schedule)?;
+        let issued = || Flow::<Auth>::default().then(&IssueApiKey { key_id: Some(key(1)), ..IssueApiKey::example() });
+        issued().then(&RevokeApiKey { key_id: key(1) }).ends_the_same(&schedule)?;
+        // A key can be used only once it is issued; its uses are reported in any order.
+        let mut world = World::<Auth>::default();
+        world.when(arrives::<Auth, _>(1, &IssueApiKey { key_id: Some(key(1)), ..IssueApiKey::example() })).unwrap();
+        let used = |minute| NoteKeyUse { uses: vec![KeyUse { key_id: key(1), used_at: NOW + Duration::minutes(minute) }] };
+        Flow::given(world).then(&used(1)).then(&used(3)).then(&used(2)).ends_the_same(&schedule)?;
     }
 }

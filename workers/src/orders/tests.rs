@@ -4,7 +4,7 @@ use millrace_contracts::orders::{Cancel, Cancelled, Confirmed, Place, Placed};
 use millrace_contracts::payments::{Captured, Declined, Refunded};
 use millrace_contracts::users::{Deactivated, Registered};
 use millrace_contracts::{Contract, OrderId, UserId};
-use millrace_given::{self, Matrix, MemoryStore, Table, World, arrives, published, row};
+use millrace_given::{self, Flow, Matrix, MemoryStore, Table, World, any_schedule, arrives, published, row};
 use proptest::prelude::*;
 use uuid::Uuid;
 
@@ -157,5 +157,24 @@ proptest! {
             (messages(user(*user_number), order(*order_number)).remove(*kind).1, None)
         };
         millrace_given::a_batch_equals_one_by_one::<Orders>(&picks.iter().map(pick).collect::<Vec<_>>(), &cuts)?;
+    }
+
+    /// Events and commands come in any order and more than once, and an order ends where it must.
+    #[test]
+    fn any_order_and_repetition_ends_the_same(schedule in any_schedule()) {
+        let place = Place { order_id: Some(order(1)), user_id: user(1), ..Place::example() };
+        let begun = || {
+            Flow::<Orders>::default().then(&Registered { user_id: user(1), ..Registered::example() }).then(&place)
+        };
+        let captured = Captured { order_id: order(1), ..Captured::example() };
+        let refunded = Refunded { order_id: order(1), ..Refunded::example() };
+        begun().then(&captured).ends_the_same(&schedule)?;
+        begun().then(&Declined { order_id: order(1), ..Declined::example() }).ends_the_same(&schedule)?;
+        begun().then(&captured).then(&refunded).ends_the_same(&schedule)?;
+        let cancel = Cancel { order_id: order(1) };
+        begun().then(&cancel).then(&captured).then(&refunded).ends_the_same(&schedule)?;
+        let registered = Registered { user_id: user(1), ..Registered::example() };
+        let deactivated = Deactivated { user_id: user(1) };
+        Flow::<Orders>::default().then(&registered).then(&deactivated).ends_the_same(&schedule)?;
     }
 }

@@ -4,7 +4,8 @@ use millrace_contracts::orders::{CancelReason, Cancelled, Placed};
 use millrace_contracts::payments::{Captured, Charge, Declined, Refund, Refunded};
 use millrace_contracts::{Contract, DeclineReason, MessageId, OrderId, PaymentId};
 use millrace_given::{
-    self, Matrix, MemoryStore, Table, World, arrives, arrives_in, envelope, problem, published, row,
+    self, Flow, Matrix, MemoryStore, Table, World, any_schedule, arrives, arrives_in, envelope, problem,
+    published, row,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -250,5 +251,34 @@ proptest! {
             (messages(order(*number)).remove(*kind).1, answer.clone())
         };
         millrace_given::a_batch_equals_one_by_one::<Payments>(&picks.iter().map(pick).collect::<Vec<_>>(), &cuts)?;
+    }
+
+    /// Events come in any order and more than once: the money of an order that was called off is never kept, however far the
+    /// payment had come, and any other payment ends where the gateway said.
+    #[test]
+    fn any_order_and_repetition_ends_the_same(schedule in any_schedule()) {
+        let answer = |call: &Call| Some(match call {
+            Call::Charge(_) => Answer::Captured(Reference("pi_1".to_owned())),
+            Call::Void(_) => Answer::Voided,
+            Call::Refund(..) => Answer::Refunded,
+        });
+        let placed = Placed { order_id: order(1), ..Placed::example() };
+        let begun = || Flow::<Payments>::default().answering(answer).then(&placed);
+        begun().ends_the_same(&schedule)?;
+        let refuse = |_: &Call| Some(Answer::Declined(DeclineReason::parse("card_declined").unwrap()));
+        Flow::<Payments>::default().answering(refuse).then(&placed).ends_the_same(&schedule)?;
+        let cancelled = Cancelled { order_id: order(1), reason: CancelReason::Requested, ..Cancelled::example() };
+        let kept = |facts: &Facts| {
+            let kept = facts.payments.existing().filter(|(_, payment)| payment.state.name() == "captured");
+            kept.count()
+        };
+        begun().then(&cancelled).agrees_about(&schedule, kept)?;
+        let mut world = World::<Payments>::default();
+        world.when(arrives::<Payments, _>(1, &placed)).unwrap();
+        let charge = Charge { order_id: order(1), ..Charge::example() };
+        let captured = Answer::Captured(Reference("pi_1".to_owned()));
+        world.when_answered(arrives::<Payments, _>(2, &charge), captured).unwrap();
+        let refund = Refund { order_id: order(1) };
+        Flow::given(world).answering(answer).then(&refund).then(&refund).ends_the_same(&schedule)?;
     }
 }
