@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::trouble::Trouble;
+use crate::error::Error;
 
 /// Where the repository begins: the folder above this crate.
 pub fn root() -> &'static Path {
@@ -28,9 +28,9 @@ pub fn cargo(arguments: &[&str]) -> Command {
 }
 
 /// `target/` of the repository, even where cargo builds elsewhere: logs and addresses are looked for here.
-pub fn folder_of_runs() -> Result<PathBuf, Trouble> {
+pub fn folder_of_runs() -> Result<PathBuf, Error> {
     let folder = root().join("target");
-    std::fs::create_dir_all(&folder).map_err(Trouble::file(&folder))?;
+    std::fs::create_dir_all(&folder).map_err(Error::file(&folder))?;
     Ok(folder)
 }
 
@@ -43,11 +43,27 @@ pub fn target() -> PathBuf {
 }
 
 const PACKAGES: [&str; 3] = ["producer-api", "millrace-workers", "millrace-ops"];
-const PROGRAMS: [&str; 6] =
-    ["producer-api", "auth-worker", "users-worker", "orders-worker", "payments-worker", "ops"];
+
+/// The domains, by name: each has a worker, and each worker a file in `workers/src/bin`.
+pub fn domains() -> Result<Vec<String>, Error> {
+    let folder = root().join("workers/src/bin");
+    let mut domains = Vec::new();
+    for entry in std::fs::read_dir(&folder).map_err(Error::file(&folder))?.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        domains.extend(name.strip_suffix("-worker.rs").map(str::to_owned));
+    }
+    domains.sort();
+    Ok(domains)
+}
+
+/// The programs of Millrace, by name.
+fn programs() -> Result<Vec<String>, Error> {
+    let workers = domains()?.into_iter().map(|domain| format!("{domain}-worker"));
+    Ok(["producer-api", "ops"].map(str::to_owned).into_iter().chain(workers).collect())
+}
 
 /// Builds the programs of Millrace and returns the folder they are in.
-pub fn build_programs(release: bool) -> Result<PathBuf, Trouble> {
+pub fn build_programs(release: bool) -> Result<PathBuf, Error> {
     let mut build = build(&PACKAGES);
     if release {
         build.arg("--release");
@@ -59,18 +75,18 @@ pub fn build_programs(release: bool) -> Result<PathBuf, Trouble> {
 /// Builds programs that can die at a given point and break a given guarantee, and keeps them in the folder `armed`.
 ///
 /// The ones without faults are put back where cargo leaves programs.
-pub fn build_armed_programs() -> Result<(), Trouble> {
+pub fn build_armed_programs() -> Result<(), Error> {
     let mut armed = build(&PACKAGES);
     armed.args(["--package", "millrace-faults", "--features", "millrace-faults/armed"]);
     run(armed)?;
     let folder = target().join("armed");
-    std::fs::create_dir_all(&folder).map_err(Trouble::file(&folder))?;
-    for program in PROGRAMS {
-        let (built, kept) = (target().join("debug").join(program), folder.join(program));
+    std::fs::create_dir_all(&folder).map_err(Error::file(&folder))?;
+    for program in programs()? {
+        let (built, kept) = (target().join("debug").join(&program), folder.join(&program));
         // A new file, as the old one may be running.
         let fresh = folder.join(format!("{program}.new"));
-        std::fs::copy(&built, &fresh).map_err(Trouble::file(&built))?;
-        std::fs::rename(&fresh, &kept).map_err(Trouble::file(&kept))?;
+        std::fs::copy(&built, &fresh).map_err(Error::file(&built))?;
+        std::fs::rename(&fresh, &kept).map_err(Error::file(&kept))?;
     }
     run(build(&PACKAGES))
 }
@@ -84,25 +100,25 @@ fn build(packages: &[&str]) -> Command {
 }
 
 /// Runs a command to its end with its output shown.
-pub fn run(mut command: Command) -> Result<(), Trouble> {
+pub fn run(mut command: Command) -> Result<(), Error> {
     let line = line_of(&command);
-    let status = command.status().map_err(|source| Trouble::NotStarted { command: line.clone(), source })?;
+    let status = command.status().map_err(|source| Error::NotStarted { command: line.clone(), source })?;
     if status.success() {
         return Ok(());
     }
-    Err(Trouble::Failed { command: line, status, said: String::new() })
+    Err(Error::Failed { command: line, status, said: String::new() })
 }
 
 /// Runs a command to its end and shows its output only if it fails.
-pub fn run_quietly(mut command: Command) -> Result<String, Trouble> {
+pub fn run_quietly(mut command: Command) -> Result<String, Error> {
     let line = line_of(&command);
-    let output = command.output().map_err(|source| Trouble::NotStarted { command: line.clone(), source })?;
+    let output = command.output().map_err(|source| Error::NotStarted { command: line.clone(), source })?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     if output.status.success() {
         return Ok(text(&output.stdout));
     }
     let said = format!(":\n{}{}", text(&output.stdout), text(&output.stderr));
-    Err(Trouble::Failed { command: line, status: output.status, said })
+    Err(Error::Failed { command: line, status: output.status, said })
 }
 
 /// The command as a person would type it, without its folder.

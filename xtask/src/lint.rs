@@ -9,8 +9,8 @@ use std::time::Instant;
 use clap::Args;
 
 use crate::cargo::{cargo, run as run_command};
+use crate::error::Error;
 use crate::sqlx_data;
-use crate::trouble::Trouble;
 
 /// Check formatting, clippy, documentation, architecture, schemas, SQL descriptions and dependencies.
 ///
@@ -33,13 +33,13 @@ enum Outcome {
     Undone(String),
 }
 
-pub async fn run(options: Options) -> Result<ExitCode, Trouble> {
+pub async fn run(options: Options) -> Result<ExitCode, Error> {
     let chosen = |name: &&str| options.only.is_empty() || options.only.iter().any(|only| only == name);
     let mut report = Vec::new();
     for name in CHECKS.into_iter().filter(chosen) {
         println!("── {name}");
         let started = Instant::now();
-        let outcome = check(name).await.unwrap_or_else(|trouble| Outcome::Failed(trouble.to_string()));
+        let outcome = check(name).await.unwrap_or_else(|error| Outcome::Failed(error.to_string()));
         let took = format!("{:.1} s", started.elapsed().as_secs_f64());
         let line = match &outcome {
             Outcome::Passed => format!("{name:<14} passed   {took:>8}"),
@@ -57,7 +57,7 @@ pub async fn run(options: Options) -> Result<ExitCode, Trouble> {
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-async fn check(name: &str) -> Result<Outcome, Trouble> {
+async fn check(name: &str) -> Result<Outcome, Error> {
     match name {
         "format" => run_command(cargo(&["fmt", "--all", "--check"]))?,
         "clippy" => {

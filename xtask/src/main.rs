@@ -1,22 +1,23 @@
 //! The program behind `cargo xtask`.
 
+mod api;
+mod backends;
 mod cargo;
 mod demo;
 mod documents;
+mod error;
 mod http;
 mod instructions;
 mod lint;
 mod matrix;
-mod place;
 mod proof;
 mod signals;
 mod sqlx_data;
 mod stack;
+mod task;
 mod test;
 mod tool;
-mod trouble;
 mod up;
-mod verb;
 
 use std::process::ExitCode;
 
@@ -24,5 +25,5 @@ use clap::Parser;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    verb::Verb::parse().run().await.unwrap_or_else(trouble::report)
+    task::Task::parse().run().await.unwrap_or_else(error::report)
 }

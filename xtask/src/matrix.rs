@@ -11,8 +11,8 @@ use millrace_stack::services::images::{Images, SUPPORTED};
 use millrace_stack::stack::program::log_tail;
 
 use crate::cargo::{self, cargo};
+use crate::error::Error;
 use crate::proof::to_its_end;
-use crate::trouble::Trouble;
 
 /// Run all flows and all crash cases on each supported pair of RabbitMQ and PostgreSQL, in containers.
 ///
@@ -31,9 +31,9 @@ pub struct Options {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Suite {
-    /// Whole flows, from the door to the last follow-up
+    /// Whole flows, from the API to the last follow-up
     Flows,
-    /// Every crash point of door and workers
+    /// Every crash point of API and workers
     CrashPoints,
 }
 
@@ -45,11 +45,11 @@ impl Suite {
         }
     }
 
-    fn command(self) -> Result<Command, Trouble> {
+    fn command(self) -> Result<Command, Error> {
         match self {
             Self::Flows => Ok(cargo(&["test", "--locked", "--package", "millrace-flows"])),
             Self::CrashPoints => {
-                let own = std::env::current_exe().map_err(Trouble::file("xtask"))?;
+                let own = std::env::current_exe().map_err(Error::file("xtask"))?;
                 let mut command = Command::new(own);
                 command.arg(self.name()).current_dir(cargo::root());
                 Ok(command)
@@ -58,14 +58,14 @@ impl Suite {
     }
 }
 
-pub async fn run(options: Options) -> Result<ExitCode, Trouble> {
+pub async fn run(options: Options) -> Result<ExitCode, Error> {
     let folder = cargo::folder_of_runs()?.join("matrix");
-    fs::create_dir_all(&folder).map_err(Trouble::file(&folder))?;
+    fs::create_dir_all(&folder).map_err(Error::file(&folder))?;
     let pairs = if options.only.is_empty() { SUPPORTED.iter().collect() } else { options.only };
     let suites = options.suite.as_ref().map_or(Suite::value_variants(), std::slice::from_ref);
     let mut report = Vec::new();
     for pair in pairs {
-        pair.build().map_err(Trouble::file("deploy/images/build"))?;
+        pair.build().map_err(Error::file("deploy/images/build"))?;
         for suite in suites {
             let log = folder.join(format!("{}-{}.log", pair.version, suite.name()));
             println!("── {} on RabbitMQ {}", suite.name(), pair.version);
@@ -93,14 +93,14 @@ pub async fn run(options: Options) -> Result<ExitCode, Trouble> {
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-async fn try_on(pair: &Images, suite: Suite, log: &Path) -> Result<(bool, Duration), Trouble> {
-    let file = File::create(log).map_err(Trouble::file(log))?;
+async fn try_on(pair: &Images, suite: Suite, log: &Path) -> Result<(bool, Duration), Error> {
+    let file = File::create(log).map_err(Error::file(log))?;
     let mut command = suite.command()?;
     command
         .env(FORCED_RUNG, "containers")
         .env("RABBITMQ_IMAGE", pair.rabbitmq)
         .env("POSTGRES_IMAGE", pair.postgres)
-        .stdout(file.try_clone().map_err(Trouble::file(log))?)
+        .stdout(file.try_clone().map_err(Error::file(log))?)
         .stderr(file);
     let began = Instant::now();
     let status = to_its_end(command).await?;

@@ -9,9 +9,9 @@ use clap::Args;
 use millrace_stack::services::watchdog::Watchdog;
 
 use crate::cargo::{self, cargo, root};
+use crate::error::Error;
 use crate::signals::asked_to_stop;
 use crate::tool;
-use crate::trouble::Trouble;
 
 const LOOK_PAUSE: Duration = Duration::from_millis(50);
 /// What posts the bench's load.
@@ -58,7 +58,7 @@ impl Passed {
 }
 
 /// Builds what the proof needs, runs it, and ends as it does.
-pub async fn run(proof: Proof, passed: Passed) -> Result<ExitCode, Trouble> {
+pub async fn run(proof: Proof, passed: Passed) -> Result<ExitCode, Error> {
     let measures = proof.programs == Programs::Measured;
     let release = if measures { !passed.has("--debug") } else { passed.has("--release") };
     if !passed.only_prints() {
@@ -78,13 +78,13 @@ pub async fn run(proof: Proof, passed: Passed) -> Result<ExitCode, Trouble> {
 }
 
 /// Runs a program to its end, and ends as it does.
-pub async fn ends_as(command: Command) -> Result<ExitCode, Trouble> {
+pub async fn ends_as(command: Command) -> Result<ExitCode, Error> {
     let status = to_its_end(command).await?;
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
 /// Builds `proof`, and says where it is. It finds the programs of Millrace beside the folder that it is in itself.
-fn build(release: bool) -> Result<PathBuf, Trouble> {
+fn build(release: bool) -> Result<PathBuf, Error> {
     let mut build = cargo(&["build", "--quiet", "--locked", "--package", "millrace-proofs"]);
     if release {
         build.arg("--release");
@@ -94,9 +94,9 @@ fn build(release: bool) -> Result<PathBuf, Trouble> {
 }
 
 /// Started by the watchdog, the program ends with us, whatever ends us.
-pub async fn to_its_end(mut command: Command) -> Result<ExitStatus, Trouble> {
+pub async fn to_its_end(mut command: Command) -> Result<ExitStatus, Error> {
     let line = command.get_program().to_string_lossy().into_owned();
-    let failed = |source| Trouble::NotStarted { command: line.clone(), source };
+    let failed = |source| Error::NotStarted { command: line.clone(), source };
     let watchdog = Watchdog::start().map_err(failed)?;
     let mut program = watchdog.spawn(&mut command).map_err(failed)?;
     let ended = async {
@@ -110,6 +110,6 @@ pub async fn to_its_end(mut command: Command) -> Result<ExitStatus, Trouble> {
     };
     tokio::select! {
         status = ended => status,
-        () = asked_to_stop() => Err(Trouble::Interrupted),
+        () = asked_to_stop() => Err(Error::Interrupted),
     }
 }

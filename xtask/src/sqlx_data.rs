@@ -12,9 +12,9 @@ use serde_json::Value;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::{Connection, PgConnection};
 
+use crate::backends::Backends;
 use crate::cargo::{self, root};
-use crate::place::Place;
-use crate::trouble::Trouble;
+use crate::error::Error;
 
 /// Describe all SQL queries anew in .sqlx/, from a database with all migrations. To be run after a query or a
 /// migration was changed; what it writes is committed.
@@ -25,19 +25,19 @@ pub struct Options {
     check: bool,
 }
 
-pub async fn run(options: Options) -> Result<ExitCode, Trouble> {
+pub async fn run(options: Options) -> Result<ExitCode, Error> {
     let differing = differences().await?;
     if options.check {
         return Ok(if differing.is_empty() { ExitCode::SUCCESS } else { explain(&differing) });
     }
     let committed = committed();
-    fs::create_dir_all(&committed).map_err(Trouble::file(&committed))?;
+    fs::create_dir_all(&committed).map_err(Error::file(&committed))?;
     for name in read(&committed)?.into_keys() {
-        fs::remove_file(committed.join(&name)).map_err(Trouble::file(name))?;
+        fs::remove_file(committed.join(&name)).map_err(Error::file(name))?;
     }
     let current = read(&fresh())?;
     for name in current.keys() {
-        fs::copy(fresh().join(name), committed.join(name)).map_err(Trouble::file(name))?;
+        fs::copy(fresh().join(name), committed.join(name)).map_err(Error::file(name))?;
     }
     println!("sqlx: {} queries described in .sqlx, {} changed", current.len(), differing.len());
     Ok(ExitCode::SUCCESS)
@@ -53,7 +53,7 @@ pub fn explain(differing: &[String]) -> ExitCode {
 }
 
 /// Describes all queries into a folder of its own, and returns those that are described otherwise in `.sqlx`.
-pub async fn differences() -> Result<Vec<String>, Trouble> {
+pub async fn differences() -> Result<Vec<String>, Error> {
     describe().await?;
     let (committed, current) = (read(&committed())?, read(&fresh())?);
     let names = committed.keys().chain(current.keys().filter(|name| !committed.contains_key(*name)));
@@ -71,39 +71,39 @@ pub async fn differences() -> Result<Vec<String>, Trouble> {
     Ok(differing.map(first_line).collect())
 }
 
-async fn describe() -> Result<(), Trouble> {
+async fn describe() -> Result<(), Error> {
     let services = Services::find_or_start()?;
-    let place = Place::own(&services, "sqlx").await?;
-    let outcome = describe_in(&place).await;
-    place.remove().await?;
+    let backends = Backends::create(&services, "sqlx").await?;
+    let outcome = describe_in(&backends).await;
+    backends.remove().await?;
     outcome
 }
 
-async fn describe_in(place: &Place) -> Result<(), Trouble> {
-    migrate(place).await.map_err(Trouble::Migration)?;
+async fn describe_in(backends: &Backends) -> Result<(), Error> {
+    migrate(backends).await.map_err(Error::Migration)?;
     let fresh = fresh();
     if fresh.exists() {
-        fs::remove_dir_all(&fresh).map_err(Trouble::file(&fresh))?;
+        fs::remove_dir_all(&fresh).map_err(Error::file(&fresh))?;
     }
-    fs::create_dir_all(&fresh).map_err(Trouble::file(&fresh))?;
+    fs::create_dir_all(&fresh).map_err(Error::file(&fresh))?;
     // Queries are described while they are compiled, so that has to happen anew.
     for source in sources_with_queries(root())? {
         let touched =
             File::options().append(true).open(&source).and_then(|file| file.set_modified(SystemTime::now()));
-        touched.map_err(Trouble::file(source))?;
+        touched.map_err(Error::file(source))?;
     }
     let mut check = cargo::cargo(&["check", "--quiet", "--locked", "--workspace", "--all-targets"]);
     check
         .env("SQLX_OFFLINE", "false")
         .env("SQLX_OFFLINE_DIR", &fresh)
-        .env("DATABASE_URL", &place.database_url);
+        .env("DATABASE_URL", &backends.addresses.database_url);
     cargo::run(check)
 }
 
 /// Not by `ops migrate`: that cannot be built while its own queries are not described yet.
-async fn migrate(place: &Place) -> Result<(), MigrateError> {
+async fn migrate(backends: &Backends) -> Result<(), MigrateError> {
     let migrator = Migrator::new(root().join("migrations")).await?;
-    let mut database = PgConnection::connect(&place.database_url).await?;
+    let mut database = PgConnection::connect(&backends.addresses.database_url).await?;
     migrator.run(&mut database).await?;
     Ok(database.close().await?)
 }
@@ -116,12 +116,12 @@ fn fresh() -> PathBuf {
     root().join("target/sqlx-data")
 }
 
-fn read(folder: &Path) -> Result<BTreeMap<String, Value>, Trouble> {
+fn read(folder: &Path) -> Result<BTreeMap<String, Value>, Error> {
     let mut queries = BTreeMap::new();
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         if name.starts_with("query-") {
-            let bytes = fs::read(entry.path()).map_err(Trouble::file(entry.path()))?;
+            let bytes = fs::read(entry.path()).map_err(Error::file(entry.path()))?;
             queries.insert(name, serde_json::from_slice(&bytes).unwrap_or_default());
         }
     }
@@ -129,9 +129,9 @@ fn read(folder: &Path) -> Result<BTreeMap<String, Value>, Trouble> {
 }
 
 /// The `src` folders of the crates beside us, as far as they call sqlx's checking macros.
-fn sources_with_queries(root: &Path) -> Result<Vec<PathBuf>, Trouble> {
+fn sources_with_queries(root: &Path) -> Result<Vec<PathBuf>, Error> {
     let mut found = Vec::new();
-    for package in fs::read_dir(root).map_err(Trouble::file(root))?.flatten() {
+    for package in fs::read_dir(root).map_err(Error::file(root))?.flatten() {
         if package.path().join("Cargo.toml").is_file() {
             search(&package.path().join("src"), &mut found)?;
         }
@@ -139,13 +139,13 @@ fn sources_with_queries(root: &Path) -> Result<Vec<PathBuf>, Trouble> {
     Ok(found)
 }
 
-fn search(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), Trouble> {
+fn search(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), Error> {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
         if path.is_dir() {
             search(&path, found)?;
         } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = fs::read_to_string(&path).map_err(Trouble::file(&path))?;
+            let text = fs::read_to_string(&path).map_err(Error::file(&path))?;
             if ["query_file", "query!(", "query_as!(", "query_scalar!("]
                 .iter()
                 .any(|call| text.contains(call))

@@ -1,52 +1,44 @@
-//! The whole of Millrace, running: tables and queues made, the door and one worker per domain started.
+//! All of Millrace, running: tables and queues made, the API and one worker per domain started.
 
+use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Command, ExitStatus};
-use std::time::{Duration, Instant};
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::time::Duration;
 
-use millrace_stack::services::ports;
 use millrace_stack::services::watchdog::Watchdog;
-use millrace_stack::stack::program::{self, Log, Program};
+use millrace_stack::stack::program::Log;
+use millrace_stack::stack::{API, Launcher, Secrets, Unit, free_address};
 
+use crate::api::ApiClient;
+use crate::backends::Backends;
 use crate::cargo;
-use crate::http::{self, Door};
-use crate::place::Place;
-use crate::trouble::Trouble;
-
-pub const DOOR: &str = "producer-api";
-pub const WORKERS: [&str; 4] = ["auth-worker", "users-worker", "orders-worker", "payments-worker"];
+use crate::error::Error;
 
 const READY_DEADLINE: Duration = Duration::from_secs(30);
 /// Longer than the programs' own deadline for finishing what they have begun.
 const STOP_DEADLINE: Duration = Duration::from_secs(15);
 
+/// The running programs. Dropped without having been stopped, they are killed.
 #[derive(Debug)]
 pub struct Stack {
-    pub door: Door,
-    processes: Vec<Program>,
-    // After the processes: they are stopped in order first, and killed with it if that was left out.
-    watchdog: Watchdog,
+    pub api: ApiClient,
+    units: Vec<Unit>,
+    // After the programs: they are stopped in order first, and killed with it if that was left out.
+    watchdog: Arc<Watchdog>,
 }
 
-/// What a run of the door is to be.
+/// Where the API listens, and who is let in.
 #[derive(Debug)]
-pub struct DoorSettings {
-    /// `address:port`
-    pub listen: String,
-    pub api_key: String,
-    pub job_id_secret: String,
+pub struct ApiSettings {
+    pub listen: SocketAddr,
+    pub secrets: Secrets,
 }
 
-impl DoorSettings {
+impl ApiSettings {
     /// On a free port, with secrets that nobody has seen before.
-    pub fn new() -> Result<Self, Trouble> {
-        let [port] =
-            ports::free().map_err(|source| Trouble::NotStarted { command: DOOR.to_owned(), source })?;
-        Ok(Self {
-            listen: format!("127.0.0.1:{port}"),
-            api_key: format!("dev-{}{}", ports::password(), ports::password()),
-            job_id_secret: format!("{}{}{}", ports::password(), ports::password(), ports::password()),
-        })
+    pub fn random() -> Result<Self, Error> {
+        Ok(Self { listen: free_address()?, secrets: Secrets::random() })
     }
 }
 
@@ -54,120 +46,69 @@ impl Stack {
     /// Makes tables and queues, starts all programs and waits until each says that it is ready.
     pub async fn start(
         programs: &Path,
-        place: &Place,
-        settings: DoorSettings,
+        backends: &Backends,
+        settings: ApiSettings,
         log: Log,
-    ) -> Result<Self, Trouble> {
-        prepare(programs, place)?;
+    ) -> Result<Self, Error> {
         let watchdog = Watchdog::start()
-            .map_err(|source| Trouble::NotStarted { command: "/bin/sh".to_owned(), source })?;
-        let probes: [u16; WORKERS.len()] =
-            ports::free().map_err(|source| Trouble::NotStarted { command: WORKERS[0].to_owned(), source })?;
-        let mut processes = Vec::new();
-        for (name, port) in WORKERS.into_iter().zip(probes) {
-            let mut environment = shared_environment(place);
-            environment.push(("PROBES_LISTEN", format!("127.0.0.1:{port}")));
-            processes.push(start(name, programs, environment, log.clone(), &watchdog)?);
+            .map_err(|source| Error::NotStarted { command: "/bin/sh".to_owned(), source })?;
+        let launcher = Launcher {
+            programs: programs.to_owned(),
+            log,
+            // As in the images: the AMQP client descends into nested headers on its thread's stack.
+            environment: vec![("RUST_MIN_STACK".to_owned(), (64 << 20).to_string())],
+            watchdog: Arc::new(watchdog),
+        };
+        let addresses = &backends.addresses;
+        launcher.prepare(addresses)?;
+        let mut units = Vec::new();
+        for domain in cargo::domains()? {
+            units.push(launcher.worker(&format!("{domain}-worker"), &domain, addresses)?);
         }
-        let door = Door::new(format!("http://{}", settings.listen), settings.api_key.clone())?;
-        let mut environment = shared_environment(place);
-        environment.push(("API_LISTEN", settings.listen.clone()));
-        environment.push(("DEV_API_KEY", settings.api_key));
-        environment.push(("JOB_ID_SECRET", settings.job_id_secret));
-        processes.push(start(DOOR, programs, environment, log, &watchdog)?);
-
-        let mut stack = Self { door, processes, watchdog };
-        let probes = probes.map(|port| format!("127.0.0.1:{port}"));
-        for (index, listen) in probes.iter().chain([&settings.listen]).enumerate() {
-            stack.until_ready(index, listen).await?;
+        let ApiSettings { listen, secrets } = settings;
+        units.push(launcher.api(API, listen, &secrets, addresses)?);
+        let api = ApiClient::new(format!("http://{listen}"), secrets.api_key)?;
+        let stack = Self { api, units, watchdog: launcher.watchdog };
+        for unit in &stack.units {
+            unit.until_ready(READY_DEADLINE).await?;
         }
         Ok(stack)
     }
 
     /// Starts again whatever has ended, and returns what that was.
-    pub fn revive(&mut self) -> Result<Vec<(String, ExitStatus)>, Trouble> {
-        let mut ended = Vec::new();
-        for process in &mut self.processes {
-            if let Some(status) = process.ended() {
-                process
-                    .start_again(&self.watchdog)
-                    .map_err(|source| Trouble::NotStarted { command: process.name.clone(), source })?;
-                ended.push((process.name.clone(), status));
-            }
+    pub async fn revive(&self) -> Result<Vec<(String, ExitStatus)>, Error> {
+        let ended = self.ended().await;
+        for unit in self.units.iter().filter(|unit| ended.iter().any(|(name, _)| *name == unit.name)) {
+            let restarted = unit.program.lock().await.start_again(&self.watchdog);
+            restarted.map_err(|source| Error::NotStarted { command: unit.name.clone(), source })?;
         }
         Ok(ended)
     }
 
     /// Those that have ended, though nobody asked them to.
-    pub fn ended(&mut self) -> Vec<(String, ExitStatus)> {
-        let ended = |process: &mut Program| process.ended().map(|status| (process.name.clone(), status));
-        self.processes.iter_mut().filter_map(ended).collect()
+    pub async fn ended(&self) -> Vec<(String, ExitStatus)> {
+        let mut all = Vec::new();
+        for unit in &self.units {
+            all.extend(unit.program.lock().await.ended().map(|status| (unit.name.clone(), status)));
+        }
+        all
     }
 
     /// Has a file removed when the stack ends, however it ends.
-    pub fn remove_at_end(&self, file: &Path) -> Result<(), Trouble> {
-        self.watchdog.remove(file).map_err(Trouble::file(file))
+    pub fn remove_at_end(&self, file: &Path) -> Result<(), Error> {
+        self.watchdog.remove(file).map_err(Error::file(file))
     }
 
     /// Lets all finish what they have begun; returns the names of those that did not in time and were killed.
-    pub fn stop(mut self) -> Vec<String> {
-        program::stop_all(&mut self.processes, STOP_DEADLINE)
-    }
-
-    async fn until_ready(&mut self, index: usize, listen: &str) -> Result<(), Trouble> {
-        let client = http::client()?;
-        let url = format!("http://{listen}/readyz");
-        let until = Instant::now() + READY_DEADLINE;
-        loop {
-            let process = &mut self.processes[index];
-            let reason = match client.get(&url).send().await {
-                Ok(response) if response.status().is_success() => return Ok(()),
-                Ok(response) => response.text().await.unwrap_or_default(),
-                Err(error) => error.without_url().to_string(),
-            };
-            let ended = process.ended().map(|status| format!("it ended with {status}"));
-            if ended.is_some() || Instant::now() > until {
-                return Err(Trouble::NotReady {
-                    name: process.name.clone(),
-                    deadline_s: READY_DEADLINE.as_secs(),
-                    reason: ended.unwrap_or(reason),
-                    log: process.log_tail(),
-                });
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
+    pub async fn stop(self) -> Vec<String> {
+        let stopped = self.units.iter().map(|unit| unit.stop(STOP_DEADLINE));
+        let stopped = futures_util::future::join_all(stopped).await;
+        let mut killed = Vec::new();
+        for (unit, _) in self.units.iter().zip(stopped).filter(|(_, stopped)| stopped.is_err()) {
+            // It ended by itself just now, if this fails.
+            let _ = unit.program.lock().await.kill();
+            killed.push(unit.name.clone());
         }
+        killed
     }
-}
-
-fn start(
-    name: &'static str,
-    programs: &Path,
-    environment: Vec<(&'static str, String)>,
-    log: Log,
-    watchdog: &Watchdog,
-) -> Result<Program, Trouble> {
-    let path = programs.join(name);
-    let environment = environment.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    Program::start(name, &path, environment, log, watchdog)
-        .map_err(|source| Trouble::NotStarted { command: path.display().to_string(), source })
-}
-
-/// Tables, then queues. Both may be there already.
-fn prepare(programs: &Path, place: &Place) -> Result<(), Trouble> {
-    for arguments in [&["migrate"][..], &["topology", "apply"]] {
-        let mut ops = Command::new(programs.join("ops"));
-        ops.args(arguments).envs(shared_environment(place));
-        cargo::run_quietly(ops)?;
-    }
-    Ok(())
-}
-
-fn shared_environment(place: &Place) -> Vec<(&'static str, String)> {
-    vec![
-        ("AMQP_URL", place.amqp_url.clone()),
-        ("AMQP_MANAGEMENT_URL", place.management_url.clone()),
-        ("DATABASE_URL", place.database_url.clone()),
-        // As in the images: the AMQP client descends into nested headers on its thread's stack.
-        ("RUST_MIN_STACK", (64 << 20).to_string()),
-    ]
 }

@@ -6,8 +6,8 @@ use clap::Args;
 use millrace_stack::services::{FORCED_RUNG, Services};
 
 use crate::cargo::cargo;
+use crate::error::Error;
 use crate::proof::to_its_end;
-use crate::trouble::Trouble;
 
 /// Run every test of the workspace on a real RabbitMQ and PostgreSQL.
 #[derive(Debug, Args)]
@@ -17,7 +17,7 @@ pub struct Options {
     arguments: Vec<String>,
 }
 
-pub async fn run(options: Options) -> Result<ExitCode, Trouble> {
+pub async fn run(options: Options) -> Result<ExitCode, Error> {
     let services = Services::find_or_start()?;
     let mut test = cargo(&["test", "--locked", "--no-fail-fast"]);
     let names_package = |argument: &String| argument == "-p" || argument.starts_with("--package");

@@ -5,16 +5,16 @@ use std::process::Command;
 
 use millrace_stack::services::install;
 
-use crate::trouble::Trouble;
+use crate::error::Error;
 
 /// Makes sure that a tool is there, whose name is also that of its Debian package.
-pub fn need(tool: &'static str) -> Result<(), Trouble> {
+pub fn need(tool: &'static str) -> Result<(), Error> {
     match Command::new(tool).arg("--version").output() {
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         _ => return Ok(()),
     }
     if !install::possible() {
-        return Err(Trouble::NoTool { tool });
+        return Err(Error::NoTool { tool });
     }
     Ok(install::install(&[tool])?)
 }

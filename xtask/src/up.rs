@@ -1,29 +1,32 @@
 //! `cargo xtask up`: all of Millrace in the foreground, until Ctrl-C.
 
 use std::fs;
-use std::net::TcpListener;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
 use millrace_stack::services::Services;
+use millrace_stack::stack::Secrets;
 use millrace_stack::stack::program::Log;
 use url::Url;
 
+use crate::backends::Backends;
 use crate::cargo;
-use crate::place::Place;
+use crate::error::Error;
 use crate::signals::asked_to_stop;
-use crate::stack::{DoorSettings, Stack};
-use crate::trouble::Trouble;
+use crate::stack::{ApiSettings, Stack};
 
+/// Where the API listens if nobody says otherwise and the port is free.
+const USUAL_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 const LOOK_PAUSE: Duration = Duration::from_millis(250);
 /// A program that ends at once, again and again, should not fill the screen.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
 
-/// Start everything and keep it running: RabbitMQ and PostgreSQL if need be, the door, four workers.
+/// Start everything and keep it running: RabbitMQ and PostgreSQL if need be, the API, and a worker for each domain.
 ///
-/// Writes the addresses to target/up.env. The door listens where API_LISTEN says (default 127.0.0.1:8080, or a free
+/// Writes the addresses to target/up.env. The API listens where API_LISTEN says (default 127.0.0.1:8080, or a free
 /// port if that one is taken); DEV_API_KEY and JOB_ID_SECRET are taken from the environment or made anew. A program
 /// that ends is started again. Ctrl-C or SIGTERM stops all of it.
 #[derive(Debug, Args)]
@@ -33,34 +36,34 @@ pub struct Options {
     release: bool,
 }
 
-pub async fn run(options: Options) -> Result<ExitCode, Trouble> {
+pub async fn run(options: Options) -> Result<ExitCode, Error> {
     let programs = cargo::build_programs(options.release)?;
     let services = Services::find_or_start()?;
-    let place = Place::given(&services);
-    let mut stack = tokio::select! {
-        started = Stack::start(&programs, &place, door_settings()?, Log::Prefixed) => started?,
+    let backends = Backends::existing(&services);
+    let stack = tokio::select! {
+        started = Stack::start(&programs, &backends, api_settings()?, Log::Prefixed) => started?,
         // Nothing has begun to work yet that would have to be finished; dropping it all is enough.
         () = asked_to_stop() => return Ok(ExitCode::SUCCESS),
     };
-    let environment = write_environment(&stack, &place)?;
+    let environment = write_environment(&stack, &backends)?;
     // The addresses in it are soon nobody's.
     stack.remove_at_end(&environment)?;
-    println!("{}", welcome(&stack, &place, &environment));
+    println!("{}", welcome(&stack, &backends, &environment));
 
     let watched = tokio::select! {
-        trouble = watch(&mut stack) => trouble.map(|never| match never {}),
+        watched = watch(&stack) => watched.map(|never| match never {}),
         () = asked_to_stop() => Ok(()),
     };
     println!("up: stopping");
-    for name in tokio::task::block_in_place(|| stack.stop()) {
+    for name in stack.stop().await {
         println!("up: {name} did not stop in time and was killed");
     }
     watched.map(|()| ExitCode::SUCCESS)
 }
 
-async fn watch(stack: &mut Stack) -> Result<std::convert::Infallible, Trouble> {
+async fn watch(stack: &Stack) -> Result<std::convert::Infallible, Error> {
     loop {
-        for (name, status) in stack.revive()? {
+        for (name, status) in stack.revive().await? {
             println!("up: {name} ended ({status}); it has been started again");
             tokio::time::sleep(RESTART_PAUSE).await;
         }
@@ -68,48 +71,56 @@ async fn watch(stack: &mut Stack) -> Result<std::convert::Infallible, Trouble> {
     }
 }
 
-fn door_settings() -> Result<DoorSettings, Trouble> {
+fn api_settings() -> Result<ApiSettings, Error> {
     let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let mut settings = DoorSettings::new()?;
+    let mut settings = ApiSettings::random()?;
     if let Some(listen) = variable("API_LISTEN") {
-        settings.listen = listen;
-    } else if TcpListener::bind("127.0.0.1:8080").is_ok() {
-        settings.listen = "127.0.0.1:8080".to_owned();
+        settings.listen = listen.parse().map_err(|_| Error::BadSetting {
+            variable: "API_LISTEN",
+            reason: "not ADDRESS:PORT".to_owned(),
+        })?;
+    } else if TcpListener::bind(USUAL_ADDRESS).is_ok() {
+        settings.listen = USUAL_ADDRESS;
     }
-    settings.api_key = variable("DEV_API_KEY").unwrap_or(settings.api_key);
-    settings.job_id_secret = variable("JOB_ID_SECRET").unwrap_or(settings.job_id_secret);
+    let Secrets { api_key, job_id_secret } = settings.secrets;
+    settings.secrets = Secrets {
+        api_key: variable("DEV_API_KEY").unwrap_or(api_key),
+        job_id_secret: variable("JOB_ID_SECRET").unwrap_or(job_id_secret),
+    };
     Ok(settings)
 }
 
 /// For a shell to read with `set -a; . target/up.env`, and for tools.
-fn write_environment(stack: &Stack, place: &Place) -> Result<PathBuf, Trouble> {
+fn write_environment(stack: &Stack, backends: &Backends) -> Result<PathBuf, Error> {
     let path = cargo::folder_of_runs()?.join("up.env");
     let lines = [
-        ("API_URL", &stack.door.url),
-        ("API_KEY", &stack.door.api_key),
-        ("AMQP_URL", &place.amqp_url),
-        ("AMQP_MANAGEMENT_URL", &place.management_url),
-        ("DATABASE_URL", &place.database_url),
+        ("API_URL", &stack.api.url),
+        ("API_KEY", &stack.api.api_key),
+        ("AMQP_URL", &backends.addresses.amqp_url),
+        ("AMQP_MANAGEMENT_URL", &backends.addresses.management_url),
+        ("DATABASE_URL", &backends.addresses.database_url),
     ];
     let text: String = lines.iter().map(|(name, value)| format!("{name}='{value}'\n")).collect();
-    fs::write(&path, text).map_err(Trouble::file(&path))?;
+    fs::write(&path, text).map_err(Error::file(&path))?;
     Ok(path)
 }
 
-fn welcome(stack: &Stack, place: &Place, environment: &Path) -> String {
-    let (door, key) = (&stack.door.url, &stack.door.api_key);
-    let (console, user, password) = console(&place.management_url);
+fn welcome(stack: &Stack, backends: &Backends, environment: &Path) -> String {
+    let (api, key) = (&stack.api.url, &stack.api.api_key);
+    let (console, user, password) = console(&backends.addresses.management_url);
     format!(
         "\n\
          up: all is ready; Ctrl-C stops it\n\
-         up:   door      {door}   (Authorization: Bearer {key})\n\
-         up:   console   {console}   (RabbitMQ; user {user}, password {password})\n\
-         up:   database  {}\n\
+         up:   API        {api}   (Authorization: Bearer {key})\n\
+         up:   documents  {api}/docs to read and to try, {api}/openapi.json for tools\n\
+         up:   job page   {api}/jobs/JOB_ID, with the id that the API answers\n\
+         up:   console    {console}   (RabbitMQ; user {user}, password {password})\n\
+         up:   database   {}\n\
          up:   all of it in {}\n\
          up: try\n\
-         up:   curl -i {door}/v1/jobs/users.register -H 'Authorization: Bearer {key}' \\\n\
+         up:   curl -i {api}/v1/jobs/users.register -H 'Authorization: Bearer {key}' \\\n\
          up:     -H 'Content-Type: application/json' -d '{{\"email\":\"ada@example.com\",\"name\":\"Ada\"}}'\n",
-        place.database_url,
+        backends.addresses.database_url,
         environment.display(),
     )
 }

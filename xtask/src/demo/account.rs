@@ -11,9 +11,9 @@ use uuid::Uuid;
 use super::load::Load;
 use super::settle::{self, Unsettled};
 use super::story::Story;
+use crate::backends::Backends;
+use crate::error::Error;
 use crate::http;
-use crate::place::Place;
-use crate::trouble::Trouble;
 
 /// Where the one unreadable message has to be in the end.
 const DEAD_QUEUE: &str = "orders.dead";
@@ -66,8 +66,8 @@ impl Account {
     }
 
     /// All queues must be empty, but for the one dead letter, which must say why it is there.
-    pub async fn queues(&mut self, place: &Place) -> Result<String, Trouble> {
-        let queues = counted(place).await?;
+    pub async fn queues(&mut self, backends: &Backends) -> Result<String, Error> {
+        let queues = counted(backends).await?;
         let mut text = String::from("Queues:");
         for Queue { name, messages } in &queues {
             let _ = write!(text, "  {name} {messages}");
@@ -80,7 +80,7 @@ impl Account {
                 ));
             }
         }
-        match dead_letters_reason(place).await? {
+        match dead_letters_reason(backends).await? {
             Some(reason) => _ = write!(text, "\n  {DEAD_QUEUE}: \"{reason}\""),
             None => self.problems.push(format!("the message in {DEAD_QUEUE} does not say why it is there")),
         }
@@ -88,13 +88,13 @@ impl Account {
     }
 
     /// Each order must be in the state in which its story ends.
-    pub async fn orders(&mut self, place: &Place, load: &Load) -> Result<String, Trouble> {
-        let mut database = place.database().await?;
+    pub async fn orders(&mut self, backends: &Backends, load: &Load) -> Result<String, Error> {
+        let mut database = backends.database().await?;
         let rows: Vec<(Uuid, String, String)> =
             sqlx::query_as("SELECT order_id, status, payment FROM orders.orders")
                 .fetch_all(&mut database)
                 .await
-                .map_err(Trouble::database("reading the orders"))?;
+                .map_err(Error::database("reading the orders"))?;
         let found: HashMap<Uuid, (&str, &str)> = rows
             .iter()
             .map(|(order, status, payment)| (*order, (status.as_str(), payment.as_str())))
@@ -133,7 +133,7 @@ impl Account {
     }
 
     /// Captured minus refunded must be what the paid and not refunded orders come to, in each currency.
-    pub async fn money(&mut self, place: &Place) -> Result<String, Trouble> {
+    pub async fn money(&mut self, backends: &Backends) -> Result<String, Error> {
         const SUMS: &str = "
             SELECT currency, captured, refunded, coalesce(owed, 0)
             FROM (SELECT currency,
@@ -143,11 +143,11 @@ impl Account {
             FULL JOIN (SELECT currency, sum(total_minor)::bigint AS owed
                        FROM orders.orders WHERE payment = 'paid' GROUP BY currency) AS paid USING (currency)
             ORDER BY currency";
-        let mut database = place.database().await?;
+        let mut database = backends.database().await?;
         let sums: Vec<(String, Option<i64>, Option<i64>, i64)> = sqlx::query_as(SUMS)
             .fetch_all(&mut database)
             .await
-            .map_err(Trouble::database("adding up the money"))?;
+            .map_err(Error::database("adding up the money"))?;
         let mut text = String::from("Money:");
         for (currency, captured, refunded, owed) in &sums {
             let (captured, refunded) = (captured.unwrap_or_default(), refunded.unwrap_or_default());
@@ -185,8 +185,8 @@ fn expected_in(queue: &str) -> u64 {
 }
 
 /// The queues and how much is in them, once that is as expected or has been waited for long enough.
-async fn counted(place: &Place) -> Result<Vec<Queue>, Trouble> {
-    let url = place.management_api(&format!("queues/{}?columns=name,messages", place.vhost()?));
+async fn counted(backends: &Backends) -> Result<Vec<Queue>, Error> {
+    let url = backends.management_api(&format!("queues/{}?columns=name,messages", backends.vhost()?));
     let what = "listing the queues";
     let until = Instant::now() + COUNT_DEADLINE;
     loop {
@@ -203,8 +203,8 @@ async fn counted(place: &Place) -> Result<Vec<Queue>, Trouble> {
 }
 
 /// What an operator reads who opens the dead letter in the console.
-async fn dead_letters_reason(place: &Place) -> Result<Option<String>, Trouble> {
-    let url = place.management_api(&format!("queues/{}/{DEAD_QUEUE}/get", place.vhost()?));
+async fn dead_letters_reason(backends: &Backends) -> Result<Option<String>, Error> {
+    let url = backends.management_api(&format!("queues/{}/{DEAD_QUEUE}/get", backends.vhost()?));
     let what = "looking into the dead-letter queue";
     let look = json!({"count": 1, "ackmode": "ack_requeue_true", "encoding": "auto"});
     let sent = http::client()?.post(url).json(&look).send().await.map_err(http::failed(what))?;

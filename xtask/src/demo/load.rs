@@ -11,9 +11,9 @@ use uuid::Uuid;
 
 use super::settle;
 use super::story::{Order, Orders, Story};
-use crate::http::Door;
-use crate::place::Place;
-use crate::trouble::Trouble;
+use crate::api::ApiClient;
+use crate::backends::Backends;
+use crate::error::Error;
 
 /// Requests in flight at once.
 const CONCURRENCY: usize = 32;
@@ -32,21 +32,21 @@ pub struct Load {
     pub placed: Vec<(Uuid, Story)>,
 }
 
-pub async fn place(door: &Door, place: &Place, orders: &Orders) -> Result<Load, Trouble> {
+pub async fn place(api: &ApiClient, backends: &Backends, orders: &Orders) -> Result<Load, Error> {
     let mut load = Load::default();
     let bar = bar(orders.users.len(), "registering users");
     let registered =
-        all(&orders.users, &bar, |user| async { door.post("users.register", &user.registration()).await })
+        all(&orders.users, &bar, |user| async { api.post("users.register", &user.registration()).await })
             .await?;
     // So that only those orders overtake their user that are meant to.
-    settle::quietly(door, &registered, STEP_DEADLINE).await?;
+    settle::quietly(api, &registered, STEP_DEADLINE).await?;
     bar.finish();
     load.jobs.extend(registered);
 
     let bar = self::bar(orders.orders.len(), "placing orders");
-    let placed = all(&orders.orders, &bar, |order| place_one(door, order)).await?;
+    let placed = all(&orders.orders, &bar, |order| place_one(api, order)).await?;
     bar.finish();
-    publish_garbled(place).await?;
+    publish_garbled(backends).await?;
     for posted in placed {
         load.jobs.extend(posted.jobs);
         load.placed.push((posted.order, posted.story));
@@ -54,11 +54,14 @@ pub async fn place(door: &Door, place: &Place, orders: &Orders) -> Result<Load, 
 
     let to_cancel: Vec<Uuid> = of_story(&load.placed, Story::CancelledAfterPayment).collect();
     let bar = self::bar(to_cancel.len(), "cancelling paid orders");
-    settle::quietly(door, &to_cancel, STEP_DEADLINE).await?;
-    let cancelled = all(&to_cancel, &bar, |order| async move {
-        door.post("orders.cancel", &json!({"order_id": order})).await
-    })
-    .await?;
+    settle::quietly(api, &to_cancel, STEP_DEADLINE).await?;
+    let cancelled =
+        all(
+            &to_cancel,
+            &bar,
+            |order| async move { api.post("orders.cancel", &json!({"order_id": order})).await },
+        )
+        .await?;
     bar.finish();
     load.jobs.extend(cancelled);
     Ok(load)
@@ -74,36 +77,37 @@ struct Posted {
     jobs: Vec<Uuid>,
 }
 
-async fn place_one(door: &Door, order: &Order) -> Result<Posted, Trouble> {
-    let job = door.post("orders.place", &order.data).await?;
+async fn place_one(api: &ApiClient, order: &Order) -> Result<Posted, Error> {
+    let job = api.post("orders.place", &order.data).await?;
     let mut jobs = vec![job];
     if order.story == Story::OvertookItsUser {
-        until_postponed(door, job).await?;
-        jobs.push(door.post("users.register", &order.user.registration()).await?);
+        until_postponed(api, job).await?;
+        jobs.push(api.post("users.register", &order.user.registration()).await?);
     }
     Ok(Posted { order: job, story: order.story, jobs })
 }
 
 /// The order is to be seen waiting for its user, not just to be posted earlier.
-async fn until_postponed(door: &Door, job: Uuid) -> Result<(), Trouble> {
+async fn until_postponed(api: &ApiClient, job: Uuid) -> Result<(), Error> {
     let until = Instant::now() + STEP_DEADLINE;
     loop {
-        let view = door.job(job).await?;
+        let view = api.job(job).await?;
         if view.status == "retrying" {
             return Ok(());
         }
         if view.status != "accepted" || Instant::now() > until {
             let reason = format!("it should wait for its user, but is {}", view.status);
-            return Err(Trouble::Http { what: format!("job {job}"), reason });
+            return Err(Error::Http { what: format!("job {job}"), reason });
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
 /// As any AMQP client can do it: straight into a queue, confirmed, with nothing that an envelope needs.
-async fn publish_garbled(place: &Place) -> Result<(), Trouble> {
+async fn publish_garbled(backends: &Backends) -> Result<(), Error> {
     let publish = async {
-        let connection = Connection::connect(&place.amqp_url, ConnectionProperties::default()).await?;
+        let connection =
+            Connection::connect(&backends.addresses.amqp_url, ConnectionProperties::default()).await?;
         let channel = connection.create_channel().await?;
         channel.confirm_select(ConfirmSelectOptions::default()).await?;
         let (options, properties) =
@@ -111,7 +115,7 @@ async fn publish_garbled(place: &Place) -> Result<(), Trouble> {
         channel.basic_publish("".into(), GARBLED_QUEUE.into(), options, GARBLED, properties).await?.await?;
         connection.close(200, "done".into()).await
     };
-    publish.await.map_err(Trouble::amqp("publishing an unreadable message"))
+    publish.await.map_err(Error::amqp("publishing an unreadable message"))
 }
 
 /// Does it for each, several at once, in the order given.
@@ -119,9 +123,9 @@ async fn all<'a, I, T, F>(
     items: &'a [I],
     bar: &ProgressBar,
     one: impl Fn(&'a I) -> F,
-) -> Result<Vec<T>, Trouble>
+) -> Result<Vec<T>, Error>
 where
-    F: Future<Output = Result<T, Trouble>>,
+    F: Future<Output = Result<T, Error>>,
 {
     let count = |done| {
         bar.inc(1);

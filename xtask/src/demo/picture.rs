@@ -8,17 +8,17 @@ use uuid::Uuid;
 
 use super::load::{Load, of_story};
 use super::story::Story;
-use crate::http::{Door, Trail, TrailMessage};
-use crate::place::Place;
-use crate::trouble::Trouble;
+use crate::api::{ApiClient, Trail, TrailMessage};
+use crate::backends::Backends;
+use crate::error::Error;
 
 /// The way of an order that overtook its user, which has more to show than others; of any order if there is none.
-pub async fn trail(door: &Door, load: &Load) -> Result<String, Trouble> {
+pub async fn trail(api: &ApiClient, load: &Load) -> Result<String, Error> {
     let overtook = of_story(&load.placed, Story::OvertookItsUser).next();
     let Some(job) = overtook.or_else(|| load.placed.first().map(|(order, _)| *order)) else {
         return Ok(String::new());
     };
-    let trail = door.trail(job).await?;
+    let trail = api.trail(job).await?;
     Ok(format!("The way of one order, job {job}:\n{}", tree(&trail, accepted_at(job))))
 }
 
@@ -77,7 +77,7 @@ fn first_with_id(trail: &Trail, message: &TrailMessage) -> bool {
 }
 
 /// One line per domain and type of message, from the ledger.
-pub async fn outcomes(place: &Place) -> Result<String, Trouble> {
+pub async fn outcomes(backends: &Backends) -> Result<String, Error> {
     const PER_TYPE: &str = "
         SELECT handler, type,
                count(*) FILTER (WHERE status = 'succeeded') AS succeeded,
@@ -86,8 +86,8 @@ pub async fn outcomes(place: &Place) -> Result<String, Trouble> {
                count(*) FILTER (WHERE status = 'dead')      AS dead,
                count(*) FILTER (WHERE attempts > 1)         AS repeated
         FROM ledger.entries GROUP BY handler, type ORDER BY handler, min(handled_at), type";
-    let mut database = place.database().await?;
-    let failed = Trouble::database("reading the ledger");
+    let mut database = backends.database().await?;
+    let failed = Error::database("reading the ledger");
     let rows = sqlx::query(PER_TYPE).fetch_all(&mut database).await.map_err(failed)?;
     let mut text = format!(
         "{:<10} {:<24} {:>10} {:>8} {:>9} {:>6} {:>14}\n",

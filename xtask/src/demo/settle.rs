@@ -1,4 +1,4 @@
-//! Waiting until flows are settled, by asking the door like any client.
+//! Waiting until flows are settled, by asking the API like any client.
 
 use std::time::{Duration, Instant};
 
@@ -7,8 +7,8 @@ use indicatif::ProgressBar;
 use uuid::Uuid;
 
 use super::load::bar;
-use crate::http::{Door, JobView};
-use crate::trouble::Trouble;
+use crate::api::{ApiClient, JobView};
+use crate::error::Error;
 
 const CONCURRENCY: usize = 16;
 const PAUSE: Duration = Duration::from_millis(200);
@@ -21,21 +21,19 @@ pub struct Unsettled {
 }
 
 /// Waits for all, with a progress bar, and returns those that were not settled in time or have a dead message.
-pub async fn wait(door: &Door, jobs: &[Uuid], deadline: Duration) -> Result<Vec<Unsettled>, Trouble> {
+pub async fn wait(api: &ApiClient, jobs: &[Uuid], deadline: Duration) -> Result<Vec<Unsettled>, Error> {
     let bar = bar(jobs.len(), "waiting for every flow");
-    let unsettled = ask_until_settled(door, jobs, deadline, &bar).await?;
+    let unsettled = ask_until_settled(api, jobs, deadline, &bar).await?;
     bar.finish();
     Ok(unsettled)
 }
 
 /// The same for a step in between, where one that does not settle is the end of the demo.
-pub async fn quietly(door: &Door, jobs: &[Uuid], deadline: Duration) -> Result<(), Trouble> {
-    let unsettled = ask_until_settled(door, jobs, deadline, &ProgressBar::hidden()).await?;
+pub async fn quietly(api: &ApiClient, jobs: &[Uuid], deadline: Duration) -> Result<(), Error> {
+    let unsettled = ask_until_settled(api, jobs, deadline, &ProgressBar::hidden()).await?;
     match unsettled.first() {
         None => Ok(()),
-        Some(first) => {
-            Err(Trouble::Http { what: format!("job {}", first.job), reason: in_words(&first.view) })
-        }
+        Some(first) => Err(Error::Http { what: format!("job {}", first.job), reason: in_words(&first.view) }),
     }
 }
 
@@ -49,17 +47,17 @@ pub fn in_words(view: &JobView) -> String {
 }
 
 async fn ask_until_settled(
-    door: &Door,
+    api: &ApiClient,
     jobs: &[Uuid],
     deadline: Duration,
     bar: &ProgressBar,
-) -> Result<Vec<Unsettled>, Trouble> {
+) -> Result<Vec<Unsettled>, Error> {
     let until = Instant::now() + deadline;
     let mut open = jobs.to_vec();
     let mut stuck = Vec::new();
     loop {
         let views: Vec<Unsettled> = stream::iter(open)
-            .map(|job| async move { door.job(job).await.map(|view| Unsettled { job, view }) })
+            .map(|job| async move { api.job(job).await.map(|view| Unsettled { job, view }) })
             .buffer_unordered(CONCURRENCY)
             .try_collect()
             .await?;

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::account::amount;
 use super::picture::tree;
 use super::story::{Orders, Story};
-use crate::http::{Trail, TrailMessage};
+use crate::api::{Trail, TrailMessage};
 
 #[test]
 fn even_the_smallest_demo_tells_every_story() {

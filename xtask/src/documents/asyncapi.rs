@@ -4,9 +4,9 @@ use std::process::Command;
 
 use super::{copy, installed, is_current};
 use crate::cargo::{self, run, run_quietly};
-use crate::trouble::Trouble;
+use crate::error::Error;
 
-pub(super) fn check() -> Result<(), Trouble> {
+pub(super) fn check() -> Result<(), Error> {
     let folder = installed()?;
     if !is_current("package-lock.json", &folder) {
         copy("package.json", &folder)?;
@@ -15,10 +15,10 @@ pub(super) fn check() -> Result<(), Trouble> {
         println!("documents: installing the AsyncAPI parser");
         let mut install = Command::new("npm");
         install.args(["ci", "--silent"]).current_dir(&folder);
-        if let Err(trouble) = run_quietly(install) {
+        if let Err(error) = run_quietly(install) {
             // The copy would say that all is there.
             let _ = std::fs::remove_file(folder.join("package-lock.json"));
-            return Err(trouble);
+            return Err(error);
         }
     }
     // The script lies beside what it imports.

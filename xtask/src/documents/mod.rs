@@ -1,4 +1,4 @@
-//! `cargo xtask documents`: the committed documents against their specifications, and the door against its document.
+//! `cargo xtask documents`: the committed documents against their specifications, and the API against its document.
 
 mod asyncapi;
 mod openapi;
@@ -10,9 +10,9 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 
 use crate::cargo;
-use crate::trouble::Trouble;
+use crate::error::Error;
 
-/// Check contracts/asyncapi.json with AsyncAPI's own parser, and the door against its OpenAPI document with schemathesis.
+/// Check contracts/asyncapi.json with AsyncAPI's own parser, and the API against its OpenAPI document with schemathesis.
 ///
 /// Needs node with npm, and Python 3.10 with venv (Debian: nodejs npm python3-venv). The parser and schemathesis are
 /// installed into target/documents, in the versions that tests/documents pins. Exits 1 when anything was found.
@@ -38,7 +38,7 @@ enum Document {
     Openapi,
 }
 
-pub async fn run(options: Options) -> Result<ExitCode, Trouble> {
+pub async fn run(options: Options) -> Result<ExitCode, Error> {
     let chosen = |document| options.only.is_none_or(|only| only == document);
     if chosen(Document::Asyncapi) {
         asyncapi::check()?;
@@ -55,15 +55,15 @@ fn sources() -> PathBuf {
 }
 
 /// Where the checks are installed.
-fn installed() -> Result<PathBuf, Trouble> {
+fn installed() -> Result<PathBuf, Error> {
     let folder = cargo::folder_of_runs()?.join("documents");
-    fs::create_dir_all(&folder).map_err(Trouble::file(&folder))?;
+    fs::create_dir_all(&folder).map_err(Error::file(&folder))?;
     Ok(folder)
 }
 
-fn copy(name: &str, folder: &Path) -> Result<(), Trouble> {
+fn copy(name: &str, folder: &Path) -> Result<(), Error> {
     let source = sources().join(name);
-    fs::copy(&source, folder.join(name)).map(drop).map_err(Trouble::file(source))
+    fs::copy(&source, folder.join(name)).map(drop).map_err(Error::file(source))
 }
 
 /// Whether a copy of this file tells that the same was installed before, and to its end.

@@ -1,4 +1,4 @@
-//! The door against its OpenAPI document: requests made up from the document by schemathesis, answers judged by it.
+//! The API against its OpenAPI document: requests made up from the document by schemathesis, answers judged by it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,29 +8,29 @@ use millrace_stack::services::Services;
 use millrace_stack::stack::program::Log;
 
 use super::{Options, copy, installed, is_current, sources};
+use crate::backends::Backends;
 use crate::cargo::{self, run_quietly};
-use crate::place::Place;
+use crate::error::Error;
 use crate::proof;
 use crate::signals::asked_to_stop;
-use crate::stack::{DoorSettings, Stack};
-use crate::trouble::Trouble;
+use crate::stack::{ApiSettings, Stack};
 
-pub(super) async fn check(options: &Options) -> Result<ExitCode, Trouble> {
+pub(super) async fn check(options: &Options) -> Result<ExitCode, Error> {
     let schemathesis = install()?;
     println!("documents: building the programs");
     let programs = cargo::build_programs(false)?;
     let services = Services::find_or_start()?;
-    let place = Place::own(&services, "documents").await?;
+    let backends = Backends::create(&services, "documents").await?;
     let outcome = tokio::select! {
-        outcome = against_a_door(options, &schemathesis, &programs, &place) => outcome,
-        () = asked_to_stop() => Err(Trouble::Interrupted),
+        outcome = against_api(options, &schemathesis, &programs, &backends) => outcome,
+        () = asked_to_stop() => Err(Error::Interrupted),
     };
-    place.remove().await?;
+    backends.remove().await?;
     outcome
 }
 
 /// Returns the program.
-fn install() -> Result<PathBuf, Trouble> {
+fn install() -> Result<PathBuf, Error> {
     let folder = installed()?;
     let environment = folder.join("venv");
     if !is_current("requirements.txt", &folder) {
@@ -48,26 +48,26 @@ fn install() -> Result<PathBuf, Trouble> {
     Ok(environment.join("bin/schemathesis"))
 }
 
-async fn against_a_door(
+async fn against_api(
     options: &Options,
     schemathesis: &Path,
     programs: &Path,
-    place: &Place,
-) -> Result<ExitCode, Trouble> {
+    backends: &Backends,
+) -> Result<ExitCode, Error> {
     let logs = cargo::folder_of_runs()?.join("documents/logs");
-    fs::create_dir_all(&logs).map_err(Trouble::file(&logs))?;
-    println!("documents: starting the door and four workers (logs in {})", logs.display());
-    let stack = Stack::start(programs, place, DoorSettings::new()?, Log::Files(logs.clone())).await?;
+    fs::create_dir_all(&logs).map_err(Error::file(&logs))?;
+    println!("documents: starting the API and the workers (logs in {})", logs.display());
+    let stack = Stack::start(programs, backends, ApiSettings::random()?, Log::Files(logs.clone())).await?;
     let mut run = Command::new(schemathesis);
     run.arg("--config-file").arg(sources().join("schemathesis.toml"));
-    run.arg("run").arg(format!("{}/openapi.json", stack.door.url));
+    run.arg("run").arg(format!("{}/openapi.json", stack.api.url));
     run.args(["--max-examples", &options.examples.to_string(), "--seed", &options.seed.to_string()]);
     run.args(["--workers", &options.workers.to_string(), "--report", "junit", "--report-dir"]).arg(&logs);
-    run.env("API_KEY", &stack.door.api_key).env("SCHEMATHESIS_HOOKS", sources().join("hooks.py"));
+    run.env("API_KEY", &stack.api.api_key).env("SCHEMATHESIS_HOOKS", sources().join("hooks.py"));
     // What it finds it would keep beside where it runs.
     run.current_dir(&logs);
     let outcome = proof::ends_as(run).await;
-    for name in tokio::task::block_in_place(|| stack.stop()) {
+    for name in stack.stop().await {
         println!("documents: {name} did not stop in time and was killed");
     }
     outcome

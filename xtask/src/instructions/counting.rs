@@ -8,14 +8,14 @@ use std::process::Command;
 
 use super::record::Counts;
 use crate::cargo::{self, cargo, folder_of_runs, run_quietly};
+use crate::error::Error;
 use crate::tool;
-use crate::trouble::Trouble;
 
 /// Counted is what happens between the call of this function and its return; its name may end with a hash.
 const COUNTED: &str = "instructions::case::counted*";
 
 /// Which valgrind this is.
-pub fn valgrind() -> Result<String, Trouble> {
+pub fn valgrind() -> Result<String, Error> {
     tool::need("valgrind")?;
     let mut valgrind = Command::new("valgrind");
     valgrind.arg("--version");
@@ -23,7 +23,7 @@ pub fn valgrind() -> Result<String, Trouble> {
 }
 
 /// What counts depend on, besides our code: the compiler, and the C library, whose allocator and copying are counted.
-pub fn tools(valgrind: &str) -> Result<String, Trouble> {
+pub fn tools(valgrind: &str) -> Result<String, Error> {
     let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| OsString::from("rustc")));
     rustc.arg("--version");
     let mut getconf = Command::new("getconf");
@@ -34,15 +34,15 @@ pub fn tools(valgrind: &str) -> Result<String, Trouble> {
 }
 
 /// As optimized as what is released.
-pub fn build() -> Result<PathBuf, Trouble> {
+pub fn build() -> Result<PathBuf, Error> {
     cargo::run(cargo(&["build", "--quiet", "--locked", "--release", "--package", "millrace-instructions"]))?;
     Ok(cargo::target().join("release/instructions"))
 }
 
 /// What each message costs in each case.
-pub fn all(program: &Path) -> Result<Counts, Trouble> {
+pub fn all(program: &Path) -> Result<Counts, Error> {
     let profiles = folder_of_runs()?.join("instructions");
-    fs::create_dir_all(&profiles).map_err(Trouble::file(&profiles))?;
+    fs::create_dir_all(&profiles).map_err(Error::file(&profiles))?;
     let cases = run_quietly(Command::new(program))?;
     let mut counts = Counts::new();
     for line in cases.lines() {
@@ -55,7 +55,7 @@ pub fn all(program: &Path) -> Result<Counts, Trouble> {
     Ok(counts)
 }
 
-fn count(program: &Path, case: &str, profile: &Path) -> Result<u64, Trouble> {
+fn count(program: &Path, case: &str, profile: &Path) -> Result<u64, Error> {
     let mut callgrind = Command::new("valgrind");
     callgrind.arg("--tool=callgrind").arg(format!("--toggle-collect={COUNTED}"));
     let mut file = OsString::from("--callgrind-out-file=");
@@ -65,8 +65,8 @@ fn count(program: &Path, case: &str, profile: &Path) -> Result<u64, Trouble> {
     let (folder, name) = (program.parent().unwrap_or(program), program.file_name().unwrap_or_default());
     callgrind.current_dir(folder).arg(Path::new(".").join(name)).arg(case);
     run_quietly(callgrind)?;
-    let text = fs::read_to_string(profile).map_err(Trouble::file(profile))?;
-    total(&text).ok_or_else(|| Trouble::NothingCounted { case: case.to_owned(), function: COUNTED })
+    let text = fs::read_to_string(profile).map_err(Error::file(profile))?;
+    total(&text).ok_or_else(|| Error::NothingCounted { case: case.to_owned(), function: COUNTED })
 }
 
 /// The sum over a profile, which is 0 when callgrind did not meet the function.

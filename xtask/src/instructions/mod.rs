@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::trouble::Trouble;
+use crate::error::Error;
 use comparison::Comparison;
 use record::Record;
 
@@ -26,7 +26,7 @@ pub struct Options {
     renew: bool,
 }
 
-pub async fn run(options: Options) -> Result<ExitCode, Trouble> {
+pub async fn run(options: Options) -> Result<ExitCode, Error> {
     let valgrind = counting::valgrind()?;
     let program = counting::build()?;
     let now = Record { counted_with: counting::tools(&valgrind)?, per_message: counting::all(&program)? };

@@ -7,7 +7,7 @@ use std::io::ErrorKind;
 use serde::{Deserialize, Serialize};
 
 use crate::cargo::root;
-use crate::trouble::Trouble;
+use crate::error::Error;
 
 /// Below the repository's root.
 pub const PLACE: &str = "tests/instructions/recorded.json";
@@ -24,19 +24,19 @@ pub struct Record {
 
 impl Record {
     /// Without a file, no case is recorded yet.
-    pub fn read() -> Result<Self, Trouble> {
+    pub fn read() -> Result<Self, Error> {
         let path = root().join(PLACE);
         match fs::read(&path) {
             Ok(text) => serde_json::from_slice(&text)
-                .map_err(|error| Trouble::File { path, source: std::io::Error::other(error) }),
+                .map_err(|error| Error::File { path, source: std::io::Error::other(error) }),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(Self::default()),
-            Err(error) => Err(Trouble::file(path)(error)),
+            Err(error) => Err(Error::file(path)(error)),
         }
     }
 
-    pub fn write(&self) -> Result<(), Trouble> {
+    pub fn write(&self) -> Result<(), Error> {
         let path = root().join(PLACE);
         let text = serde_json::to_string_pretty(self).expect("a record is plain data") + "\n";
-        fs::write(&path, text).map_err(Trouble::file(path))
+        fs::write(&path, text).map_err(Error::file(path))
     }
 }

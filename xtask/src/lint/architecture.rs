@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Outcome;
 use crate::cargo::{cargo, run_quietly};
-use crate::trouble::Trouble;
+use crate::error::Error;
 
 /// A crate, and what must not be below it.
 struct Rule {
@@ -88,7 +88,7 @@ const RULES: [Rule; 8] = [
     },
 ];
 
-pub fn check() -> Result<Outcome, Trouble> {
+pub fn check() -> Result<Outcome, Error> {
     let mut violations = Vec::new();
     for Rule { package, without, because } in RULES {
         let below = dependencies(package)?;
@@ -109,7 +109,7 @@ pub fn check() -> Result<Outcome, Trouble> {
 }
 
 /// The names of everything that is compiled into a package, its own included.
-fn dependencies(package: &str) -> Result<BTreeSet<String>, Trouble> {
+fn dependencies(package: &str) -> Result<BTreeSet<String>, Error> {
     let mut tree = cargo(&["tree", "--locked", "--edges", "normal", "--prefix", "none", "--format", "{p}"]);
     tree.args(["--package", package]);
     let text = run_quietly(tree)?;

@@ -2,17 +2,17 @@
 
 use super::Outcome;
 use crate::cargo::{cargo, run, run_quietly};
-use crate::trouble::Trouble;
+use crate::error::Error;
 
-pub fn check() -> Result<Outcome, Trouble> {
+pub fn check() -> Result<Outcome, Error> {
     if run_quietly(cargo(&["deny", "--version"])).is_err() {
         println!("cargo-deny is not installed; installing it (once, some minutes)");
         run(cargo(&["install", "cargo-deny", "--locked", "--quiet"]))?;
     }
     run(cargo(&["deny", "check", "--hide-inclusion-graph", "bans", "licenses", "sources"]))?;
     // The database of vulnerabilities is elsewhere, and not every place can reach it.
-    if let Err(trouble) = run_quietly(cargo(&["deny", "fetch", "db"])) {
-        let text = trouble.to_string();
+    if let Err(error) = run_quietly(cargo(&["deny", "fetch", "db"])) {
+        let text = error.to_string();
         let reason = text.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default().trim();
         return Ok(Outcome::Undone(format!(
             "known vulnerabilities: their database cannot be fetched ({reason})"

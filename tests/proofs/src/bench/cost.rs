@@ -93,7 +93,7 @@ pub async fn idle(
 pub fn sizes(stage: &Stage, results: &mut Results) -> Result<(), Broken> {
     let workers = catalog().domains().iter().map(|domain| (domain.as_str(), format!("{domain}-worker")));
     for (name, file) in [(DOOR, DOOR.to_owned()), ("ops", "ops".to_owned())].into_iter().chain(workers) {
-        let bytes = fs::metadata(stage.programs.join(file))?.len();
+        let bytes = fs::metadata(stage.launcher.programs.join(file))?.len();
         results.note(format!("size.{name}"), mib(bytes / 1024));
     }
     Ok(())

@@ -74,7 +74,7 @@ async fn wrk(script: &Path, door: &Unit, connections: usize, seconds: u64) -> Re
 
 fn script(stage: &Stage) -> String {
     let template = include_str!("post.lua");
-    template.replace("@KEY@", &stage.api_key).replace("@BODY@", &orders::body(stage.customers[0]))
+    template.replace("@KEY@", &stage.secrets.api_key).replace("@BODY@", &orders::body(stage.customers[0]))
 }
 
 /// Many jobs in one request, a job a line; how long that takes.
@@ -86,7 +86,7 @@ pub async fn post_batch(stage: &Stage, door: &Unit, lines: usize) -> Result<Dura
     let request = stage
         .http
         .post(format!("http://{}/v1/jobs", door.listens))
-        .bearer_auth(&stage.api_key)
+        .bearer_auth(&stage.secrets.api_key)
         .header("Content-Type", "application/x-ndjson")
         .body(body);
     let answers = request.send().await?.error_for_status()?.text().await?;

@@ -76,7 +76,7 @@ async fn post_steadily(
         let mut request = stage
             .http
             .post(format!("http://{}/v1/jobs/orders.place", door.listens))
-            .bearer_auth(&stage.api_key)
+            .bearer_auth(&stage.secrets.api_key)
             .header("Content-Type", "application/json")
             .body(orders::body(customer));
         if answer == Answer::Outcome {

@@ -1,17 +1,18 @@
 //! Where it happens: servers of their own, and Millrace's programs, which reach them without anything between.
 
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lapin::options::QueuePurgeOptions;
 use lapin::{Connection, ConnectionProperties};
 use millrace_contracts::{DomainName, catalog};
+use millrace_testkit::http;
+use millrace_testkit::services::Server;
 use millrace_testkit::services::watchdog::Watchdog;
-use millrace_testkit::services::{Server, ports};
+use millrace_testkit::stack::program::Log;
 use millrace_testkit::stack::servers::{Ending, Servers};
-use millrace_testkit::stack::signal::Signal;
-use millrace_testkit::stack::{Folders, Role, StackError, Unit};
+use millrace_testkit::stack::{API, Addresses, Launcher, Secrets, StackError, Unit, free_address};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, PgConnection};
 use url::Url;
@@ -65,12 +66,9 @@ pub struct Stage {
     pub servers: Servers,
     pub customers: Vec<Uuid>,
     pub http: reqwest::Client,
-    pub api_key: String,
-    pub programs: PathBuf,
-    watchdog: Watchdog,
+    pub secrets: Secrets,
+    pub launcher: Launcher,
     grown_url: String,
-    logs: PathBuf,
-    secret: String,
 }
 
 impl Stage {
@@ -88,8 +86,16 @@ impl Stage {
         drop(session);
         servers.end(Server::Database, Ending::Stop).await?;
         servers.start_again(Server::Database).await?;
-        servers.ops(programs, &["migrate"], &[])?;
-        servers.ops(programs, &["topology", "apply"], &[])?;
+        let launcher = Launcher {
+            programs: programs.to_owned(),
+            log: Log::Files(logs.to_owned()),
+            // One client stands for many.
+            environment: [("LOG_FILTER", LOGS), ("API_CLIENT_RATE", "1000000")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
+            watchdog: Arc::new(Watchdog::start()?),
+        };
+        launcher.prepare(&servers.addresses())?;
         if profile {
             sqlx::raw_sql("CREATE EXTENSION pg_stat_statements")
                 .execute(&mut servers.session().await?)
@@ -100,70 +106,36 @@ impl Stage {
         let mut grown_url = Url::parse(&servers.database_url)
             .map_err(|error| Broken::Unexpected(format!("the database's URL: {error}")))?;
         grown_url.set_path("grown");
-        let secret = [ports::password(), ports::password()].concat();
         Ok(Self {
             servers,
             customers,
-            http: reqwest::Client::builder().no_proxy().build()?,
-            api_key: format!("dev-{secret}"),
-            watchdog: Watchdog::start()?,
-            programs: programs.to_owned(),
+            http: http::client(PATIENCE * 5)?,
+            secrets: Secrets::random(),
             grown_url: grown_url.into(),
-            logs: logs.to_owned(),
-            secret,
+            launcher,
         })
     }
 
     /// Starts a door and waits until it is ready.
     pub async fn door(&self) -> Result<Unit, Broken> {
-        let [port] = ports::free()?;
-        let listens = SocketAddr::from(([127, 0, 0, 1], port));
-        let own = [
-            ("API_LISTEN", listens.to_string()),
-            ("DEV_API_KEY", self.api_key.clone()),
-            ("JOB_ID_SECRET", self.secret.clone()),
-            // One client stands for many.
-            ("API_CLIENT_RATE", "1000000".to_owned()),
-        ];
-        self.start(("producer-api", Role::Door), (1, listens), Ledger::Empty, &own).await
-    }
-
-    /// Starts a domain's worker and waits until it is ready.
-    pub async fn worker(&self, domain: DomainName, number: usize, ledger: Ledger) -> Result<Unit, Broken> {
-        let [port] = ports::free()?;
-        let listens = SocketAddr::from(([127, 0, 0, 1], port));
-        let own = [("PROBES_LISTEN", listens.to_string())];
-        let (program, role) = (format!("{domain}-worker"), Role::Worker(domain.as_str().to_owned()));
-        self.start((&program, role), (number, listens), ledger, &own).await
-    }
-
-    async fn start(
-        &self,
-        program: (&str, Role),
-        place: (usize, SocketAddr),
-        ledger: Ledger,
-        own: &[(&str, String)],
-    ) -> Result<Unit, Broken> {
-        let usual = [
-            ("AMQP_URL", self.servers.amqp_url.clone()),
-            ("DATABASE_URL", self.database_url(ledger).to_owned()),
-            ("LOG_FILTER", LOGS.to_owned()),
-        ];
-        let all = usual.iter().chain(own).map(|(name, value)| ((*name).to_owned(), value.clone()));
-        let folders = Folders { programs: &self.programs, logs: &self.logs };
-        let unit = Unit::start(folders, program, place, all.collect(), &self.watchdog)?;
+        let addresses = self.addresses(Ledger::Empty);
+        let unit = self.launcher.api(&format!("{API}-1"), free_address()?, &self.secrets, &addresses)?;
         unit.until_ready(PATIENCE).await?;
         Ok(unit)
     }
 
-    /// Stops a program in good order.
+    /// Starts a domain's worker and waits until it is ready.
+    pub async fn worker(&self, domain: DomainName, number: usize, ledger: Ledger) -> Result<Unit, Broken> {
+        let name = format!("{domain}-worker-{number}");
+        let unit = self.launcher.worker(&name, domain.as_str(), &self.addresses(ledger))?;
+        unit.until_ready(PATIENCE).await?;
+        Ok(unit)
+    }
+
+    /// Stops a program cleanly.
     pub async fn stop(&self, unit: Unit) -> Result<(), Broken> {
-        let mut program = unit.program.lock().await;
-        program.signal(Signal::Terminate)?;
-        match program.end_within(STOP_PATIENCE).await {
-            Some(_) => Ok(()),
-            None => Err(StackError::new("stopping a program", format!("{} does not end", unit.name)).into()),
-        }
+        unit.stop(STOP_PATIENCE).await?;
+        Ok(())
     }
 
     /// A connection to the broker without anything of ours around it.
@@ -179,14 +151,17 @@ impl Stage {
 
     /// Makes this database's tables.
     pub fn migrate(&self, ledger: Ledger) -> Result<(), Broken> {
-        let there = ("DATABASE_URL".to_owned(), self.database_url(ledger).to_owned());
-        Ok(self.servers.ops(&self.programs, &["migrate"], &[there])?)
+        Ok(self.launcher.ops(&["migrate"], &self.addresses(ledger))?)
     }
 
     /// How many bytes the server has written ahead, of all of its databases.
     pub async fn wal(&self) -> Result<f64, Broken> {
         let sql = "SELECT (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::float8";
         Ok(sqlx::query_scalar(sql).fetch_one(&mut self.session(Ledger::Empty).await?).await?)
+    }
+
+    fn addresses(&self, ledger: Ledger) -> Addresses {
+        Addresses { database_url: self.database_url(ledger).to_owned(), ..self.servers.addresses() }
     }
 
     fn database_url(&self, ledger: Ledger) -> &str {

@@ -1,6 +1,7 @@
 //! Millrace as it is run: real processes on a real broker and a real database, all of which may be killed, frozen, cut
 //! off and started again.
 
+mod launch;
 pub mod program;
 pub mod proxy;
 pub mod resources;
@@ -8,7 +9,8 @@ pub mod servers;
 pub mod signal;
 mod start;
 
-pub use start::{Folders, Reach, Role, Stack, StackSettings, Unit};
+pub use launch::{API, Addresses, Launcher, Secrets, free_address};
+pub use start::{Reach, Role, Stack, StackSettings, Unit};
 
 use crate::services::ServicesError;
 

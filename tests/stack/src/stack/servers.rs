@@ -3,16 +3,14 @@
 mod broker;
 mod database;
 
-use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 pub use broker::{Alarm, Binding, Policy, Queue};
 use sqlx::{ConnectOptions, PgConnection};
 use url::Url;
 
-use super::StackError;
 use super::signal::{self, Signal};
+use super::{Addresses, StackError};
 use crate::http;
 use crate::services::{Server, Services};
 
@@ -190,30 +188,14 @@ impl Servers {
         options.application_name("testkit").disable_statement_logging().connect().await
     }
 
-    /// Has the operator's toolbox do something to both, with this environment on top.
-    ///
-    /// # Errors
-    ///
-    /// With what it said, when it could not.
-    pub fn ops(
-        &self,
-        programs: &Path,
-        arguments: &[&str],
-        environment: &[(String, String)],
-    ) -> Result<(), StackError> {
-        let mut ops = Command::new(programs.join("ops"));
-        ops.args(arguments)
-            .env("AMQP_URL", &self.amqp_url)
-            .env("AMQP_MANAGEMENT_URL", &self.management_url)
-            .env("DATABASE_URL", &self.database_url)
-            .envs(environment.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null());
-        let output = ops.output()?;
-        if !output.status.success() {
-            let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-            return Err(StackError::new(format!("ops {} ({})", arguments.join(" "), output.status), said));
+    /// Where programs find both, past all proxies.
+    #[must_use]
+    pub fn addresses(&self) -> Addresses {
+        Addresses {
+            amqp_url: self.amqp_url.clone(),
+            management_url: self.management_url.clone(),
+            database_url: self.database_url.clone(),
         }
-        Ok(())
     }
 
     /// The process of a server, as long as it runs.

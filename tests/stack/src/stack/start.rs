@@ -1,7 +1,8 @@
 //! Starting the whole: servers, tables and queues, proxies, doors and workers.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,14 +10,14 @@ use tokio::sync::Mutex;
 use url::Url;
 
 use super::StackError;
+use super::launch::{API, Addresses, Launcher, Secrets, free_address};
 use super::program::{Log, Program};
 use super::proxy::Proxy;
 use super::servers::Servers;
+use super::signal::Signal;
 use crate::http;
-use crate::services::ports;
 use crate::services::watchdog::Watchdog;
 
-const DOOR: &str = "producer-api";
 const READY_DEADLINE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(20);
 const ONE_TRY: Duration = Duration::from_secs(2);
@@ -99,17 +100,26 @@ impl Stack {
     pub async fn start(settings: &StackSettings) -> Result<Self, StackError> {
         std::fs::create_dir_all(&settings.logs)?;
         let servers = Servers::start().await?;
-        prepare(settings, &servers)?;
+        let watchdog = Arc::new(Watchdog::start()?);
+        let launcher = Launcher {
+            programs: settings.programs.clone(),
+            log: Log::Files(settings.logs.clone()),
+            environment: settings.environment.clone(),
+            watchdog: Arc::clone(&watchdog),
+        };
+        let mut preparing = launcher.clone();
+        preparing.environment.push(("RETRY_SCALE".to_owned(), settings.retry_scale.to_string()));
+        preparing.prepare(&servers.addresses())?;
         let reach = Reach {
             door_broker: in_front_of(&servers.amqp_url).await?,
             worker_broker: in_front_of(&servers.amqp_url).await?,
             door_database: in_front_of(&servers.database_url).await?,
             worker_database: in_front_of(&servers.database_url).await?,
         };
-        let watchdog = Arc::new(Watchdog::start()?);
-        let api_key = format!("dev-{}{}", ports::password(), ports::password());
+        let secrets = Secrets::random();
+        let api_key = secrets.api_key.clone();
         let mut stack = Self { units: Vec::new(), reach, watchdog, servers, api_key };
-        stack.start_programs(settings)?;
+        stack.start_programs(settings, &launcher, &secrets)?;
         for unit in &stack.units {
             unit.until_ready(READY_DEADLINE).await?;
         }
@@ -123,84 +133,37 @@ impl Stack {
         doors.map(|door| format!("http://{}", door.listens)).collect()
     }
 
-    fn start_programs(&mut self, settings: &StackSettings) -> Result<(), StackError> {
-        let secret = format!("{}{}{}", ports::password(), ports::password(), ports::password());
+    fn start_programs(
+        &mut self,
+        settings: &StackSettings,
+        launcher: &Launcher,
+        secrets: &Secrets,
+    ) -> Result<(), StackError> {
+        let addresses = self.servers.addresses();
+        let through = |broker: &Proxy, database: &Proxy| {
+            Ok::<_, StackError>(Addresses {
+                amqp_url: through(broker.address(), &addresses.amqp_url)?,
+                database_url: through(database.address(), &addresses.database_url)?,
+                ..addresses.clone()
+            })
+        };
+        let for_doors = through(&self.reach.door_broker, &self.reach.door_database)?;
         for number in 1..=settings.doors {
-            let [port] = ports::free()?;
-            let listens = SocketAddr::from(([127, 0, 0, 1], port));
-            let own = [
-                ("API_LISTEN", listens.to_string()),
-                ("DEV_API_KEY", self.api_key.clone()),
-                ("JOB_ID_SECRET", secret.clone()),
-            ];
-            let ways = [&self.reach.door_broker, &self.reach.door_database].map(Proxy::address);
-            self.start_unit(settings, (DOOR, Role::Door), (number, listens), ways, &own)?;
+            let name = format!("{API}-{number}");
+            self.units.push(launcher.api(&name, free_address()?, secrets, &for_doors)?);
         }
+        let for_workers = through(&self.reach.worker_broker, &self.reach.worker_database)?;
         for domain in &settings.domains {
             for number in 1..=settings.workers {
-                let [port] = ports::free()?;
-                let listens = SocketAddr::from(([127, 0, 0, 1], port));
-                let own = [("PROBES_LISTEN", listens.to_string())];
-                let ways = [&self.reach.worker_broker, &self.reach.worker_database].map(Proxy::address);
-                let (program, role) = (format!("{domain}-worker"), Role::Worker(domain.clone()));
-                self.start_unit(settings, (&program, role), (number, listens), ways, &own)?;
+                let name = format!("{domain}-worker-{number}");
+                self.units.push(launcher.worker(&name, domain, &for_workers)?);
             }
         }
         Ok(())
     }
-
-    fn start_unit(
-        &mut self,
-        settings: &StackSettings,
-        (program, role): (&str, Role),
-        (number, listens): (usize, SocketAddr),
-        [broker, database]: [SocketAddr; 2],
-        own: &[(&str, String)],
-    ) -> Result<(), StackError> {
-        let mut environment = vec![
-            ("AMQP_URL".to_owned(), through(broker, &self.servers.amqp_url)?),
-            ("DATABASE_URL".to_owned(), through(database, &self.servers.database_url)?),
-        ];
-        environment.extend(own.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
-        environment.extend(settings.environment.iter().cloned());
-        let folders = Folders { programs: &settings.programs, logs: &settings.logs };
-        let unit = Unit::start(folders, (program, role), (number, listens), environment, &self.watchdog)?;
-        self.units.push(unit);
-        Ok(())
-    }
-}
-
-/// Where programs are, and where their logs go.
-#[derive(Debug, Clone, Copy)]
-pub struct Folders<'a> {
-    /// The programs.
-    pub programs: &'a Path,
-    /// Their logs.
-    pub logs: &'a Path,
 }
 
 impl Unit {
-    /// Starts a program and does not wait for it. Its environment must make it listen where it is said to.
-    ///
-    /// # Errors
-    ///
-    /// When the program is not there.
-    pub fn start(
-        folders: Folders<'_>,
-        (program, role): (&str, Role),
-        (number, listens): (usize, SocketAddr),
-        environment: Vec<(String, String)>,
-        watchdog: &Watchdog,
-    ) -> Result<Self, StackError> {
-        let name = format!("{program}-{number}");
-        let log = Log::Files(folders.logs.to_owned());
-        let path = folders.programs.join(program);
-        let started = Program::start(&name, &path, environment, log, watchdog);
-        let program =
-            started.map_err(|error| StackError::new(format!("starting {}", path.display()), error))?;
-        Ok(Self { name, role, listens, program: Arc::new(Mutex::new(program)) })
-    }
-
     /// Asks its readiness probe once.
     pub async fn ready(&self) -> Result<(), String> {
         let ask = async {
@@ -232,14 +195,20 @@ impl Unit {
         }
         Ok(())
     }
-}
 
-/// Tables, then queues.
-fn prepare(settings: &StackSettings, servers: &Servers) -> Result<(), StackError> {
-    let scale = ("RETRY_SCALE".to_owned(), settings.retry_scale.to_string());
-    let environment: Vec<_> = settings.environment.iter().cloned().chain([scale]).collect();
-    servers.ops(&settings.programs, &["migrate"], &environment)?;
-    servers.ops(&settings.programs, &["topology", "apply"], &environment)
+    /// Asks it to stop, and waits for its end.
+    ///
+    /// # Errors
+    ///
+    /// When it still runs after this time.
+    pub async fn stop(&self, patience: Duration) -> Result<ExitStatus, StackError> {
+        let mut program = self.program.lock().await;
+        program.signal(Signal::Terminate)?;
+        let ended = program.end_within(patience).await;
+        ended.ok_or_else(|| {
+            StackError::new(format!("stopping {}", self.name), format!("it runs after {patience:?}"))
+        })
+    }
 }
 
 async fn in_front_of(url: &str) -> Result<Proxy, StackError> {

@@ -1,11 +1,11 @@
-//! The verbs: `demo`, `up`, `test`, `lint`, `sqlx`, `documents`, `instructions`, `matrix`, and one for each proof.
+//! The tasks: `demo`, `up`, `test`, `lint`, `sqlx`, `documents`, `instructions`, `matrix`, and one for each proof.
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::error::Error;
 use crate::proof::{self, Passed, Programs, Proof};
-use crate::trouble::Trouble;
 use crate::{demo, documents, instructions, lint, matrix, sqlx_data, test, up};
 
 /// Runs, tests and checks Millrace. RabbitMQ and PostgreSQL are found or started: as AMQP_URL, AMQP_MANAGEMENT_URL and
@@ -13,7 +13,7 @@ use crate::{demo, documents, instructions, lint, matrix, sqlx_data, test, up};
 /// (Debian, as root). MILLRACE_SERVICES=given|containers|private forces one of these.
 #[derive(Debug, Parser)]
 #[command(bin_name = "cargo xtask")]
-pub enum Verb {
+pub enum Task {
     Demo(demo::Options),
     Up(up::Options),
     Test(test::Options),
@@ -40,8 +40,8 @@ pub enum Verb {
     Instructions(instructions::Options),
 }
 
-impl Verb {
-    pub async fn run(self) -> Result<ExitCode, Trouble> {
+impl Task {
+    pub async fn run(self) -> Result<ExitCode, Error> {
         let (verb, programs, passed) = match self {
             Self::Demo(options) => return demo::run(options).await,
             Self::Up(options) => return up::run(options).await,

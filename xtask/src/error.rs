@@ -1,22 +1,23 @@
-//! What can go wrong in a verb, in words for the person who typed it.
+//! What can go wrong in a task, in words for the person who typed it.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use millrace_stack::services::ServicesError;
+use millrace_stack::stack::StackError;
 
 #[derive(Debug, thiserror::Error)]
-pub enum Trouble {
+pub enum Error {
     #[error(transparent)]
     Services(#[from] ServicesError),
+    #[error(transparent)]
+    Stack(#[from] StackError),
     #[error("`{command}` could not be started: {source}")]
     NotStarted { command: String, source: std::io::Error },
     #[error("`{command}` failed ({status}){said}")]
     Failed { command: String, status: std::process::ExitStatus, said: String },
     #[error("{path}: {source}")]
     File { path: PathBuf, source: std::io::Error },
-    #[error("{name} was not ready within {deadline_s} s ({reason}); the end of its log:\n{log}")]
-    NotReady { name: String, deadline_s: u64, reason: String, log: String },
     #[error("{what}: {reason}")]
     Http { what: String, reason: String },
     #[error("{what}: {source}")]
@@ -26,9 +27,9 @@ pub enum Trouble {
     #[error("{what}: {source}")]
     Amqp { what: &'static str, source: lapin::Error },
     #[error("{variable} cannot be used: {reason}")]
-    BadUrl { variable: &'static str, reason: String },
+    BadSetting { variable: &'static str, reason: String },
     #[error(
-        "{tool} is not on this machine, and only as root on Debian it is installed by itself; install it, and try again"
+        "{tool} is not on this machine, and this command installs it only as root on Debian; install it and try again"
     )]
     NoTool { tool: &'static str },
     #[error(
@@ -40,7 +41,7 @@ pub enum Trouble {
     Interrupted,
 }
 
-impl Trouble {
+impl Error {
     pub fn file(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Self::File { path, source }
@@ -56,10 +57,10 @@ impl Trouble {
 }
 
 /// Prints it and chooses the exit code: 130 after Ctrl-C, as shells have it, otherwise 1.
-pub fn report(trouble: Trouble) -> ExitCode {
-    eprintln!("\nxtask: {trouble}");
-    match trouble {
-        Trouble::Interrupted => ExitCode::from(130),
+pub fn report(error: Error) -> ExitCode {
+    eprintln!("\nxtask: {error}");
+    match error {
+        Error::Interrupted => ExitCode::from(130),
         _ => ExitCode::FAILURE,
     }
 }
