@@ -5,12 +5,14 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use millrace_broker::{Connection, ConnectionSettings, Publisher, ReplyQueue};
+use millrace_protocol::Catalog;
 use millrace_service::server::{Limits as ServerLimits, Server};
 use millrace_service::{AlertSink, Fatal, Readiness, process};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::admission::Admission;
+use crate::documents::OpenApiDocument;
 use crate::idempotency::IdempotencyCache;
 use crate::job_id::JobIds;
 use crate::jobs::JobReader;
@@ -30,6 +32,7 @@ use crate::{cors, database, http};
 /// What the routes are built over. Each is cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Components {
+    pub catalog: &'static Catalog,
     /// Publishes jobs, and returns once the broker has confirmed them.
     pub publisher: Publisher,
     /// Receives the replies of workers to jobs that a client waits for.
@@ -55,7 +58,7 @@ pub struct ApiServer {
 }
 
 impl ApiServer {
-    /// Starts the API with these settings.
+    /// Starts the API of the system with this catalog: its commands can be posted, and its domains' rows are read.
     ///
     /// Neither broker nor database must be up: until they are, requests are answered 503, and `/readyz` says so.
     ///
@@ -63,7 +66,11 @@ impl ApiServer {
     ///
     /// If the address can't be listened on, or a setting contradicts itself, such as an unknown parameter in
     /// `DATABASE_URL`.
-    pub async fn start(settings: ApiSettings, alerts: Arc<dyn AlertSink>) -> Result<Self, Fatal> {
+    pub async fn start(
+        settings: ApiSettings,
+        catalog: &'static Catalog,
+        alerts: Arc<dyn AlertSink>,
+    ) -> Result<Self, Fatal> {
         let http = &settings.http;
         let limits = ServerLimits {
             header_read: http.api_header_deadline,
@@ -79,7 +86,7 @@ impl ApiServer {
         };
         // A broker that is short of memory blocks connections that publish, and replies on the same connection with it.
         let connections = [connection("publishes"), connection("receives replies")];
-        let components = Components::over(&connections, &settings, &name)?;
+        let components = Components::over(catalog, &connections, &settings, &name)?;
         let (readiness, stop) = (Readiness::of(&[BROKER, DATABASE]), CancellationToken::new());
         tokio::spawn(readiness::follow_broker(connections[0].status(), readiness.clone(), stop.clone()));
         tokio::spawn(readiness::follow_database(components.ledger.clone(), readiness.clone(), stop.clone()));
@@ -115,15 +122,17 @@ impl ApiServer {
 
 impl Components {
     pub(crate) fn over(
+        catalog: &'static Catalog,
         connections: &[Connection; 2],
         settings: &ApiSettings,
         name: &str,
     ) -> Result<Self, Fatal> {
         let [publishing, receiving] = connections;
         let pool = |connections| database::pool(&settings.database.database_url, name, connections);
-        let ledger = Ledger::over(pool(settings.reads.database_connections_max)?);
+        let ledger = Ledger::over(pool(settings.reads.database_connections_max)?, catalog);
         let publish = &settings.publish;
         Ok(Self {
+            catalog,
             publisher: Publisher::open(publishing, publish.publish_channels, publish.publish_deadline),
             replies: ReplyQueue::open(receiving),
             watcher: FlowWatcher::over(ledger.clone()),
@@ -144,8 +153,9 @@ pub(crate) fn router(
     stop: &CancellationToken,
 ) -> axum::Router {
     let http = &settings.http;
-    let Components { publisher, replies, ledger, keys, usage_log, watcher, ids } = components;
+    let Components { catalog, publisher, replies, ledger, keys, usage_log, watcher, ids } = components;
     let intake = Intake {
+        catalog,
         ids: Arc::clone(&ids),
         publisher,
         replies,
@@ -155,12 +165,16 @@ pub(crate) fn router(
         body_max_bytes: http.api_body_max_bytes,
         body_deadline: http.api_body_deadline,
     };
-    let reader = JobReader { ids, ledger, watcher, stop: stop.clone() };
+    let reader = JobReader { catalog, ids, ledger, watcher, stop: stop.clone() };
     let admission = Admission {
         keys: ApiKeys::new(http.dev_api_key.as_ref(), keys, usage_log),
         limits: Limits::new(allowed(http)),
     };
-    let state = AppState { intake: Arc::new(intake), reader: Arc::new(reader) };
+    let state = AppState {
+        intake: Arc::new(intake),
+        reader: Arc::new(reader),
+        document: OpenApiDocument::of(catalog),
+    };
     let routes = routes::router(routes::table(readiness), state, Arc::new(admission));
     let surrounded = http::surrounded(routes, alerts);
     match cors::layer(&settings.http.api_cors_origins) {

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use millrace_contracts::{ClientId, Scope};
+use millrace_contracts::Scope;
+use millrace_protocol::ClientId;
 
 /// A client that has proven itself by its key.
 #[derive(Debug, Clone)]

@@ -1,12 +1,13 @@
 //! `GET /openapi.json`, and `GET /docs`, which shows it to people with Swagger UI. Swagger UI's files are in this program.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::{Html, IntoResponse, Response};
+use millrace_protocol::Catalog;
 use utoipa_swagger_ui::Config;
 
 use crate::openapi;
@@ -18,11 +19,19 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'u
 /// The files of Swagger UI that the page needs.
 const FILES: [&str; 3] = ["swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"];
 
-static OPENAPI: LazyLock<Bytes> =
-    LazyLock::new(|| serde_json::to_vec(&openapi::document()).expect("documents are plain data").into());
+/// The OpenAPI document as it is answered. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct OpenApiDocument(Bytes);
 
-pub(crate) async fn openapi() -> Response {
-    ([(CONTENT_TYPE, "application/json")], OPENAPI.clone()).into_response()
+impl OpenApiDocument {
+    /// The document of an API with this catalog.
+    pub fn of(catalog: &Catalog) -> Self {
+        Self(serde_json::to_vec(&openapi::document(catalog)).expect("documents are plain data").into())
+    }
+}
+
+pub(crate) async fn openapi(State(OpenApiDocument(text)): State<OpenApiDocument>) -> Response {
+    ([(CONTENT_TYPE, "application/json")], text).into_response()
 }
 
 pub(crate) async fn page() -> Response {

@@ -5,9 +5,9 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use millrace_contracts::ledger::{Emitted, Status};
-use millrace_contracts::reply::Reply;
-use millrace_contracts::{JobId, MessageId, catalog};
+use millrace_protocol::ledger::{Emitted, Status};
+use millrace_protocol::reply::Reply;
+use millrace_protocol::{Catalog, JobId, MessageId};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -120,8 +120,8 @@ impl Summary {
 }
 
 /// Every step of a job's flow. The messages that a message caused follow right after it.
-pub(crate) fn steps(job: JobId, rows: &[Row]) -> Vec<Step<'_>> {
-    let mut walk = Walk::over(rows);
+pub(crate) fn steps<'a>(catalog: &Catalog, job: JobId, rows: &'a [Row]) -> Vec<Step<'a>> {
+    let mut walk = Walk::over(catalog, rows);
     walk.follow(job.first_message(), walk.type_of(job.first_message()), None);
     // A row is shown even if its cause has no row any more, because the ledger was pruned.
     for row in rows {
@@ -130,7 +130,8 @@ pub(crate) fn steps(job: JobId, rows: &[Row]) -> Vec<Step<'_>> {
     walk.steps
 }
 
-struct Walk<'a> {
+struct Walk<'a, 'c> {
+    catalog: &'c Catalog,
     rows: BTreeMap<MessageId, Vec<&'a Row>>,
     seen: HashSet<MessageId>,
     steps: Vec<Step<'a>>,
@@ -139,13 +140,13 @@ struct Walk<'a> {
 /// A message to visit: its id, its type where that is known, and what caused it.
 type Next<'a> = (MessageId, Option<&'a str>, Option<MessageId>);
 
-impl<'a> Walk<'a> {
-    fn over(rows: &'a [Row]) -> Self {
+impl<'a, 'c> Walk<'a, 'c> {
+    fn over(catalog: &'c Catalog, rows: &'a [Row]) -> Self {
         let mut by_message: BTreeMap<MessageId, Vec<&Row>> = BTreeMap::new();
         for row in rows {
             by_message.entry(row.message_id).or_default().push(row);
         }
-        Self { rows: by_message, seen: HashSet::new(), steps: Vec::new() }
+        Self { catalog, rows: by_message, seen: HashSet::new(), steps: Vec::new() }
     }
 
     fn type_of(&self, message: MessageId) -> Option<&'a str> {
@@ -171,7 +172,7 @@ impl<'a> Walk<'a> {
     ) -> Vec<Next<'a>> {
         let rows = self.rows.get(&message_id).cloned().unwrap_or_default();
         self.steps.extend(rows.iter().map(|row| Step::Recorded(row)));
-        match message_type.and_then(|name| catalog().find(name).map(|entry| (name, entry))) {
+        match message_type.and_then(|name| self.catalog.find(name).map(|entry| (name, entry))) {
             Some((name, entry)) => {
                 let missing = entry
                     .handlers()

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use axum::http::HeaderMap;
-use millrace_contracts::{Fingerprint, JobId};
+use millrace_protocol::{Fingerprint, JobId};
 use sfv::{BareItem, Item, Parser};
 
 use crate::problem::Problem;

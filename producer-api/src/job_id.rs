@@ -6,7 +6,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use millrace_contracts::{ClientId, JobId};
+use millrace_protocol::{ClientId, JobId};
 use subtle::ConstantTimeEq;
 use time::OffsetDateTime;
 use uuid::Uuid;

@@ -22,8 +22,8 @@ use std::time::Duration;
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
 use millrace_broker::PendingReply;
-use millrace_contracts::ledger::Status;
-use millrace_contracts::{ClientId, JobId, MessageId};
+use millrace_protocol::ledger::Status;
+use millrace_protocol::{Catalog, ClientId, JobId, MessageId};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -42,6 +42,7 @@ const REPLY_GRACE: Duration = Duration::from_secs(1);
 /// Looks jobs up for their clients.
 #[derive(Debug)]
 pub(crate) struct JobReader {
+    pub catalog: &'static Catalog,
     pub ids: Arc<JobIds>,
     pub ledger: Ledger,
     pub watcher: FlowWatcher,

@@ -6,8 +6,8 @@ mod row;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use millrace_contracts::ledger::Emitted;
-use millrace_contracts::{ClientId, JobId, catalog};
+use millrace_protocol::ledger::Emitted;
+use millrace_protocol::{Catalog, ClientId, JobId};
 use serde_json::Value;
 use sqlx::types::Json;
 use sqlx::{PgPool, query_file, query_file_as};
@@ -27,6 +27,7 @@ const EXAMINED_MAX: i64 = 5_000;
 #[derive(Debug, Clone)]
 pub(crate) struct Ledger {
     pool: PgPool,
+    catalog: &'static Catalog,
     silence: RecentSilence,
 }
 
@@ -46,16 +47,17 @@ pub(crate) struct Stamp {
 }
 
 impl Ledger {
-    pub fn over(pool: PgPool) -> Self {
-        Self { pool, silence: RecentSilence::default() }
+    /// Reads the rows of this catalog's domains.
+    pub fn over(pool: PgPool, catalog: &'static Catalog) -> Self {
+        Self { pool, catalog, silence: RecentSilence::default() }
     }
 
     /// This client's rows of this job, in the order in which they were received.
     pub async fn rows(&self, job: JobId, client: &ClientId) -> Result<Vec<Row>, ReadError> {
-        let (pool, client) = (self.pool.clone(), client.as_str().to_owned());
+        let (pool, client, handlers) = (self.pool.clone(), client.as_str().to_owned(), self.handlers());
         read_within(READ_DEADLINE, async move {
             let (low, high) = job.first_message().flow_range();
-            let records = query_file_as!(Record, "src/ledger/job.sql", &handlers(), low, high, job.0, client)
+            let records = query_file_as!(Record, "src/ledger/job.sql", &handlers, low, high, job.0, client)
                 .fetch_all(&pool)
                 .await?;
             records.into_iter().map(Row::try_from).collect()
@@ -67,9 +69,9 @@ impl Ledger {
     /// a moment ago.
     pub async fn posted(&self, job: JobId, client: &ClientId) -> Result<Option<Posted>, ReadError> {
         self.silence.check()?;
-        let (pool, client) = (self.pool.clone(), client.as_str().to_owned());
+        let (pool, client, handlers) = (self.pool.clone(), client.as_str().to_owned(), self.handlers());
         let outcome = read_within(POSTED_DEADLINE, async move {
-            let found = query_file_as!(Posted, "src/ledger/posted.sql", &handlers(), job.0, client);
+            let found = query_file_as!(Posted, "src/ledger/posted.sql", &handlers, job.0, client);
             Ok(found.fetch_optional(&pool).await?)
         })
         .await;
@@ -79,13 +81,13 @@ impl Ledger {
 
     /// How far the flows of these jobs are. A job that no worker has received is not among them.
     pub async fn stamps(&self, jobs: Vec<(JobId, ClientId)>) -> Result<HashMap<JobId, Stamp>, ReadError> {
-        let pool = self.pool.clone();
+        let (pool, handlers) = (self.pool.clone(), self.handlers());
         read_within(READ_DEADLINE, async move {
             let ids: Vec<_> = jobs.iter().map(|(job, _)| job.0).collect();
             let (lows, highs): (Vec<_>, Vec<_>) =
                 jobs.iter().map(|(job, _)| job.first_message().flow_range()).unzip();
             let clients: Vec<_> = jobs.iter().map(|(_, client)| client.as_str().to_owned()).collect();
-            let rows = query_file!("src/ledger/stamps.sql", &ids, &lows, &highs, &clients, &handlers())
+            let rows = query_file!("src/ledger/stamps.sql", &ids, &lows, &highs, &clients, &handlers)
                 .fetch_all(&pool)
                 .await?;
             let stamp = |rows, attempts, latest| Stamp { rows, attempts, latest };
@@ -132,12 +134,13 @@ impl Ledger {
         .await
     }
 
+    /// Rows are found by the primary key, which begins with the handler.
+    fn handlers(&self) -> Vec<String> {
+        self.catalog.domains().iter().map(|domain| domain.as_str().to_owned()).collect()
+    }
+
     /// Closes every connection once its read is done.
     pub async fn close(self) {
         database::close(self.pool).await;
     }
-}
-
-fn handlers() -> Vec<String> {
-    catalog().domains().iter().map(|domain| domain.as_str().to_owned()).collect()
 }

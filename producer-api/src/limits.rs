@@ -19,7 +19,7 @@ use governor::middleware::StateInformationMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use millrace_contracts::ClientId;
+use millrace_protocol::ClientId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::problem::Problem;

@@ -9,7 +9,7 @@ use producer_api::{ApiServer, ApiSettings};
 
 fn main() -> ExitCode {
     millrace_service::run(ApiSettings::command(), async |settings: ApiSettings, stop| {
-        let api = ApiServer::start(settings, Arc::new(LogAlerts)).await?;
+        let api = ApiServer::start(settings, millrace_contracts::catalog(), Arc::new(LogAlerts)).await?;
         stop.cancelled().await;
         api.stop().await;
         Ok(())

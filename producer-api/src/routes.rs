@@ -9,7 +9,7 @@ use axum::routing::{MethodRouter, get};
 use millrace_service::{Readiness, probes};
 
 use crate::admission::{self, Admission};
-use crate::documents;
+use crate::documents::{self, OpenApiDocument};
 use crate::jobs::intake::Intake;
 use crate::jobs::{self, JobReader};
 use crate::page;
@@ -35,6 +35,7 @@ pub(crate) struct Route {
 pub(crate) struct AppState {
     pub intake: Arc<Intake>,
     pub reader: Arc<JobReader>,
+    pub document: OpenApiDocument,
 }
 
 impl FromRef<AppState> for Arc<Intake> {
@@ -46,6 +47,12 @@ impl FromRef<AppState> for Arc<Intake> {
 impl FromRef<AppState> for Arc<JobReader> {
     fn from_ref(state: &AppState) -> Self {
         Arc::clone(&state.reader)
+    }
+}
+
+impl FromRef<AppState> for OpenApiDocument {
+    fn from_ref(state: &AppState) -> Self {
+        state.document.clone()
     }
 }
 

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use millrace_broker::{Connection, ConnectionSettings};
-use millrace_contracts::{Kind, catalog};
+use millrace_contracts::catalog;
 use millrace_service::{Alert, AlertSink, Readiness};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -41,7 +41,8 @@ fn router(alerts: Raised) -> Router {
 fn router_of(settings: &ApiSettings, alerts: Raised) -> Router {
     let connection =
         || Connection::open(ConnectionSettings::new(settings.broker.amqp_url.url().clone(), "test"));
-    let components = Components::over(&[connection(), connection()], settings, "test").expect("a valid URL");
+    let components =
+        Components::over(catalog(), &[connection(), connection()], settings, "test").expect("a valid URL");
     let stop = CancellationToken::new();
     api_server::router(settings, components, &Readiness::of(&["broker"]), Arc::new(alerts), &stop)
 }
@@ -227,7 +228,7 @@ async fn data_that_the_api_replaces_is_checked_by_the_api() {
 
 #[tokio::test]
 async fn without_a_broker_good_data_is_answered_503_within_a_second() {
-    for entry in catalog().entries().iter().filter(|entry| entry.kind == Kind::Command) {
+    for entry in catalog().commands() {
         let mut body = entry.example();
         let fields = body.as_object_mut().expect("every command is an object");
         if fields.remove("password_hash").is_some() {
@@ -378,7 +379,7 @@ async fn an_id_that_was_never_given_out_is_unknown_and_one_that_was_needs_the_da
             assert_eq!((answer.status.as_u16(), answer.slug()), (404, "unknown-job"), "{id}");
         }
     }
-    let client = millrace_contracts::ClientId::parse("dev").expect("a valid client");
+    let client = millrace_protocol::ClientId::parse("dev").expect("a valid client");
     let ours = crate::job_id::JobIds::new(SECRET).mint(&client);
     let answer = get(format!("/v1/jobs/{ours}")).await;
     assert_eq!((answer.status.as_u16(), answer.slug()), (503, "ledger-unavailable"));

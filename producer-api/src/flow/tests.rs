@@ -1,7 +1,8 @@
 //! Tests of flows: the state and the trail that follow from a job's rows.
 
-use millrace_contracts::ledger::{Emitted, Status};
-use millrace_contracts::{JobId, MessageId};
+use millrace_contracts::catalog;
+use millrace_protocol::ledger::{Emitted, Status};
+use millrace_protocol::{JobId, MessageId};
 use proptest::prelude::*;
 use time::macros::datetime;
 use uuid::Uuid;
@@ -37,7 +38,7 @@ fn id(path: &[u32]) -> MessageId {
 }
 
 fn summary(rows: &[Row]) -> (State, usize, usize, usize) {
-    let summary = Summary::of(&steps(JOB, rows));
+    let summary = Summary::of(&steps(catalog(), JOB, rows));
     (summary.state, summary.handled, summary.pending, summary.dead)
 }
 
@@ -50,7 +51,7 @@ fn trail(rows: &[Row]) -> Vec<String> {
         }
         Step::Unsubscribed { message_type, .. } => format!("{message_type} unheard"),
     };
-    steps(JOB, rows).iter().map(named).collect()
+    steps(catalog(), JOB, rows).iter().map(named).collect()
 }
 
 /// An order that is paid and confirmed.
@@ -153,7 +154,7 @@ proptest! {
     fn whatever_the_rows_each_is_shown_once(keep in prop::collection::vec(any::<bool>(), 4)) {
         let rows: Vec<Row> =
             whole_order().into_iter().zip(keep).filter_map(|(row, keep)| keep.then_some(row)).collect();
-        let shown = steps(JOB, &rows).iter().filter(|step| matches!(step, Step::Recorded(_))).count();
+        let shown = steps(catalog(), JOB, &rows).iter().filter(|step| matches!(step, Step::Recorded(_))).count();
         prop_assert_eq!(shown, rows.len());
     }
 }

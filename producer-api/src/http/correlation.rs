@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use millrace_contracts::JobId;
+use millrace_protocol::JobId;
 use tracing::{Span, field};
 use uuid::Uuid;
 

@@ -8,7 +8,7 @@ use axum::http::{Request, StatusCode};
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use axum::{Extension, Json};
-use millrace_contracts::JobId;
+use millrace_protocol::JobId;
 use millrace_service::{Alert, AlertSink};
 use serde_json::{Value, json};
 use tower::ServiceExt;

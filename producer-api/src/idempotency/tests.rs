@@ -1,7 +1,7 @@
 //! Tests of idempotency keys: which are accepted, and what the cache remembers.
 
 use axum::http::{HeaderMap, HeaderValue};
-use millrace_contracts::{Fingerprint, JobId};
+use millrace_protocol::{Fingerprint, JobId};
 use uuid::Uuid;
 
 use super::{Claim, GENERATION, IdempotencyCache, IdempotencyKey, Usage};

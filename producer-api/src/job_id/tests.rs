@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use millrace_contracts::{ClientId, JobId};
+use millrace_protocol::{ClientId, JobId};
 use proptest::prelude::*;
 use uuid::{Uuid, Variant};
 

@@ -1,6 +1,7 @@
 //! The body of a 202: the job's id, and where to look up what becomes of the job.
 
-use millrace_contracts::{ApiKey, JobId};
+use millrace_contracts::ApiKey;
+use millrace_protocol::JobId;
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -20,7 +20,8 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
-use millrace_contracts::{ApiKey, JobId, Trace, Violation};
+use millrace_contracts::ApiKey;
+use millrace_protocol::{JobId, Trace, Violation};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -30,7 +31,7 @@ use crate::client::Client;
 use crate::idempotency::IdempotencyKey;
 use crate::jobs::accepted::Links;
 use crate::jobs::headers::{declare, trace};
-use crate::jobs::intake::{Intake, Job, Permitted, Taken};
+use crate::jobs::intake::{Intake, Job, Taken};
 use crate::limits::Share;
 use crate::problem::{Details, Problem};
 use lines::{Line, lines};
@@ -158,7 +159,7 @@ impl Batch {
         let key = posted.idempotency_key.as_deref().map(IdempotencyKey::parse).transpose()?;
         let job = Job {
             client: &self.client,
-            command: Permitted::of(&self.client, &posted.command)?,
+            command: intake.permit(&self.client, &posted.command)?,
             data: posted.data.get().as_bytes(),
             key: key.as_ref(),
             trace: self.trace.clone(),

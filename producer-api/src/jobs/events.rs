@@ -15,7 +15,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, Stream, StreamExt};
-use millrace_contracts::{JobId, MessageId};
+use millrace_protocol::{Catalog, JobId, MessageId};
 use serde::Serialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -47,7 +47,8 @@ pub(crate) async fn show(
     let job = reader.job(path, &client, &correlation)?;
     let rows = reader.watcher.follow(job, &client.id).await?;
     let last_id = headers.get("last-event-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
-    let mut subscriber = Subscriber { job, sent: Sent::of_id(last_id), ended: false };
+    let mut subscriber =
+        Subscriber { catalog: reader.catalog, job, sent: Sent::of_id(last_id), ended: false };
     let first = subscriber.news(&rows.borrow());
     if first.is_empty() && subscriber.ended {
         // 204 stops a client that has everything from reconnecting (HTML Living Standard, server-sent events, §9.2.3).
@@ -77,6 +78,7 @@ fn later(
 
 /// A client that follows a flow, and what was sent to it.
 struct Subscriber {
+    catalog: &'static Catalog,
     job: JobId,
     sent: Sent,
     ended: bool,
@@ -85,7 +87,7 @@ struct Subscriber {
 impl Subscriber {
     /// The events for what has changed.
     fn news(&mut self, rows: &[Row]) -> Vec<Event> {
-        let trail = Trail::of(self.job, rows);
+        let trail = Trail::of(self.catalog, self.job, rows);
         let mut events = Vec::new();
         for message in &trail.messages {
             if self.sent.message(message) {

@@ -2,7 +2,7 @@
 
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use millrace_contracts::Trace;
+use millrace_protocol::Trace;
 
 /// Whether the body is declared as this media type, in UTF-8 and not compressed.
 pub(super) fn declare(headers: &HeaderMap, media_type: &str) -> bool {

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use millrace_broker::{Outgoing, PendingReply, PublishError, Publisher, ReplyQueue};
-use millrace_contracts::{ApiKey, ClientId, Envelope, Fingerprint, JobId, Kind, Trace};
-use millrace_contracts::{Entry, catalog};
+use millrace_contracts::ApiKey;
 use millrace_faults::{Mutant, Point, mutated, reach};
+use millrace_protocol::{Catalog, ClientId, Entry, Envelope, Fingerprint, JobId, Trace};
 
 use crate::client::Client;
 use crate::idempotency::{Claim, IdempotencyCache, IdempotencyKey, Usage};
@@ -21,6 +21,7 @@ const NAME_MAX_BYTES: usize = 64;
 /// Accepts jobs.
 #[derive(Debug)]
 pub(crate) struct Intake {
+    pub catalog: &'static Catalog,
     pub ids: Arc<JobIds>,
     pub publisher: Publisher,
     pub replies: ReplyQueue,
@@ -36,18 +37,6 @@ pub(crate) struct Intake {
 /// A command that the client may post.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Permitted(&'static Entry);
-
-impl Permitted {
-    /// The command of this name, if there is one and it is in the client's scopes.
-    pub fn of(client: &Client, name: &str) -> Result<Self, Problem> {
-        let command = command(name)?;
-        if client.may(command.message_type) {
-            Ok(Self(command))
-        } else {
-            Err(Problem::ScopeMissing { command: command.message_type })
-        }
-    }
-}
 
 /// A job as it was posted.
 #[derive(Debug)]
@@ -77,6 +66,16 @@ pub(crate) struct Taken {
 }
 
 impl Intake {
+    /// The command of this name, if there is one and the client's scopes cover it.
+    pub fn permit(&self, client: &Client, name: &str) -> Result<Permitted, Problem> {
+        let command = command(self.catalog, name)?;
+        if client.may(command.message_type) {
+            Ok(Permitted(command))
+        } else {
+            Err(Problem::ScopeMissing { command: command.message_type })
+        }
+    }
+
     /// Accepts a job.
     pub async fn take(&self, job: Job<'_>) -> Result<Taken, Problem> {
         let Permitted(command) = job.command;
@@ -170,10 +169,10 @@ async fn publish(publisher: &Publisher, message: Outgoing) -> Result<(), Publish
 }
 
 /// The command of this name. Events and internal commands can't be posted.
-fn command(name: &str) -> Result<&'static Entry, Problem> {
-    let commands = || catalog().entries().iter().filter(|entry| entry.kind == Kind::Command);
-    commands().find(|entry| entry.message_type == name).ok_or_else(|| {
-        let near = commands()
+fn command(catalog: &'static Catalog, name: &str) -> Result<&'static Entry, Problem> {
+    catalog.commands().find(|entry| entry.message_type == name).ok_or_else(|| {
+        let near = catalog
+            .commands()
             .filter(|_| name.len() <= NAME_MAX_BYTES)
             .map(|entry| (strsim::damerau_levenshtein(entry.message_type, name), entry.message_type))
             .filter(|(distance, known)| *distance <= known.len() / 3);

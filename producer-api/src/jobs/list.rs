@@ -10,8 +10,8 @@ use axum::http::HeaderValue;
 use axum::http::header::LINK;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use millrace_contracts::ledger::Status;
-use millrace_contracts::{JobId, Kind, Violation, catalog};
+use millrace_protocol::ledger::Status;
+use millrace_protocol::{Catalog, JobId, Kind, Violation};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -52,7 +52,7 @@ pub(crate) async fn show(
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(query) = query.map_err(|rejected| query::unreadable(&rejected))?;
-    let filter = query.read().map_err(Problem::InvalidQuery)?;
+    let filter = query.read(reader.catalog).map_err(Problem::InvalidQuery)?;
     let Page { jobs, next } = reader.ledger.list(&client.id, filter).await?;
     let next = next.map(|next| query.continued_at(next));
     let link = next.as_ref().map(|next| format!("<{next}>; rel=\"next\""));
@@ -65,7 +65,8 @@ pub(crate) async fn show(
 
 impl ListQuery {
     /// The filter, or everything that is wrong with the query.
-    fn read(&self) -> Result<Filter, Vec<Violation>> {
+    fn read(&self, catalog: &Catalog) -> Result<Filter, Vec<Violation>> {
+        let command = |text: &str| command(catalog, text);
         let mut wrong = Vec::new();
         let filter = Filter {
             status: parameter("/status", self.status.as_deref(), status, &mut wrong),
@@ -98,7 +99,7 @@ impl ListQuery {
 fn parameter<T>(
     pointer: &str,
     text: Option<&str>,
-    read: fn(&str) -> Result<T, String>,
+    read: impl FnOnce(&str) -> Result<T, String>,
     wrong: &mut Vec<Violation>,
 ) -> Option<T> {
     let value = read(text?);
@@ -112,8 +113,8 @@ fn status(text: &str) -> Result<Status, String> {
     })
 }
 
-fn command(text: &str) -> Result<String, String> {
-    match catalog().find(text).filter(|entry| entry.kind == Kind::Command) {
+fn command(catalog: &Catalog, text: &str) -> Result<String, String> {
+    match catalog.find(text).filter(|entry| entry.kind == Kind::Command) {
         Some(entry) => Ok(entry.message_type.to_owned()),
         None => Err("there is no command of this name".to_owned()),
     }

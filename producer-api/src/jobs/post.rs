@@ -20,7 +20,7 @@ use crate::idempotency::IdempotencyKey;
 use crate::jobs::JobReader;
 use crate::jobs::accepted::Accepted;
 use crate::jobs::headers::{declare, trace};
-use crate::jobs::intake::{Intake, Job, Permitted, Taken};
+use crate::jobs::intake::{Intake, Job, Taken};
 use crate::jobs::view::View;
 use crate::prefer::Wait;
 use crate::problem::Problem;
@@ -40,7 +40,7 @@ pub(crate) async fn accept(
     path: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let command = Permitted::of(&client, path.as_ref().map_or("", |path| path.as_str()))?;
+    let command = intake.permit(&client, path.as_ref().map_or("", |path| path.as_str()))?;
     let (head, body) = request.into_parts();
     if !declare(&head.headers, "application/json") {
         return Err(Problem::NotDeclaredJson);
@@ -80,7 +80,7 @@ async fn answer(reader: &JobReader, client: &Client, wait: Option<Wait>, taken: 
     };
     let mut response = match (&decided, wait) {
         (Some(rows), Some(wait)) => {
-            let view = View::of(job_id, rows).showing(api_key.as_ref());
+            let view = View::of(reader.catalog, job_id, rows).showing(api_key.as_ref());
             ([(PREFERENCE_APPLIED, wait.applied())], Json(view)).into_response()
         }
         _ => {

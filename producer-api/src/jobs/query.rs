@@ -1,7 +1,7 @@
 //! What a query string with errors is answered.
 
 use axum::extract::rejection::QueryRejection;
-use millrace_contracts::Violation;
+use millrace_protocol::Violation;
 
 use crate::problem::Problem;
 

@@ -1,8 +1,9 @@
 //! Tests of a job's view and trail as JSON, and of the trace that a job belongs to.
 
 use axum::http::{HeaderMap, HeaderValue};
-use millrace_contracts::ledger::{Emitted, Status};
-use millrace_contracts::{JobId, MessageId};
+use millrace_contracts::catalog;
+use millrace_protocol::ledger::{Emitted, Status};
+use millrace_protocol::{JobId, MessageId};
 use serde_json::json;
 use time::macros::datetime;
 use uuid::Uuid;
@@ -37,7 +38,7 @@ pub(super) fn place(status: Status) -> Row {
 
 #[test]
 fn a_job_that_no_worker_has_received_is_accepted() {
-    let view = serde_json::to_value(View::of(JOB, &[])).expect("plain data");
+    let view = serde_json::to_value(View::of(catalog(), JOB, &[])).expect("plain data");
     assert_eq!(
         view,
         json!({
@@ -50,7 +51,8 @@ fn a_job_that_no_worker_has_received_is_accepted() {
 
 #[test]
 fn a_handled_job_shows_its_result_and_the_rest_of_its_flow() {
-    let view = serde_json::to_value(View::of(JOB, &[place(Status::Succeeded)])).expect("plain data");
+    let view =
+        serde_json::to_value(View::of(catalog(), JOB, &[place(Status::Succeeded)])).expect("plain data");
     assert_eq!(
         view,
         json!({
@@ -60,13 +62,15 @@ fn a_handled_job_shows_its_result_and_the_rest_of_its_flow() {
             "flow": {"state": "running", "handled": 1, "pending": 1, "dead": 0},
         })
     );
-    let retrying = serde_json::to_value(View::of(JOB, &[place(Status::Retrying)])).expect("plain data");
+    let retrying =
+        serde_json::to_value(View::of(catalog(), JOB, &[place(Status::Retrying)])).expect("plain data");
     assert_eq!((&retrying["status"], &retrying["handled_at"]), (&json!("retrying"), &json!(null)));
 }
 
 #[test]
 fn a_trail_lists_what_was_handled_and_what_is_on_its_way() {
-    let trail = serde_json::to_value(Trail::of(JOB, &[place(Status::Succeeded)])).expect("plain data");
+    let trail =
+        serde_json::to_value(Trail::of(catalog(), JOB, &[place(Status::Succeeded)])).expect("plain data");
     assert_eq!(
         trail,
         json!({
@@ -121,7 +125,7 @@ fn a_tree_hangs_each_message_below_its_cause() {
         let below: Vec<_> = branch["follow_ups"].as_array().expect("a list").iter().map(shape).collect();
         format!("{}({})", branch["type"].as_str().expect("a type"), below.join(" "))
     }
-    let trail = serde_json::to_value(Trail::of(JOB, &rows)).expect("plain data");
+    let trail = serde_json::to_value(Trail::of(catalog(), JOB, &rows)).expect("plain data");
     let shapes: Vec<_> = trail["tree"].as_array().expect("a list").iter().map(shape).collect();
     assert_eq!(
         shapes,
@@ -155,7 +159,7 @@ fn without_a_trace_a_new_one_begins() {
         let begun = trace(&headers);
         let parent = begun.traceparent.expect("a new trace");
         assert_ne!(parent, PARENT);
-        let accepted = millrace_contracts::Trace::accept(Some(&parent), None);
+        let accepted = millrace_protocol::Trace::accept(Some(&parent), None);
         assert_eq!(accepted.traceparent.as_deref(), Some(parent.as_str()), "it is well formed");
         assert_eq!(begun.tracestate, None);
     }

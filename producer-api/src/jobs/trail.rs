@@ -6,8 +6,8 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use millrace_contracts::ledger::Status;
-use millrace_contracts::{JobId, MessageId};
+use millrace_protocol::ledger::Status;
+use millrace_protocol::{Catalog, JobId, MessageId};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -27,7 +27,7 @@ pub(crate) async fn show(
 ) -> Result<Response, Problem> {
     let job = reader.job(path, &client, &correlation)?;
     let rows = reader.ledger.rows(job, &client.id).await?;
-    Ok(Json(Trail::of(job, &rows)).into_response())
+    Ok(Json(Trail::of(reader.catalog, job, &rows)).into_response())
 }
 
 /// Every message of a flow.
@@ -97,8 +97,8 @@ pub(crate) enum Unrecorded {
 }
 
 impl<'a> Trail<'a> {
-    pub fn of(job: JobId, rows: &'a [Row]) -> Self {
-        let steps = flow::steps(job, rows);
+    pub fn of(catalog: &Catalog, job: JobId, rows: &'a [Row]) -> Self {
+        let steps = flow::steps(catalog, job, rows);
         let flow = Summary::of(&steps);
         let messages = steps.into_iter().map(|step| match step {
             Step::Recorded(row) => Message::recorded(row),

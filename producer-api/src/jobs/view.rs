@@ -8,8 +8,9 @@ use axum::http::HeaderMap;
 use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use millrace_contracts::ledger::Status;
-use millrace_contracts::{ApiKey, JobId, Violation};
+use millrace_contracts::ApiKey;
+use millrace_protocol::ledger::Status;
+use millrace_protocol::{Catalog, JobId, Violation};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -51,7 +52,7 @@ pub(crate) async fn show(
         Some(rows) => rows,
         None => reader.ledger.rows(job, &client.id).await?,
     };
-    let view = View::of(job, &rows);
+    let view = View::of(reader.catalog, job, &rows);
     let running = view.flow.state == FlowState::Running;
     let mut response = Json(view).into_response();
     if running {
@@ -123,7 +124,7 @@ enum Unreceived {
 }
 
 impl<'a> View<'a> {
-    pub fn of(job: JobId, rows: &'a [Row]) -> Self {
+    pub fn of(catalog: &Catalog, job: JobId, rows: &'a [Row]) -> Self {
         let own = own_row(job, rows);
         Self {
             job_id: job,
@@ -135,7 +136,7 @@ impl<'a> View<'a> {
             problem: own.and_then(|row| row.problem.as_ref()),
             accepted_at: minted_at(job).or(own.map(|row| row.received_at)),
             handled_at: own.filter(|row| row.status != Status::Retrying).map(|row| row.handled_at),
-            flow: Summary::of(&flow::steps(job, rows)),
+            flow: Summary::of(&flow::steps(catalog, job, rows)),
             api_key: None,
         }
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use millrace_contracts::{ClientId, JobId};
+use millrace_protocol::{ClientId, JobId};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 

@@ -15,7 +15,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::http::{HeaderMap, header};
-use millrace_contracts::{ApiKey, ClientId, KeyHash, Scope};
+use millrace_contracts::{ApiKey, KeyHash, Scope};
+use millrace_protocol::ClientId;
 use millrace_service::Secret;
 use subtle::ConstantTimeEq;
 use time::OffsetDateTime;

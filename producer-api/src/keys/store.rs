@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use millrace_contracts::{ClientId, KeyHash, KeyId, Scope};
+use millrace_contracts::{KeyHash, KeyId, Scope};
+use millrace_protocol::ClientId;
 use sqlx::{PgPool, query_file};
 use time::OffsetDateTime;
 use tokio::sync::Semaphore;

@@ -1,7 +1,7 @@
 //! Tests of API keys: how they must be presented, what scopes allow, and when a key is valid.
 
 use axum::http::{HeaderMap, HeaderValue, header};
-use millrace_contracts::{KeyId, Kind, catalog};
+use millrace_contracts::{KeyId, catalog};
 use time::Duration;
 use time::macros::datetime;
 use uuid::Uuid;
@@ -29,9 +29,7 @@ fn a_key_is_a_bearer_token() {
 
 #[test]
 fn a_client_may_post_what_its_scopes_say_and_nothing_else() {
-    let commands = || {
-        catalog().entries().iter().filter(|entry| entry.kind == Kind::Command).map(|entry| entry.message_type)
-    };
+    let commands = || catalog().commands().map(|entry| entry.message_type);
     let may = |scopes: &[&str]| {
         let client = Client::with_scopes("shop", scopes);
         commands().filter(|command| client.may(command)).collect::<Vec<_>>()

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use millrace_broker::{Outgoing, Publisher};
+use millrace_contracts::KeyId;
 use millrace_contracts::auth::{KeyUse, MAX_USES, NoteKeyUse};
-use millrace_contracts::{ClientId, Envelope, Fingerprint, KeyId, Route};
+use millrace_protocol::{ClientId, Envelope, Fingerprint, Route};
 use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 

@@ -1,7 +1,7 @@
 //! A page of a client's jobs: what is looked for, and what was found.
 
-use millrace_contracts::JobId;
-use millrace_contracts::ledger::Status;
+use millrace_protocol::JobId;
+use millrace_protocol::ledger::Status;
 use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::types::Uuid;

@@ -1,7 +1,7 @@
 //! Rows as Postgres returns them, turned into the rows of a flow.
 
-use millrace_contracts::MessageId;
-use millrace_contracts::ledger::{Emitted, Status};
+use millrace_protocol::MessageId;
+use millrace_protocol::ledger::{Emitted, Status};
 use serde_json::Value;
 use sqlx::types::{Json, Uuid};
 use time::OffsetDateTime;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use axum::body::{Body, to_bytes};
 use axum::response::Response;
-use millrace_contracts::ClientId;
+use millrace_protocol::ClientId;
 
 use super::{Allowed, Limits};
 use crate::problem::Problem;

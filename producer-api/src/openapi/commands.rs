@@ -1,7 +1,6 @@
 //! Posting jobs: an operation for each command, with its data as it is posted, and one for a batch.
 
-use millrace_contracts::Kind;
-use millrace_contracts::{Entry, catalog};
+use millrace_protocol::{Catalog, Entry};
 use serde_json::{Map, Value, json};
 
 use super::components::{Schemas, answer, parameter};
@@ -11,12 +10,10 @@ use crate::jobs::batch::{Outcome, Posted};
 use crate::jobs::view::View;
 use crate::secrets;
 
-pub(super) fn paths(schemas: &mut Schemas) -> Map<String, Value> {
+pub(super) fn paths(catalog: &Catalog, schemas: &mut Schemas) -> Map<String, Value> {
     let good = good(schemas);
-    catalog()
-        .entries()
-        .iter()
-        .filter(|entry| entry.kind == Kind::Command)
+    catalog
+        .commands()
         .map(|command| {
             let post = post(command, schemas, good.clone());
             (format!("/v1/jobs/{}", command.message_type), json!({"post": post}))
@@ -62,15 +59,16 @@ fn post(command: &Entry, schemas: &mut Schemas, good: Map<String, Value>) -> Val
 }
 
 /// Before version 3.2, OpenAPI can describe a line only as if it were the whole body.
-pub(super) fn batch(schemas: &mut Schemas) -> Value {
+pub(super) fn batch(catalog: &Catalog, schemas: &mut Schemas) -> Value {
     let (posted, outcome) =
         (schemas.request.subschema_for::<Posted<'_>>(), schemas.response::<Outcome<'_>>());
-    let example = json!({
-        "command": "orders.cancel",
-        "data": catalog().find("orders.cancel").map(Entry::example),
-        "idempotency_key": "8e03978e-40d5",
-    });
-    let content = json!({"schema": posted, "examples": {"line": {"value": example}}});
+    let example = |command: &Entry| {
+        let (_, data) = secrets::posted(command, &mut schemas.request);
+        let line = json!({"command": command.message_type, "data": data, "idempotency_key": "8e03978e-40d5"});
+        (command.message_type.to_owned(), json!({"value": line}))
+    };
+    let examples: Map<String, Value> = catalog.commands().map(example).collect();
+    let content = json!({"schema": posted, "examples": examples});
     let lines = "One line for each line of the request, in order. The schema is that of one line.";
     let good = answer(lines, "application/x-ndjson", &outcome, &[]);
     let mut responses = Map::from_iter([("200".to_owned(), good)]);

@@ -1,7 +1,7 @@
 //! What the operations share: schemas, parameters and headers.
 
-use millrace_contracts::ledger::Status;
-use millrace_contracts::{Kind, catalog};
+use millrace_protocol::Catalog;
+use millrace_protocol::ledger::Status;
 use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -52,11 +52,10 @@ pub(super) fn parameter(name: &str) -> Value {
     json!({"$ref": format!("#/components/parameters/{name}")})
 }
 
-pub(super) fn parameters() -> Value {
+pub(super) fn parameters(catalog: &Catalog) -> Value {
     let query = |name: &str, description: &str, schema: Value| json!({"name": name, "in": "query", "description": description, "schema": schema});
     let header = |name: &str, description: &str, schema: Value, example: &str| json!({"name": name, "in": "header", "description": description, "schema": schema, "example": example});
-    let commands = catalog().entries().iter().filter(|entry| entry.kind == Kind::Command);
-    let commands: Vec<_> = commands.map(|entry| entry.message_type).collect();
+    let commands: Vec<_> = catalog.commands().map(|entry| entry.message_type).collect();
     let text = || json!({"type": "string"});
     json!({
         "job": {

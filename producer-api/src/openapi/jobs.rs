@@ -1,5 +1,6 @@
 //! Looking jobs up: the client's jobs, one job, and the messages that follow from it, at once or as they happen.
 
+use millrace_protocol::Catalog;
 use serde_json::{Map, Value, json};
 
 use super::commands::batch;
@@ -10,8 +11,8 @@ use crate::jobs::list::Listing;
 use crate::jobs::trail::{Message, Trail};
 use crate::jobs::view::View;
 
-pub(super) fn paths(schemas: &mut Schemas) -> Map<String, Value> {
-    let list = json!({"get": list(schemas), "post": batch(schemas)});
+pub(super) fn paths(catalog: &Catalog, schemas: &mut Schemas) -> Map<String, Value> {
+    let list = json!({"get": list(schemas), "post": batch(catalog, schemas)});
     [
         ("/v1/jobs", list),
         ("/v1/jobs/{job}", json!({"get": view(schemas)})),

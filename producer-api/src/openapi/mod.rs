@@ -8,35 +8,36 @@ mod problems;
 #[cfg(test)]
 mod tests;
 
+use millrace_protocol::Catalog;
 use serde_json::{Map, Value, json};
 
 use components::Schemas;
 
-/// The whole document.
-pub(crate) fn document() -> Value {
+/// The document of an API with this catalog.
+pub(crate) fn document(catalog: &Catalog) -> Value {
     let mut schemas = Schemas::new();
     let mut paths = Map::new();
-    paths.extend(commands::paths(&mut schemas));
-    paths.extend(jobs::paths(&mut schemas));
+    paths.extend(commands::paths(catalog, &mut schemas));
+    paths.extend(jobs::paths(catalog, &mut schemas));
     paths.extend(probes::paths());
     let problem = schemas.response::<crate::problem::Details<'_>>();
     json!({
         "openapi": "3.1.1",
         "info": {
-            "title": "Millrace",
-            "version": env!("CARGO_PKG_VERSION"),
+            "title": catalog.about().title,
+            "version": catalog.about().version,
             "description": INTRODUCTION,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
         "security": [{"key": []}],
-        "tags": tags(),
+        "tags": tags(catalog),
         "paths": paths,
         "components": {
             "securitySchemes": {
                 "key": {"type": "http", "scheme": "bearer", "description": "An API key, such as `mr_…`."},
             },
-            "parameters": components::parameters(),
+            "parameters": components::parameters(catalog),
             "headers": components::headers(),
             "responses": problems::responses(&problem),
             "schemas": schemas.all(),
@@ -52,9 +53,8 @@ carried on to all messages that follow from the job.
 Errors are `application/problem+json` (RFC 9457): `type` is for programs, `detail` for people, and `errors` points into the \
 body. Every answer has an `X-Correlation-Id`, which leads to its request in the logs.";
 
-fn tags() -> Value {
-    let domains =
-        millrace_contracts::catalog().domains().iter().map(|domain| json!({"name": domain.as_str()}));
+fn tags(catalog: &Catalog) -> Value {
+    let domains = catalog.domains().iter().map(|domain| json!({"name": domain.as_str()}));
     let others = [
         ("jobs", "Look up what became of jobs, and post many at once."),
         ("operation", "Probes, metrics and documents: public, without a key."),

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use axum::http::HeaderValue;
 use millrace_broker::PublishError;
-use millrace_contracts::{JobId, Scope, Violation};
+use millrace_contracts::Scope;
+use millrace_protocol::{JobId, Violation};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 

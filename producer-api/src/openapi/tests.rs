@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use millrace_contracts::catalog;
 use millrace_service::Readiness;
 use serde_json::Value;
 
@@ -16,7 +17,7 @@ use crate::routes::{self, Access};
 #[test]
 fn committed_document_is_that_of_the_types() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi.json");
-    let text = format!("{}\n", serde_json::to_string_pretty(&document()).expect("plain data"));
+    let text = format!("{}\n", serde_json::to_string_pretty(&document(catalog())).expect("plain data"));
     if std::env::var_os("UPDATE_SCHEMAS").is_some() {
         fs::write(&path, &text).expect("a file of the project");
     }
@@ -27,7 +28,7 @@ fn committed_document_is_that_of_the_types() {
 
 #[test]
 fn every_reference_leads_somewhere_and_every_operation_has_a_name_of_its_own() {
-    let document = document();
+    let document = document(catalog());
     let (mut places, mut names) = (vec![&document], BTreeSet::new());
     while let Some(place) = places.pop() {
         match place {
@@ -51,7 +52,7 @@ fn every_reference_leads_somewhere_and_every_operation_has_a_name_of_its_own() {
 fn every_route_is_documented_with_whether_it_needs_a_key() {
     // Pages for people are no interface.
     const OF_PAGES: [&str; 4] = ["/jobs/{job}", "/assets/job.css", "/assets/{script}", "/docs/{file}"];
-    let document = document();
+    let document = document(catalog());
     for route in routes::table(&Readiness::of(&[])) {
         if OF_PAGES.contains(&route.path) {
             continue;

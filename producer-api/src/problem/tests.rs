@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use axum::body::to_bytes;
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use millrace_broker::PublishError;
-use millrace_contracts::{JobId, Violation};
+use millrace_protocol::{JobId, Violation};
 use millrace_service::{Alert, AlertSink};
 use serde_json::{Value, json};
 use uuid::Uuid;

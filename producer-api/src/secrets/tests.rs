@@ -5,9 +5,10 @@ use std::collections::HashSet;
 use argon2::Argon2;
 use argon2::password_hash::PasswordVerifier;
 use argon2::password_hash::phc::PasswordHash as Phc;
-use millrace_contracts::Entry;
 use millrace_contracts::auth::{IssueApiKey, SetPassword};
-use millrace_contracts::{ApiKey, Contract, JobId, UnknownFields, catalog, decode};
+use millrace_contracts::{ApiKey, catalog};
+use millrace_protocol::Entry;
+use millrace_protocol::{Contract, JobId, UnknownFields, decode};
 use uuid::Uuid;
 
 use super::{HASHER_DEADLINE, NewApiKey, NewPassword, Request, SealedBody, Secrets};

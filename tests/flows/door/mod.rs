@@ -62,7 +62,7 @@ impl Caller {
 
 /// One more door of the same system.
 async fn another_door(settings: ApiSettings) -> ApiServer {
-    ApiServer::start(settings, Arc::new(LogAlerts)).await.expect("a free port")
+    ApiServer::start(settings, millrace_contracts::catalog(), Arc::new(LogAlerts)).await.expect("a free port")
 }
 
 /// The settings of a door to whose database there is no way.

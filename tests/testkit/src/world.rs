@@ -153,7 +153,8 @@ impl World {
 
     /// Opens the door with settings of the test's own.
     pub async fn open_door_with(&mut self, settings: ApiSettings) -> &mut Self {
-        self.door = Some(ApiServer::start(settings, Arc::new(LogAlerts)).await.expect("a free port"));
+        self.door =
+            Some(ApiServer::start(settings, catalog(), Arc::new(LogAlerts)).await.expect("a free port"));
         self.until("the door to be ready", async |world| world.get("/readyz").await.status == 200).await;
         self
     }

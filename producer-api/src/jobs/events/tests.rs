@@ -3,10 +3,11 @@
 use super::{Sent, Subscriber};
 use crate::flow::Row;
 use crate::jobs::tests::{JOB, place as placed};
-use millrace_contracts::ledger::{Emitted, Status};
+use millrace_contracts::catalog;
+use millrace_protocol::ledger::{Emitted, Status};
 
 fn subscriber(last_id: &str) -> Subscriber {
-    Subscriber { job: JOB, sent: Sent::of_id(last_id), ended: false }
+    Subscriber { catalog: catalog(), job: JOB, sent: Sent::of_id(last_id), ended: false }
 }
 
 /// An order whose placing was tried this often, and from which an event without subscribers follows.
