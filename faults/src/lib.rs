@@ -1,5 +1,7 @@
 //! Faults for tests: points at which a process kills itself, and mutants, which break a guarantee on purpose.
 //!
+//! They stand in the code that they are about, since a patch that is kept beside it would rot unseen.
+//!
 //! All of it compiles to nothing unless a program is built with the feature `armed`. An armed program reads three environment
 //! variables:
 //!

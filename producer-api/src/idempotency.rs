@@ -3,7 +3,8 @@
 //!
 //! The key itself needs no table: a job's id follows from client and key. What must be remembered is the data that the key
 //! was first used with. The ledger has it once a worker has received the job; until then the cache of this process has it,
-//! for the jobs that this process accepted.
+//! for the jobs that this process accepted. So another process may accept the same key with other data meanwhile: one of the
+//! two is processed, and both answers name the same job.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -28,6 +29,7 @@ pub(crate) struct IdempotencyKey(String);
 
 impl IdempotencyKey {
     /// The key in a request's header, if it has one. The header is a structured field (RFC 9651): a string in double quotes.
+    /// A bare one is refused, since a stricter proxy on the way would drop it.
     pub fn of(headers: &HeaderMap) -> Result<Option<Self>, Problem> {
         let mut given = headers.get_all(HEADER).iter();
         let Some(only) = given.next() else { return Ok(None) };

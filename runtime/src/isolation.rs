@@ -19,6 +19,9 @@ use crate::domain::Domain;
 use crate::session::{Handler, Session};
 
 /// A message is given up when the process has died this often while it processed that message alone.
+///
+/// Processes are also killed from outside. That this happens three times, each time with the same message alone, is as good
+/// as excluded.
 pub const CRASHES_MAX: u32 = 3;
 
 /// From this many redeliveries on, few messages should be delivered along with such a one: fewer are bad luck with one process.

@@ -21,6 +21,7 @@ const PAYMENT: TextEnum<Payment> = TextEnum(&[
     (Payment::Refunded, "refunded"),
 ]);
 
+// Customers are not locked: an order that is decided while its customer is being deactivated counts as placed before that.
 impl Store for Orders {
     async fn load(connection: &mut PgConnection, facts: &mut Facts) -> Result<(), sqlx::Error> {
         let users: Vec<_> = facts.customers.keys().map(|key| key.0).collect();
