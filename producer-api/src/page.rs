@@ -1,12 +1,12 @@
-//! `GET /jobs/{id}`: the page that shows a person the trail of a job, live.
+//! Pages for people: `GET /`, which leads to the documents, and `GET /jobs/{id}`, which shows the trail of a job, live.
 //!
-//! It holds no data and is the same for everybody. The browser fetches the job from the API, with the API key that its reader
+//! They hold no data and are the same for everybody. The browser fetches the job from the API, with the API key that its reader
 //! types in.
 
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
-use axum::http::HeaderValue;
-use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY};
+use axum::http::header::{ACCEPT, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, VARY};
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 
 use crate::problem::Problem;
@@ -18,13 +18,15 @@ mod tests;
 /// frame it.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const HTML: &str = "text/html; charset=utf-8";
+const HOME: &str = include_str!("page/home.html");
 const PAGE: &str = include_str!("page/job.html");
 const STYLE: &str = include_str!("page/job.css");
 /// Modules by file name. The page loads the first one, which imports the others.
 const SCRIPTS: [(&str, &str); 9] = [
     ("job.js", include_str!("page/job.js")),
     ("session.js", include_str!("page/session.js")),
-    ("door.js", include_str!("page/door.js")),
+    ("api.js", include_str!("page/api.js")),
     ("elements.js", include_str!("page/elements.js")),
     ("stream.js", include_str!("page/stream.js")),
     ("trail.js", include_str!("page/trail.js")),
@@ -33,8 +35,23 @@ const SCRIPTS: [(&str, &str); 9] = [
     ("words.js", include_str!("page/words.js")),
 ];
 
+/// A page for browsers. Others learn from the problem where to post jobs and where the documents are.
+pub(crate) async fn home(headers: HeaderMap) -> Response {
+    let mut response =
+        if accepts_html(&headers) { text(HTML, HOME) } else { Problem::UnknownPath.into_response() };
+    response.headers_mut().insert(VARY, HeaderValue::from_static("accept"));
+    response
+}
+
+/// Whether a browser asks. Programs accept anything, or JSON.
+fn accepts_html(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let mut types = accepted.flat_map(|value| value.split(',')).filter_map(|range| range.split(';').next());
+    types.any(|name| name.trim().eq_ignore_ascii_case("text/html"))
+}
+
 pub(crate) async fn job() -> Response {
-    text("text/html; charset=utf-8", PAGE)
+    text(HTML, PAGE)
 }
 
 pub(crate) async fn style() -> Response {

@@ -66,6 +66,7 @@ pub(crate) fn table(readiness: &Readiness) -> Vec<Route> {
         client("/v1/jobs/{job}", get(jobs::view::show).post(jobs::post::accept)),
         client("/v1/jobs/{job}/trail", get(jobs::trail::show)),
         client("/v1/jobs/{job}/events", get(jobs::events::show)),
+        public("/", get(page::home)),
         public("/jobs/{job}", get(page::job)),
         public("/assets/job.css", get(page::style)),
         public("/assets/{script}", get(page::script)),

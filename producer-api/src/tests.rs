@@ -281,6 +281,7 @@ fn every_route_has_a_policy() {
             "Client /v1/jobs/{job}",
             "Client /v1/jobs/{job}/trail",
             "Client /v1/jobs/{job}/events",
+            "Public /",
             "Public /jobs/{job}",
             "Public /assets/job.css",
             "Public /assets/{script}",
@@ -414,5 +415,32 @@ async fn every_answer_carries_a_correlation_id_and_no_cache_keeps_it() {
             assert_eq!(answer.body["instance"], format!("urn:uuid:{id}").as_str());
             assert_eq!(answer.body["status"], status);
         }
+    }
+}
+
+#[tokio::test]
+async fn the_root_leads_people_and_programs_to_the_documents() {
+    let get = |accept: &'static str| async move {
+        let mut request = Request::get("/");
+        if !accept.is_empty() {
+            request = request.header(header::ACCEPT, accept);
+        }
+        let request = request.body(Body::empty()).expect("a request");
+        let response = router(Raised::default()).oneshot(request).await.expect("an answer");
+        let (head, body) = response.into_parts();
+        assert_eq!(head.headers[header::VARY], "accept");
+        let body = to_bytes(body, 1 << 20).await.expect("a whole body");
+        let kind = head.headers[header::CONTENT_TYPE].to_str().expect("text").to_owned();
+        (head.status.as_u16(), kind, String::from_utf8(body.to_vec()).expect("text"))
+    };
+    for browser in ["text/html", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"] {
+        let (status, kind, body) = get(browser).await;
+        assert_eq!((status, kind.as_str()), (200, "text/html; charset=utf-8"), "{browser}");
+        assert!(body.contains("href=\"docs\"") && body.contains("/v1/jobs/"), "{body}");
+    }
+    for program in ["", "*/*", "application/json", "text/htmlx"] {
+        let (status, kind, body) = get(program).await;
+        assert_eq!((status, kind.as_str()), (404, "application/problem+json"), "{program}");
+        assert!(body.contains("/docs") && body.contains("/v1/jobs/{command}"), "{body}");
     }
 }

@@ -1,4 +1,4 @@
-// Shows the door's own document, and asks nobody else about it.
+// Shows the API's own document, without an external validator.
 SwaggerUIBundle({
   url: 'openapi.json',
   dom_id: '#document',

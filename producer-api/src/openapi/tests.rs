@@ -51,7 +51,7 @@ fn every_reference_leads_somewhere_and_every_operation_has_a_name_of_its_own() {
 #[test]
 fn every_route_is_documented_with_whether_it_needs_a_key() {
     // Pages for people are no interface.
-    const OF_PAGES: [&str; 4] = ["/jobs/{job}", "/assets/job.css", "/assets/{script}", "/docs/{file}"];
+    const OF_PAGES: [&str; 5] = ["/", "/jobs/{job}", "/assets/job.css", "/assets/{script}", "/docs/{file}"];
     let document = document(catalog());
     for route in routes::table(&Readiness::of(&[])) {
         if OF_PAGES.contains(&route.path) {

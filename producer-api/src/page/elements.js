@@ -1,6 +1,6 @@
-// The smallest parts of the page. Whatever came from elsewhere becomes text, never markup.
+// The smallest parts of the page. Data from the API becomes text, never markup.
 
-/** Every element that has an id, by it. */
+/** Every element that has an id, by its id. */
 export const page = Object.fromEntries([...document.querySelectorAll("[id]")].map((element) => [element.id, element]));
 
 export function element(name, classes = "", text = null) {
@@ -10,7 +10,7 @@ export function element(name, classes = "", text = null) {
   return made;
 }
 
-/** Sets a text only if it differs, so that nothing is announced twice. */
+/** Sets a text only if it differs, so screen readers announce nothing twice. */
 export function say(target, text) {
   if (target.textContent !== text) target.textContent = text;
 }
@@ -24,7 +24,7 @@ export function symbol(name) {
   return svg;
 }
 
-/** A state as a shape and a word. */
+/** Shows a status as a shape and a word. */
 export function chip(target, status) {
   if (target.dataset.status === status) return;
   target.dataset.status = status;
@@ -34,7 +34,7 @@ export function chip(target, status) {
 export function copies(button, text) {
   button.addEventListener("click", async () => {
     const copied = await navigator.clipboard?.writeText(text()).then(() => true, () => false);
-    // Without a secure connection there is no clipboard: then the reader only has to press the keys.
+    // Without a secure connection there is no clipboard: then the text is selected for the reader to copy.
     if (!copied) getSelection().selectAllChildren(button.previousElementSibling);
     const word = copied ? "Copied" : "Selected";
     button.textContent = word;

@@ -1,4 +1,4 @@
-// What stands above the timeline: the job in a sentence, how the page is connected, and what is in the way.
+// The part above the timeline: the job in a sentence, whether the page is connected, and what went wrong.
 
 import { chip, page, say } from "./elements.js";
 import { moment, sentence } from "./words.js";

@@ -1,4 +1,4 @@
-// The page of a job: asks for the reader's API key, keeps it for as long as the tab lives, and shows the job with it.
+// The page of a job: asks for the reader's API key, keeps it while the tab is open, and shows the job.
 
 import { copies, page, say } from "./elements.js";
 import { notice } from "./head.js";
@@ -36,7 +36,7 @@ function askForKey(why = "") {
   page["key-input"].select();
 }
 
-/** The door has taken the key. */
+/** The API has accepted the key. */
 function admitted(key) {
   sessionStorage.setItem(STORED_KEY, key);
   if (page.key.hidden) return;
@@ -50,9 +50,9 @@ page.key.addEventListener("submit", (event) => {
   const key = page["key-input"].value.trim();
   say(page["key-error"], "");
   submitted = true;
-  // Anything else can't stand in a header, and the browser would refuse to ask.
+  // No other characters are allowed in a header, and the browser would refuse to send them.
   if (/^[\x21-\x7e]+$/.test(key)) start(key);
-  else askForKey("An API key has only ASCII letters, digits and signs, and no spaces.");
+  else askForKey("An API key has only ASCII letters, digits and punctuation, and no spaces.");
 });
 page.forget.addEventListener("click", () => askForKey());
 page["notice-again"].addEventListener("click", () => {

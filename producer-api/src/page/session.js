@@ -1,6 +1,6 @@
-// One key's look at the job, from the first question to the last event.
+// Shows the job with one key, from the first request to the last event.
 
-import { Refusal, ask } from "./door.js";
+import { Refusal, get } from "./api.js";
 import { page, say } from "./elements.js";
 import { connection, drawHead, notice } from "./head.js";
 import { EventStream } from "./stream.js";
@@ -10,11 +10,11 @@ import { SECOND } from "./words.js";
 
 const RETRY_FIRST_MS = 1_000;
 const RETRY_MAX_MS = 30_000;
-// The door sends a comment every 15 seconds; a stream that is silent for longer than two of them is given up.
+// The API sends a comment every 15 seconds. A stream that is silent for longer than two of them is closed.
 const SILENCE_MAX_MS = 40_000;
 const REDRAW_MS = 250;
 
-/** Draws what it learns. Tells `admitted` once the door has taken the key, and `unknown` why it has not. */
+/** Draws the job. Calls `admitted` once the API has accepted the key, or `unknown` with the reason why it has not. */
 export class Session {
   #ended = new AbortController();
   #loaded = false;
@@ -34,7 +34,7 @@ export class Session {
   }
 
   async run() {
-    connection("asking", "Asking");
+    connection("asking", "Connecting");
     for (;;) {
       try {
         if (await this.#step()) break;
@@ -50,15 +50,15 @@ export class Session {
     connection("complete", "Complete");
   }
 
-  /** Asks for what is not known yet. Says whether that was all there will ever be. */
+  /** Fetches what is not known yet. Returns whether the job is settled. */
   async #step() {
     if (!this.#loaded) await this.#load();
     if (this.trail.settled) return true;
     await this.#visible();
-    const response = await this.#ask(`${this.jobId}/events`, { accept: "text/event-stream", lastId: this.#lastId });
+    const response = await this.#get(`${this.jobId}/events`, { accept: "text/event-stream", lastId: this.#lastId });
     this.#well();
     if (response.status === 204) {
-      // It settled between the two questions.
+      // The job settled between the two requests.
       await this.#load();
       return true;
     }
@@ -67,12 +67,12 @@ export class Session {
     return this.trail.settled;
   }
 
-  #ask(path, more = {}) {
-    return ask(path, { key: this.key, signal: this.#ended.signal, ...more });
+  #get(path, more = {}) {
+    return get(path, { key: this.key, signal: this.#ended.signal, ...more });
   }
 
   async #load() {
-    const json = (path) => this.#ask(path).then((response) => response.json());
+    const json = (path) => this.#get(path).then((response) => response.json());
     const [view, trail] = await Promise.all([json(this.jobId), json(`${this.jobId}/trail`)]);
     this.trail.load(view, trail);
     this.#loaded = true;
@@ -96,10 +96,10 @@ export class Session {
     const stream = new EventStream(this.#lastId);
     const decoder = new TextDecoder();
     const leave = () => reader.cancel();
-    // A browser has six connections to a door: tabs that nobody looks at should not hold them all.
+    // A browser opens six connections to a server at most: hidden tabs should not hold them all.
     const look = () => document.hidden && leave();
     document.addEventListener("visibilitychange", look);
-    // A lost network cuts nothing: the stream would only be silent.
+    // When the network is lost, the connection stays open and the stream is only silent.
     addEventListener("offline", leave);
     try {
       for (;;) {
@@ -138,17 +138,17 @@ export class Session {
       const reference = error.correlationId ? ` Correlation id: ${error.correlationId}.` : "";
       notice(error.title, error.message + reference, true);
     } else if (!navigator.onLine) {
-      notice("Offline", "This machine has no network. What is shown is how the job stood before.", true);
+      notice("Offline", "This machine has no network. The page shows the last known state of the job.", true);
     } else if (error instanceof TypeError) {
-      notice("The door does not answer", "Either it is being restarted, or the network is interrupted.", true);
+      notice("The API does not answer", "Either it is being restarted, or the network is interrupted.", true);
     } else {
-      notice("Not understood", "The door's answer can't be read.", true);
+      notice("Unreadable answer", "The page can't read the API's answer.", true);
     }
-    await this.#pause(error.waitMs ?? backoffMs, (seconds) => say(page["notice-wait"], `Asking again in ${seconds} s.`));
+    await this.#pause(error.waitMs ?? backoffMs, (seconds) => say(page["notice-wait"], `Trying again in ${seconds} s.`));
     say(page["notice-wait"], "");
   }
 
-  /** Waits, unless the network comes back, the reader asks, or this has ended. */
+  /** Waits until the time is over, the network is back, the reader asks for it, or the session has ended. */
   async #pause(ms, tell = () => {}) {
     const over = new AbortController();
     const untilMs = Date.now() + ms;

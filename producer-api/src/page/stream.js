@@ -1,6 +1,6 @@
-// Server-sent events, read from the body of an answer: `EventSource` can't send an API key.
+// Server-sent events, read from the body of a response: `EventSource` can't send an API key.
 
-/** Reads `text/event-stream` (HTML Living Standard, 9.2.6) as it arrives, wherever it is cut. */
+/** Parses `text/event-stream` (HTML Living Standard, 9.2.6) in chunks, wherever they are cut. */
 export class EventStream {
   retryMs = null;
   #rest = "";
@@ -8,16 +8,16 @@ export class EventStream {
   #type = "";
   #data = [];
 
-  /** One that continues after the event with this id. */
+  /** A stream that continues after the event with this id. */
   constructor(lastId = "") {
     this.lastId = lastId;
     this.idBuffer = lastId;
   }
 
-  /** The events that are complete with this chunk. */
+  /** The events that this chunk completes. */
   feed(chunk) {
     if (chunk === "") return [];
-    // The second half of a CRLF that was cut in two ends no line of its own.
+    // The LF of a CRLF that was cut in two ends no second line.
     const text = this.#afterCr && chunk.startsWith("\n") ? chunk.slice(1) : chunk;
     this.#afterCr = chunk.endsWith("\r");
     const lines = (this.#rest + text).split(/\r\n|\r|\n/);

@@ -1,13 +1,14 @@
-//! The page as it leaves the door: what it is declared as, and that it is of one piece with its policy.
+//! Tests of the pages: their headers, and that they load nothing that their policy forbids.
 
 use axum::extract::Path;
-use axum::http::header;
+use axum::http::{HeaderMap, HeaderValue, header};
 
-use super::{PAGE, SCRIPTS, job, script, style};
+use super::{HOME, PAGE, SCRIPTS, home, job, script, style};
 
 #[tokio::test]
 async fn every_part_says_what_it_is_and_what_it_may() {
-    let mut parts = vec![(job().await, "html"), (style().await, "css")];
+    let browser = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static("text/html,*/*;q=0.8"))]);
+    let mut parts = vec![(home(browser).await, "html"), (job().await, "html"), (style().await, "css")];
     for (name, _) in SCRIPTS {
         parts.push((script(Ok(Path(name.to_owned()))).await.expect("a script of the page"), "javascript"));
     }
@@ -27,14 +28,19 @@ fn quoted(text: &'static str, before: &'static str) -> impl Iterator<Item = &'st
 }
 
 #[test]
-fn the_page_loads_only_what_its_policy_allows() {
-    let loaded: Vec<_> = quoted(PAGE, "href=\"")
-        .chain(quoted(PAGE, "src=\""))
-        .filter(|url| !url.starts_with('#') && !url.starts_with("data:image/svg+xml,"))
-        .collect();
-    assert_eq!(loaded, ["../assets/job.css", "../assets/job.js"]);
-    for inline in [" style=", "<style", " onclick=", "<script>", "javascript:"] {
-        assert!(!PAGE.contains(inline), "the policy forbids {inline}");
+fn the_pages_load_only_what_their_policy_allows() {
+    for (page, links) in [
+        (PAGE, &["../assets/job.css", "../assets/job.js"][..]),
+        (HOME, &["assets/job.css", "docs", "openapi.json", "readyz", "metrics"]),
+    ] {
+        let found: Vec<_> = quoted(page, "href=\"")
+            .chain(quoted(page, "src=\""))
+            .filter(|url| !url.starts_with('#') && !url.starts_with("data:image/svg+xml,"))
+            .collect();
+        assert_eq!(found, links);
+        for inline in [" style=", "<style", " onclick=", "<script>", "javascript:"] {
+            assert!(!page.contains(inline), "the policy forbids {inline}");
+        }
     }
 }
 
@@ -51,7 +57,7 @@ fn every_script_is_imported_and_every_import_is_there() {
 }
 
 #[test]
-fn what_the_door_says_is_only_ever_text() {
+fn data_of_the_api_becomes_text_only() {
     const WAYS_IN: [&str; 7] =
         ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "setHTML", "eval(", "Function("];
     for (name, script) in SCRIPTS {

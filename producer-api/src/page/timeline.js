@@ -1,6 +1,6 @@
-// The timeline: a row for each message at each handler, with bars on an axis that all share.
+// The timeline: a row for each message at each handler, with bars on a common time axis.
 
-import { clock } from "./door.js";
+import { clock } from "./api.js";
 import { chip, copies, element, page, say, symbol } from "./elements.js";
 import { keyOf } from "./trail.js";
 import { DAY, HOUR, MINUTE, SECOND, duration, moment, tick } from "./words.js";
@@ -13,7 +13,7 @@ const AXIS_STEPS_MS = [
   ...[1, 2, 5, 10, 20, 50, 100].map((days) => days * DAY),
 ];
 const AXIS_TICKS_MAX = 5;
-// Room to the right of the last bar, as a share of the whole.
+// Space to the right of the last bar, as a share of the axis.
 const AXIS_MARGIN = 0.05;
 // A label further to the right would be cut off.
 const AXIS_LABEL_MAX = 0.92;
@@ -82,7 +82,7 @@ class Row {
     this.item.append(this.tree, details);
   }
 
-  tell({ message, lines, goesOn, hasEffects }, trail) {
+  update({ message, lines, goesOn, hasEffects }, trail) {
     const depth = lines.length;
     this.item.dataset.status = message.status;
     this.item.style.setProperty("--depth", depth);
@@ -110,7 +110,7 @@ class Row {
     this.fields.result.set(json(message.result));
   }
 
-  /** Draws its bars on an axis that ends at `endMs`, now being `nowMs`. */
+  /** Draws the bars on an axis that ends at `endMs`; the present is at `nowMs`. */
   place(message, trail, nowMs, endMs) {
     const { sent, received, handled } = trail.span(message);
     const share = (ms) => `${((100 * ms) / endMs).toFixed(3)}%`;
@@ -139,8 +139,8 @@ export class Timeline {
       const key = keyOf(place.message);
       const row = this.#rows.get(key) ?? new Row();
       this.#rows.set(key, row);
-      row.tell(place, trail);
-      // What is in its place stays there, and keeps the focus.
+      row.update(place, trail);
+      // A row that is in its place is not moved, so it keeps the focus.
       const there = page.rows.children[position] ?? null;
       if (there !== row.item) page.rows.insertBefore(row.item, there);
     });
@@ -148,7 +148,7 @@ export class Timeline {
     this.place(trail);
   }
 
-  /** A row whose handler has become known goes on as that handler's row; any other that is gone is taken away. */
+  /** Removes rows whose message is gone. A row whose handler has become known becomes that handler's row. */
   #forget(present, rows) {
     for (const [key, row] of this.#rows) {
       if (present.has(key)) continue;

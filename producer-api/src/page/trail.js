@@ -1,4 +1,4 @@
-// What is known of a job: its messages in the order of their causes, and when each was sent, received and handled.
+// A job's messages in the order of their causes, and when each was sent, received and handled.
 
 export const keyOf = (message) => `${message.message_id} ${message.handler ?? ""}`;
 
@@ -20,7 +20,7 @@ export class Trail {
   }
 
   take(message) {
-    // Who would hear it was not known before.
+    // The handler was not known before.
     if (message.handler) this.messages.delete(keyOf({ ...message, handler: null }));
     this.messages.set(keyOf(message), message);
   }
@@ -33,7 +33,7 @@ export class Trail {
     return this.flow?.state === "settled";
   }
 
-  /** Every row with its place in the tree: depth first, and for each level whether its line goes on below. */
+  /** Every row with its place in the tree, depth first, and for each level whether its line goes on below. */
   rows() {
     const nodes = new Map();
     for (const message of this.messages.values()) {
@@ -58,7 +58,7 @@ export class Trail {
     return rows;
   }
 
-  /** When it was sent: when the last handler of its cause was done that was done before it arrived. */
+  /** When a message was sent: when the last handler of its cause finished that finished before it arrived. */
   sentMs(message) {
     const received = instantMs(message.received_at) ?? Infinity;
     const causes = [...this.messages.values()].filter((other) => other.message_id === message.caused_by);
@@ -68,7 +68,7 @@ export class Trail {
 
   /** Milliseconds from the job's acceptance to these moments of a message; `null` is yet to come. */
   span(message) {
-    // The clocks of two machines differ a little, and nothing is received before it was sent.
+    // The clocks of two machines differ a little, but no message is received before it was sent.
     const since = (at, earliest) => (at === null ? null : Math.max(earliest, at - this.acceptedMs));
     const sent = since(this.sentMs(message), 0);
     const received = since(instantMs(message.received_at), sent);

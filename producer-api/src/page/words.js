@@ -1,4 +1,4 @@
-// How the page words durations, moments and states.
+// The page's texts for durations, moments and states.
 
 export const SECOND = 1_000;
 export const MINUTE = 60 * SECOND;

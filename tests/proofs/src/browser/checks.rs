@@ -163,7 +163,7 @@ async fn page_waits_for_the_network(reader: &Reader) {
     reader.write(API_KEY).await;
     reader.press(Key::Enter.into()).await;
     reader.until("#notice-title", |title| title == "Offline").await;
-    reader.until("#notice-wait", |text| text.starts_with("Asking again in ")).await;
+    reader.until("#notice-wait", |text| text.starts_with("Trying again in ")).await;
     reader.network(true).await;
     reader.until("#state", |state| state.starts_with("Settled")).await;
     assert!(reader.texts("#notice-title").await.is_empty(), "the notice is gone");
@@ -193,7 +193,7 @@ async fn page_asks_nobody_else(reader: &Reader, world: &World) {
     assert_eq!(foreign.collect::<Vec<_>>(), Vec::<String>::new(), "asked elsewhere");
     let streams: Vec<_> = asked.iter().filter(|request| to(request).ends_with("/events")).collect();
     assert!(streams.iter().any(|stream| stream["headers"]["Last-Event-ID"].is_string()), "{streams:#?}");
-    passed("the page asks nobody but the door, and resumes where a stream broke off");
+    passed("the page sends requests to the API only, and resumes where a stream broke off");
 }
 
 async fn assert_quiet(reader: &Reader) {

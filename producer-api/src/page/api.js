@@ -1,25 +1,25 @@
-// The door as the page asks it: with the reader's key, and with refusals told from answers.
+// Requests to the API: with the reader's key, and with errors as exceptions.
 
 import { SECOND } from "./words.js";
 
-// A browser's clock may be minutes wrong, and the header Date tells whole seconds only.
+// A browser's clock may be minutes wrong, and the header Date has whole seconds only.
 const CLOCK_TOLERANCE_MS = 2_000;
 const JOBS = new URL("../v1/jobs/", location.href);
 
-export async function ask(path, { key, signal, accept = "application/json", lastId = "" }) {
+export async function get(path, { key, signal, accept = "application/json", lastId = "" }) {
   const headers = { Authorization: `Bearer ${key}`, Accept: accept };
   if (lastId) headers["Last-Event-ID"] = lastId;
-  const asked = { headers, signal, cache: "no-store", credentials: "omit", redirect: "error" };
-  const response = await fetch(new URL(path, JOBS), asked);
-  clock.hear(response.headers.get("date"));
+  const options = { headers, signal, cache: "no-store", credentials: "omit", redirect: "error" };
+  const response = await fetch(new URL(path, JOBS), options);
+  clock.sync(response.headers.get("date"));
   if (!response.ok) throw await Refusal.of(response);
   return response;
 }
 
-/** An answer of the door that is not a good one. */
+/** An answer that is an error. */
 export class Refusal extends Error {
   constructor(status, problem, waitMs) {
-    super(problem.detail ?? problem.title ?? `The door answered ${status}.`);
+    super(problem.detail ?? problem.title ?? `The API answered ${status}.`);
     this.status = status;
     this.type = problem.type ?? "about:blank";
     this.title = problem.title ?? `Status ${status}`;
@@ -27,7 +27,7 @@ export class Refusal extends Error {
     this.waitMs = waitMs;
   }
 
-  /** Whether the same question may get another answer later. */
+  /** Whether the same request may succeed later. */
   get passes() {
     return this.status === 408 || this.status === 429 || this.status >= 500;
   }
@@ -38,7 +38,7 @@ export class Refusal extends Error {
   }
 }
 
-/** What `Retry-After` asks for (RFC 9110, 10.2.3): seconds, or a date. */
+/** The wait that `Retry-After` asks for (RFC 9110, 10.2.3): seconds, or until a date. */
 function waitMs(retryAfter) {
   if (retryAfter === null) return null;
   if (/^[0-9]+$/.test(retryAfter)) return Number(retryAfter) * SECOND;
@@ -46,10 +46,10 @@ function waitMs(retryAfter) {
   return Number.isNaN(until) ? null : Math.max(0, until - clock.nowMs());
 }
 
-/** The door's time, as far as the browser can know it. */
+/** The API's clock, as far as the browser can know it. */
 export const clock = {
   aheadMs: 0,
-  hear(date) {
+  sync(date) {
     const ahead = Date.parse(date ?? "") - Date.now();
     if (!Number.isNaN(ahead)) this.aheadMs = Math.abs(ahead) > CLOCK_TOLERANCE_MS ? ahead : 0;
   },
