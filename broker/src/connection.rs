@@ -44,7 +44,7 @@ pub struct ConnectionSettings {
 
 impl ConnectionSettings {
     /// Settings for the broker at an `amqp://` or `amqps://` URL. RabbitMQ's console shows `name`, such as
-    /// `orders-worker@host`; what stands before the `@` becomes the app id of published messages.
+    /// `offers-worker@host`; what stands before the `@` becomes the app id of published messages.
     ///
     /// Heartbeat, connect timeout and frame size get defaults unless the URL's query names them.
     #[must_use]

@@ -34,7 +34,7 @@ pub struct DeadLetter {
     pub message_id: Option<String>,
     /// The id of its job.
     pub job_id: Option<String>,
-    /// The message's type, such as `users.register`.
+    /// The message's type, such as `uploads.store`.
     pub message_type: Option<String>,
     /// The name of a [`FailureClass`](crate::FailureClass), or `broker` where RabbitMQ itself dead-lettered the message.
     pub class: Option<String>,

@@ -21,7 +21,7 @@ fn envelope() -> Envelope {
         job_id: JobId(uuid!("01890a5d-ac96-7000-8000-00000000000a")),
         causation_id: MessageId(uuid!("01890a5d-ac96-7000-8000-00000000000b")),
         client_id: ClientId::parse("web-shop").unwrap(),
-        message_type: "orders.place".to_owned(),
+        message_type: "offers.make".to_owned(),
         version: 1,
         attempt: 3,
         fingerprint: Fingerprint::of(b"{}"),
@@ -36,13 +36,13 @@ fn failure(reason: &str) -> Failure {
     Failure {
         class: FailureClass::Effect,
         reason: reason.to_owned(),
-        by: "payments-worker@host 0.1.0".to_owned(),
+        by: "parcels-worker@host 0.1.0".to_owned(),
         failed_at: datetime!(2026-11-22 12:00:00.25 UTC),
     }
 }
 
 fn delivered(properties: BasicProperties, body: &[u8]) -> Incoming {
-    let mut delivery = Delivery::mock(7, "commands".into(), "orders.place".into(), false, body.to_vec());
+    let mut delivery = Delivery::mock(7, "commands".into(), "offers.make".into(), false, body.to_vec());
     delivery.properties = properties;
     Incoming::from_delivery(delivery)
 }
@@ -68,7 +68,7 @@ fn without_header(name: &str) -> Incoming {
 }
 
 fn retried(incoming: &Incoming) -> Outgoing {
-    Outgoing::after_failure(incoming, "retry.1s", "orders", 4, &failure("the gateway is silent"))
+    Outgoing::after_failure(incoming, "retry.1s", "offers", 4, &failure("the gateway is silent"))
 }
 
 fn header<'a>(message: &'a Outgoing, name: &str) -> Option<&'a AMQPValue> {

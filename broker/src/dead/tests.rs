@@ -10,9 +10,9 @@ fn letter(properties: Value) -> DeadLetter {
 #[test]
 fn a_letter_from_a_worker_has_every_field() {
     let shown = letter(json!({
-        "message_id": "m", "correlation_id": "j", "type": "orders.place", "delivery_mode": 2, "headers": {
+        "message_id": "m", "correlation_id": "j", "type": "offers.make", "delivery_mode": 2, "headers": {
             "attempt": 6, "failure-class": "effect", "failure-reason": "the gateway is silent",
-            "last-failed-at": "2026-11-22T12:00:00Z", "failed-by": "payments-worker@host 0.1.0", "version": 1,
+            "last-failed-at": "2026-11-22T12:00:00Z", "failed-by": "parcels-worker@host 0.1.0", "version": 1,
             "x-death": [{ "reason": "expired" }],
         },
     }));
@@ -20,11 +20,11 @@ fn a_letter_from_a_worker_has_every_field() {
     let expected = DeadLetter {
         message_id: some("m"),
         job_id: some("j"),
-        message_type: some("orders.place"),
+        message_type: some("offers.make"),
         class: some("effect"),
         reason: some("the gateway is silent"),
         failed_at: some("2026-11-22T12:00:00Z"),
-        failed_by: some("payments-worker@host 0.1.0"),
+        failed_by: some("parcels-worker@host 0.1.0"),
         attempt: Some(6),
     };
     assert_eq!(shown, expected);
@@ -33,7 +33,7 @@ fn a_letter_from_a_worker_has_every_field() {
 #[test]
 fn a_letter_from_the_broker_says_why() {
     let by_broker = |reason: &str| {
-        let death = json!({ "count": 1, "queue": "orders", "reason": reason });
+        let death = json!({ "count": 1, "queue": "offers", "reason": reason });
         letter(json!({ "headers": { "x-death": [death, { "reason": "expired" }] } }))
     };
     assert_eq!(by_broker("delivery_limit").class.as_deref(), Some("broker"));

@@ -10,7 +10,7 @@ use crate::wire::Outgoing;
 /// A request with this many messages of this many bytes each.
 fn request(messages: usize, bytes: usize) -> Request {
     let client = ClientId::parse("web-shop").unwrap();
-    let envelope = Envelope::of_job(JobId(Uuid::now_v7()), client, "orders.place", 1, Fingerprint::of(b"{}"));
+    let envelope = Envelope::of_job(JobId(Uuid::now_v7()), client, "offers.make", 1, Fingerprint::of(b"{}"));
     let message = || Outgoing::new(Route::COMMAND, &envelope, vec![b' '; bytes]);
     Request { messages: (0..messages).map(|_| message()).collect(), answer: oneshot::channel().0 }
 }

@@ -28,10 +28,10 @@ fn a_retry_keeps_its_identity_and_says_what_happened() {
     let incoming = delivered(original.with_headers(headers), b"{\"a\":1}");
     let message = retried(&incoming);
     insta::assert_snapshot!(shown(&message), @"
-    to retry.1s for orders
+    to retry.1s for offers
     message_id: 01890a5d-ac96-774b-bcce-b302099a8057
     correlation_id: 01890a5d-ac96-7000-8000-00000000000a
-    type: orders.place
+    type: offers.make
     content_type: application/json
     content_encoding: identity
     app_id: producer-api
@@ -40,7 +40,7 @@ fn a_retry_keeps_its_identity_and_says_what_happened() {
       attempt: LongUInt(4)
       causation-id: 01890a5d-ac96-7000-8000-00000000000b
       client-id: web-shop
-      failed-by: payments-worker@host 0.1.0
+      failed-by: parcels-worker@host 0.1.0
       failure-class: effect
       failure-reason: the gateway is silent
       fingerprint: 6e46dd10defc9b56c29a6ec56b508c21
@@ -64,7 +64,7 @@ fn the_headers_tell_the_time_of_the_first_failure_and_all_of_the_last() {
     let second = Outgoing::after_failure(
         &delivered(first.properties, b"{}"),
         topology::DEAD,
-        "orders",
+        "offers",
         4,
         &Failure {
             class: FailureClass::Crash,
@@ -84,12 +84,12 @@ fn the_headers_tell_the_time_of_the_first_failure_and_all_of_the_last() {
 fn a_redriven_message_begins_with_its_first_attempt() {
     let dead =
         delivered(retried(&with_headers(|headers| set(headers, "tenant", long("blue")))).properties, b"{}");
-    let message = Outgoing::redriven(&dead, DomainName::new("orders"));
+    let message = Outgoing::redriven(&dead, DomainName::new("offers"));
     insta::assert_snapshot!(shown(&message), @"
-    to redrive for orders
+    to redrive for offers
     message_id: 01890a5d-ac96-774b-bcce-b302099a8057
     correlation_id: 01890a5d-ac96-7000-8000-00000000000a
-    type: orders.place
+    type: offers.make
     content_type: application/json
     delivery_mode: 2
     timestamp
@@ -111,7 +111,7 @@ fn a_long_reason_is_cut_between_characters() {
     let reason = |text: &str| {
         let incoming = with_headers(|_| {});
         header_text(
-            &Outgoing::after_failure(&incoming, "dead", "orders", 1, &failure(text)),
+            &Outgoing::after_failure(&incoming, "dead", "offers", 1, &failure(text)),
             "failure-reason",
         )
     };
@@ -131,10 +131,10 @@ fn a_message_without_any_properties_is_copied_with_its_failure() {
     assert_eq!(message.message_id(), None);
     assert_eq!(&message.body[..], b"\xff\x00 not json");
     insta::assert_snapshot!(shown(&message), @"
-    to retry.1s for orders
+    to retry.1s for offers
     delivery_mode: 2
       attempt: LongUInt(4)
-      failed-by: payments-worker@host 0.1.0
+      failed-by: parcels-worker@host 0.1.0
       failure-class: effect
       failure-reason: the gateway is silent
       first-failed-at: 2026-11-22T12:00:00.25Z

@@ -9,10 +9,10 @@ use super::*;
 fn an_envelope_on_the_wire() {
     let message = Outgoing::new(Route::COMMAND, &envelope(), "{}");
     insta::assert_snapshot!(shown(&message), @"
-    to commands for orders.place
+    to commands for offers.make
     message_id: 01890a5d-ac96-774b-bcce-b302099a8057
     correlation_id: 01890a5d-ac96-7000-8000-00000000000a
-    type: orders.place
+    type: offers.make
     content_type: application/json
     delivery_mode: 2
     timestamp
@@ -35,7 +35,7 @@ fn an_envelope_comes_back_as_it_went() {
         assert_eq!(incoming.envelope, Ok(envelope));
         assert_eq!(&incoming.body[..], b"{\"a\":1}");
         assert_eq!((incoming.delivery_count, incoming.user_id.as_deref()), (0, Some("producer-api")));
-        assert_eq!(incoming.claimed_type(), Some("orders.place"));
+        assert_eq!(incoming.claimed_type(), Some("offers.make"));
         assert_eq!(incoming.claimed_id(), Some("01890a5d-ac96-774b-bcce-b302099a8057"));
     }
 }

@@ -16,7 +16,7 @@ fn awaited() -> Outgoing {
 fn only_the_name_of_a_reply_queue_is_an_address() {
     assert!(ReplyAddress::parse(ADDRESS).is_some());
     for foreign in
-        ["", "orders", "replies.", "replies.orders", "replies", "amq.rabbitmq.reply-to.x", "unrouted"]
+        ["", "offers", "replies.", "replies.offers", "replies", "amq.rabbitmq.reply-to.x", "unrouted"]
     {
         assert_eq!(ReplyAddress::parse(foreign), None, "{foreign}");
     }
@@ -25,7 +25,7 @@ fn only_the_name_of_a_reply_queue_is_an_address() {
         delivered(properties, b"{}").reply_to
     };
     assert_eq!(asking(ADDRESS), ReplyAddress::parse(ADDRESS));
-    assert_eq!(asking("orders"), None, "a foreign sender must not direct replies to other queues");
+    assert_eq!(asking("offers"), None, "a foreign sender must not direct replies to other queues");
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn a_copy_asks_for_a_reply_only_where_it_is_added() {
     let incoming = delivered(awaited().properties, b"{}");
     assert_eq!(delivered(retried(&incoming).properties, b"{}").reply_to, None);
     assert_eq!(
-        delivered(Outgoing::redriven(&incoming, DomainName::new("orders")).properties, b"{}").reply_to,
+        delivered(Outgoing::redriven(&incoming, DomainName::new("offers")).properties, b"{}").reply_to,
         None
     );
     let retried = retried(&incoming).with_reply_to(incoming.reply_to.as_ref().unwrap());

@@ -91,7 +91,7 @@ pub enum Warning {
         policy: String,
         /// The foreign policy's priority.
         priority: i64,
-        /// Such as ``queue `orders` ``.
+        /// Such as ``queue `offers` ``.
         objects: Vec<String>,
     },
     /// An operator policy applies as well; of two limits, RabbitMQ takes the lower one.
@@ -100,7 +100,7 @@ pub enum Warning {
         policy: String,
         /// The operator policy's settings, such as `max-length 10`.
         settings: String,
-        /// Such as ``queue `orders` ``.
+        /// Such as ``queue `offers` ``.
         objects: Vec<String>,
     },
 }

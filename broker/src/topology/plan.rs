@@ -32,7 +32,7 @@ impl Plan {
     }
 }
 
-/// One change to the broker. Its `Display` is an imperative sentence such as ``create quorum queue `orders` ``.
+/// One change to the broker. Its `Display` is an imperative sentence such as ``create quorum queue `offers` ``.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
     /// Create this durable exchange.

@@ -12,10 +12,10 @@ use url::Url;
 use super::*;
 
 #[derive(Serialize, Deserialize, JsonSchema)]
-struct Place {}
+struct Make {}
 
-impl Contract for Place {
-    const TYPE: &'static str = "orders.place";
+impl Contract for Make {
+    const TYPE: &'static str = "offers.make";
     const KIND: Kind = Kind::Command;
     fn example() -> Self {
         Self {}
@@ -23,10 +23,10 @@ impl Contract for Place {
 }
 
 #[derive(Serialize, Deserialize, JsonSchema)]
-struct Registered {}
+struct Stored {}
 
-impl Contract for Registered {
-    const TYPE: &'static str = "users.registered";
+impl Contract for Stored {
+    const TYPE: &'static str = "uploads.stored";
     const KIND: Kind = Kind::Event;
     fn example() -> Self {
         Self {}
@@ -38,10 +38,10 @@ fn topology(retry_scale: f64) -> Topology {
     let domain = |name| Domain::new(DomainName::new(name));
     let about = About { title: "Small", version: "1.0.0", description: "" };
     let domains = [
-        domain("auth"),
-        domain("users").message::<Registered>(),
-        domain("orders").message::<Place>().subscribes::<Registered>(),
-        domain("payments"),
+        domain("alarms"),
+        domain("uploads").message::<Stored>(),
+        domain("offers").message::<Make>().subscribes::<Stored>(),
+        domain("parcels"),
     ];
     Topology::of(&Catalog::new(about, domains), retry_scale)
 }
@@ -181,15 +181,15 @@ fn what_is_missing_is_created() {
     let done = after(|state| {
         state.exchanges.retain(|it| it.name != "events");
         state.policies.retain(|it| it.name != "retry.1s");
-        state.queues.retain(|it| it.name != "orders");
-        state.bindings.retain(|it| it.routing_key != "users.registered" || it.destination != "orders");
+        state.queues.retain(|it| it.name != "offers");
+        state.bindings.retain(|it| it.routing_key != "uploads.stored" || it.destination != "offers");
         state.bindings.retain(|it| it.source != "retry.5s");
     });
     insta::assert_snapshot!(done, @r#"
     create topic exchange `events`
     create policy `retry.1s` for queues `^retry\.1s$`: dead-letter-exchange "", dead-letter-strategy "at-least-once", message-ttl 1000, overflow "reject-publish", queue-leader-locator "balanced"
-    create quorum queue `orders`
-    bind `orders` to exchange `events` for `users.registered`
+    create quorum queue `offers`
+    bind `offers` to exchange `events` for `uploads.stored`
     bind `retry.5s` to exchange `retry.5s`
     "#);
 }
@@ -201,14 +201,14 @@ fn a_policy_is_compared_setting_by_setting() {
         policy_of(state, "retry.5s").definition.remove("dead-letter-strategy");
         policy_of(state, "parked").definition.insert("max-length".to_owned(), json!(3));
         policy_of(state, "unrouted").apply_to = "all".to_owned();
-        let orders = policy_of(state, "work.orders");
-        orders.priority = 0;
-        orders.pattern = "^orders".to_owned();
+        let offers = policy_of(state, "work.offers");
+        offers.priority = 0;
+        offers.pattern = "^offers".to_owned();
     });
     insta::assert_snapshot!(done, @r#"
     change policy `unrouted`: applies to all → exchanges
     change policy `parked`: max-length 3 → not set
-    change policy `work.orders`: pattern ^orders → ^orders$, priority 0 → 100
+    change policy `work.offers`: pattern ^offers → ^offers$, priority 0 → 100
     change policy `retry.1s`: message-ttl 7 → 1000
     change policy `retry.5s`: dead-letter-strategy not set → "at-least-once"
     "#);
@@ -217,8 +217,8 @@ fn a_policy_is_compared_setting_by_setting() {
 #[test]
 fn leftovers_of_another_release_are_removed_last() {
     let done = after(|state| {
-        state.bindings.push(binding("events", "orders", "users.renamed"));
-        state.bindings.push(binding("unrouted", "orders", ""));
+        state.bindings.push(binding("events", "offers", "uploads.renamed"));
+        state.bindings.push(binding("unrouted", "offers", ""));
         state
             .policies
             .push(FoundPolicy { name: "retry.3s".to_owned(), ..foreign_policy("", POLICY_PRIORITY) });
@@ -226,8 +226,8 @@ fn leftovers_of_another_release_are_removed_last() {
     });
     insta::assert_snapshot!(done, @r"
     create direct exchange `redrive`
-    remove the binding of `orders` to exchange `events` for `users.renamed`
-    remove the binding of `orders` to exchange `unrouted`
+    remove the binding of `offers` to exchange `events` for `uploads.renamed`
+    remove the binding of `offers` to exchange `unrouted`
     remove policy `retry.3s`, which is no longer needed
     ");
 }
@@ -235,13 +235,13 @@ fn leftovers_of_another_release_are_removed_last() {
 #[test]
 fn a_binding_with_arguments_is_replaced() {
     let done = after(|state| {
-        let found = state.bindings.iter_mut().find(|it| it.routing_key == "orders.place").expect("applied");
+        let found = state.bindings.iter_mut().find(|it| it.routing_key == "offers.make").expect("applied");
         found.arguments = object(json!({ "x": 1 }));
-        found.properties_key = "orders.place~abc".to_owned();
+        found.properties_key = "offers.make~abc".to_owned();
     });
     insta::assert_snapshot!(done, @r"
-    bind `orders` to exchange `commands` for `orders.place`
-    remove the binding of `orders` to exchange `commands` for `orders.place`
+    bind `offers` to exchange `commands` for `offers.make`
+    remove the binding of `offers` to exchange `commands` for `offers.make`
     ");
 }
 
@@ -252,8 +252,8 @@ fn things_of_other_systems_are_left_alone() {
         state.queues.push(queue("audit", "classic"));
         // To a foreign queue, from a foreign exchange, and from exchange to exchange.
         state.bindings.push(binding("events", "audit", "#"));
-        state.bindings.push(binding("audit", "orders", ""));
-        state.bindings.push(binding("amq.topic", "orders", "#"));
+        state.bindings.push(binding("audit", "offers", ""));
+        state.bindings.push(binding("amq.topic", "offers", "#"));
         let mut between = binding("events", "audit", "#");
         between.destination_type = "exchange".to_owned();
         state.bindings.push(between);
@@ -270,8 +270,8 @@ fn things_of_other_systems_are_left_alone() {
 #[test]
 fn what_no_step_can_change_is_an_obstacle_that_says_what_to_do() {
     let done = after(|state| {
-        *queue_of(state, "orders") = queue("orders", "classic");
-        queue_of(state, "users").arguments.insert("x-message-ttl".to_owned(), json!(5));
+        *queue_of(state, "offers") = queue("offers", "classic");
+        queue_of(state, "uploads").arguments.insert("x-message-ttl".to_owned(), json!(5));
         exchange_of(state, "events").kind = "fanout".to_owned();
         let commands = exchange_of(state, "commands");
         commands.durable = false;
@@ -280,8 +280,8 @@ fn what_no_step_can_change_is_an_obstacle_that_says_what_to_do() {
     insta::assert_snapshot!(done, @r"
     obstacle: exchange `commands` is a transient topic exchange with alternate-exchange and must be a durable topic exchange, and an exchange can't be changed: stop whoever publishes to it, remove it in the console, and apply again
     obstacle: exchange `events` is a durable fanout exchange and must be a durable topic exchange, and an exchange can't be changed: stop whoever publishes to it, remove it in the console, and apply again
-    obstacle: queue `users` was declared with x-message-ttl, which win over policies and can't be changed: let it run empty, remove it in the console, and apply again
-    obstacle: queue `orders` is a classic queue and must be a quorum queue, and a queue's type can't be changed: let it run empty, remove it in the console, and apply again
+    obstacle: queue `uploads` was declared with x-message-ttl, which win over policies and can't be changed: let it run empty, remove it in the console, and apply again
+    obstacle: queue `offers` is a classic queue and must be a quorum queue, and a queue's type can't be changed: let it run empty, remove it in the console, and apply again
     ");
 }
 
@@ -312,19 +312,19 @@ fn a_foreign_policy_that_wins_is_reported() {
     let done = after(|state| {
         state.policies.extend([
             foreign("weak", ".*", "all", POLICY_PRIORITY - 1),
-            foreign("even", "^(users|events)$", "all", POLICY_PRIORITY),
+            foreign("even", "^(uploads|events)$", "all", POLICY_PRIORITY),
             foreign("strong", "^(?!amq\\.|retry|.*dead|[aou])", "queues", 200),
-            foreign("stronger", "^payments$", "quorum_queues", 201),
+            foreign("stronger", "^parcels$", "quorum_queues", 201),
             foreign("classic", ".*", "classic_queues", 300),
             foreign("redrive", "^red", "exchanges", 300),
         ]);
-        state.operator_policies.push(foreign("limits", "^auth$", "queues", 0));
+        state.operator_policies.push(foreign("limits", "^alarms$", "queues", 0));
     });
     insta::assert_snapshot!(done, @r"
     warning: only the strongest policy applies to an object, so policy `redrive` with priority 300 keeps ours with priority 100 off exchange `redrive`: narrow its pattern or lower its priority
-    warning: only the strongest policy applies to an object, so policy `stronger` with priority 201 keeps ours with priority 100 off queue `payments`: narrow its pattern or lower its priority
-    warning: only the strongest policy applies to an object, so policy `even` with priority 100 keeps ours with priority 100 off exchange `events`, queue `users`: narrow its pattern or lower its priority
-    warning: operator policy `limits` sets max-length 10 on queue `auth`: where it is stricter than ours it wins, so check that it loses no messages
+    warning: only the strongest policy applies to an object, so policy `stronger` with priority 201 keeps ours with priority 100 off queue `parcels`: narrow its pattern or lower its priority
+    warning: only the strongest policy applies to an object, so policy `even` with priority 100 keeps ours with priority 100 off exchange `events`, queue `uploads`: narrow its pattern or lower its priority
+    warning: operator policy `limits` sets max-length 10 on queue `alarms`: where it is stricter than ours it wins, so check that it loses no messages
     ");
     let done = after(|state| state.policies.push(foreign("odd", "(", "exchanges", 200)));
     let count = done.matches("exchange `").count();
