@@ -1,13 +1,14 @@
-//! `ops contracts`: whether this release can read what lies in the queues.
+//! `ops contracts`: whether this release can decode the messages in the queues.
 
 mod check;
 
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use millrace_protocol::Catalog;
 use millrace_service::Fatal;
 
-/// Whether this release can read what lies in the queues
+/// Whether this release can decode the messages in the queues
 #[derive(Args)]
 pub struct Contracts {
     #[command(subcommand)]
@@ -20,9 +21,9 @@ enum Action {
 }
 
 impl Contracts {
-    pub async fn run(self) -> Result<ExitCode, Fatal> {
+    pub async fn run(self, catalog: &Catalog) -> Result<ExitCode, Fatal> {
         match self.action {
-            Action::Check(check) => check.run().await,
+            Action::Check(check) => check.run(catalog).await,
         }
     }
 }

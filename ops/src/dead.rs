@@ -1,15 +1,16 @@
-//! `ops dead`: messages that were given up, and sending them again once what was wrong with them is mended.
+//! `ops dead`: lists dead letters, and redrives them once their cause is removed.
 
 mod list;
 mod redrive;
 
 use std::process::ExitCode;
 
-use clap::{Args, Subcommand};
-use millrace_contracts::{DomainName, catalog};
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Command, Subcommand};
+use millrace_protocol::{Catalog, DomainName};
 use millrace_service::Fatal;
 
-/// Messages that were given up
+/// Dead letters: messages that no worker will process again
 #[derive(Args)]
 pub struct Dead {
     #[command(subcommand)]
@@ -23,19 +24,24 @@ enum Action {
 }
 
 impl Dead {
-    pub async fn run(self) -> Result<ExitCode, Fatal> {
+    pub async fn run(self, catalog: &Catalog) -> Result<ExitCode, Fatal> {
         match self.action {
-            Action::List(list) => list.run().await,
-            Action::Redrive(redrive) => redrive.run().await,
+            Action::List(list) => list.run(catalog).await,
+            Action::Redrive(redrive) => redrive.run(catalog).await,
         }
     }
 }
 
-fn domain(name: &str) -> Result<DomainName, String> {
-    catalog().domain(name).ok_or_else(|| {
-        format!(
-            "expected {}",
-            catalog().domains().iter().map(|domain| domain.as_str()).collect::<Vec<_>>().join(", ")
-        )
+/// Adds the catalog's domains to the help of each argument `domain`, and accepts no others.
+pub fn with_domains(dead: Command, catalog: &Catalog) -> Command {
+    let names: Vec<_> = catalog.domains().iter().map(|domain| domain.as_str()).collect();
+    dead.mut_subcommands(|action| {
+        action.mut_arg("domain", |domain| domain.value_parser(PossibleValuesParser::new(&names)))
     })
+}
+
+/// The domain with this name, which the arguments' parser has accepted.
+fn named(catalog: &Catalog, name: &str) -> Result<DomainName, Fatal> {
+    let unknown = || Fatal::Misconfigured(format!("there is no domain `{name}`"));
+    catalog.domain(name).ok_or_else(unknown)
 }

@@ -1,4 +1,7 @@
-//! `ops keys`: API keys, as an operator needs them: the first one, and which there are.
+//! `ops keys`: issues the first API key, and lists all of them.
+//!
+//! API keys belong to the domain `auth`, which every system built on this one keeps; this is the only command that knows a
+//! domain.
 
 mod bootstrap;
 mod list;
@@ -8,7 +11,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use millrace_service::Fatal;
 
-/// API keys: making the first one, and listing them
+/// API keys: issuing the first one, and listing all
 #[derive(Args)]
 pub struct Keys {
     #[command(subcommand)]

@@ -1,7 +1,7 @@
-//! The operator's toolbox as a program.
+//! `ops` for this system's domains.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    millrace_ops::main()
+    millrace_ops::run(millrace_contracts::catalog())
 }

@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use sqlx::migrate::{Migrate as _, MigrateError, Migrator};
 
 use crate::database;
-use crate::run::say;
+use crate::program::say;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
 

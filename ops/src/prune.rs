@@ -13,7 +13,7 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::run::say;
+use crate::program::say;
 use crate::{database, migrate};
 
 /// Less than this needs `--force`.

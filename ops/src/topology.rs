@@ -1,19 +1,20 @@
-//! `ops topology`: queues, exchanges, bindings and policies on the broker, compared with what this release needs.
+//! `ops topology`: compares the queues, exchanges, bindings and policies on the broker with what this release needs.
 
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use millrace_broker::topology::{Management, Plan, TopologyError, apply, plan, vhost_of};
-use millrace_contracts::{Topology as Wanted, catalog};
+use millrace_protocol::Catalog;
+use millrace_protocol::topology::Topology as Wanted;
 use millrace_service::Fatal;
 use millrace_service::settings::{BrokerSettings, ManagementSettings};
 
-use crate::run::say;
+use crate::program::say;
 
-/// What `plan` exits with when there is something to do.
+/// The exit code of `plan` when there is a difference.
 const DIFFERENT: u8 = 2;
 
-/// Queues, exchanges, bindings and policies on the broker, compared with what this release needs
+/// Queues, exchanges, bindings and policies on the broker
 #[derive(Args)]
 pub struct Topology {
     #[command(subcommand)]
@@ -22,21 +23,21 @@ pub struct Topology {
 
 #[derive(Subcommand)]
 enum Action {
-    /// Says what would be done, and changes nothing. Exits with 2 when there is a difference
+    /// Lists what `apply` would change; exits with 2 if there is a difference
     Plan(Target),
-    /// Makes the broker as this release needs it. Doing it twice does no harm
+    /// Changes the broker to what this release needs; running it twice does no harm
     Apply(Target),
 }
 
 #[derive(Args)]
 struct Target {
-    /// Its path names the vhost
+    /// The path of AMQP_URL names the vhost.
     #[command(flatten)]
     broker: BrokerSettings,
     #[command(flatten)]
     management: ManagementSettings,
 
-    /// Every retry delay is multiplied by this (0.001 to 1); less than 1 is for tests
+    /// Factor for all retry delays (0.001 to 1); below 1 for tests only
     #[arg(long, env = "RETRY_SCALE", value_name = "FACTOR", default_value = "1", value_parser = retry_scale)]
     retry_scale: f64,
 }
@@ -49,23 +50,23 @@ fn retry_scale(text: &str) -> Result<f64, String> {
 }
 
 impl Topology {
-    pub async fn run(self) -> Result<ExitCode, Fatal> {
+    pub async fn run(self, catalog: &Catalog) -> Result<ExitCode, Fatal> {
         match self.action {
-            Action::Plan(target) => target.plan().await,
-            Action::Apply(target) => target.apply().await,
+            Action::Plan(target) => target.plan(catalog).await,
+            Action::Apply(target) => target.apply(catalog).await,
         }
     }
 }
 
 impl Target {
-    async fn plan(&self) -> Result<ExitCode, Fatal> {
+    async fn plan(&self, catalog: &Catalog) -> Result<ExitCode, Fatal> {
         let management = self.management()?;
-        let found = plan(&management, &Wanted::of(catalog(), self.retry_scale)).await.map_err(failed)?;
+        let found = plan(&management, &Wanted::of(catalog, self.retry_scale)).await.map_err(failed)?;
         print(&found, management.vhost());
         Ok(if found.is_settled() { ExitCode::SUCCESS } else { ExitCode::from(DIFFERENT) })
     }
 
-    async fn apply(&self) -> Result<ExitCode, Fatal> {
+    async fn apply(&self, catalog: &Catalog) -> Result<ExitCode, Fatal> {
         let management = self.management()?;
         let mut steps = 0;
         let done = |step: &_| {
@@ -73,13 +74,13 @@ impl Target {
             say(step);
         };
         let warnings =
-            apply(&management, &Wanted::of(catalog(), self.retry_scale), done).await.map_err(failed)?;
+            apply(&management, &Wanted::of(catalog, self.retry_scale), done).await.map_err(failed)?;
         for warning in warnings {
             eprintln!("Warning: {warning}");
         }
         match steps {
-            0 => say(format!("Vhost `{}` is as it should be; nothing was to be done", management.vhost())),
-            _ => say(format!("Vhost `{}` is as it should be now; steps taken: {steps}", management.vhost())),
+            0 => say(format!("Vhost `{}` is already up to date", management.vhost())),
+            _ => say(format!("Vhost `{}` is now up to date; steps taken: {steps}", management.vhost())),
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -96,7 +97,7 @@ fn print(found: &Plan, vhost: &str) {
         eprintln!("Warning: {warning}");
     }
     if found.is_settled() {
-        say(format!("Vhost `{vhost}` is as it should be"));
+        say(format!("Vhost `{vhost}` is up to date"));
         return;
     }
     for obstacle in &found.obstacles {
@@ -107,7 +108,7 @@ fn print(found: &Plan, vhost: &str) {
     }
 }
 
-/// These errors are sentences already.
+/// The error's own text is a sentence for the operator.
 fn failed(error: TopologyError) -> Fatal {
     Fatal::failed(error.to_string())
 }

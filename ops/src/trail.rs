@@ -1,4 +1,4 @@
-//! `ops trail`: everything that the ledger knows of one job, as a tree of what caused what.
+//! `ops trail`: all messages of a job with their states, as a tree of causes and follow-ups.
 
 mod tree;
 
@@ -8,8 +8,8 @@ mod tests;
 use std::process::ExitCode;
 
 use clap::Args;
-use millrace_contracts::ledger::Emitted;
-use millrace_contracts::{JobId, catalog};
+use millrace_protocol::ledger::Emitted;
+use millrace_protocol::{Catalog, JobId};
 use millrace_service::Fatal;
 use millrace_service::settings::DatabaseSettings;
 use sqlx::types::Json;
@@ -17,18 +17,18 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::database;
-use crate::run::say;
+use crate::program::say;
 
-/// Everything that the ledger knows of one job, as a tree of what caused what
+/// Shows all messages of a job with their states, as a tree of causes and follow-ups
 #[derive(Args)]
 pub struct Trail {
-    /// The job's id, as the door answered it
+    /// The job's id, as the API returned it
     job: Uuid,
     #[command(flatten)]
     database: DatabaseSettings,
 }
 
-/// What one handler made of one message.
+/// A row of the ledger: one message at one handler.
 #[derive(Debug, Clone)]
 struct Row {
     handler: String,
@@ -44,9 +44,9 @@ struct Row {
 }
 
 impl Trail {
-    pub async fn run(self) -> Result<ExitCode, Fatal> {
+    pub async fn run(self, catalog: &Catalog) -> Result<ExitCode, Fatal> {
         let job = JobId(self.job);
-        let handlers: Vec<_> = catalog().domains().iter().map(|domain| domain.as_str().to_owned()).collect();
+        let handlers: Vec<_> = catalog.domains().iter().map(|domain| domain.as_str().to_owned()).collect();
         let (low, high) = job.first_message().flow_range();
         let mut connection = database::connect(&self.database).await?;
         let rows = sqlx::query_file_as!(Row, "src/trail/rows.sql", &handlers, low, high, job.0)
@@ -55,11 +55,11 @@ impl Trail {
             .map_err(database::failed("read the ledger"))?;
         if rows.is_empty() {
             return Err(Fatal::failed(format!(
-                "The ledger has nothing of job {job}: no worker has touched it yet, it was pruned, or there never was \
-                 such a job. A job that was accepted and not touched waits in its domain's queue"
+                "The ledger has no row of job {job}: no worker has processed it yet, its rows were pruned, or there \
+                 is no such job. An accepted job that no worker has processed waits in its domain's queue"
             )));
         }
-        say(tree::draw(job, &rows).trim_end());
+        say(tree::draw(catalog, job, &rows).trim_end());
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -35,7 +35,7 @@ pub struct TelemetrySettings {
     pub log_format: LogFormat,
 
     /// Which log lines are written: a level (error, warn, info, debug, trace), or several per module, such as
-    /// `info,millrace_workers=debug`. Unless the filter names lapin, only its errors are written, since its
+    /// `info,millrace_runtime=debug`. Unless the filter names lapin, only its errors are written, since its
     /// warnings contain message bodies
     #[arg(long, env = "LOG_FILTER", default_value = "info", value_parser = telemetry::parse_filter)]
     pub log_filter: String,

@@ -31,7 +31,7 @@ pub(crate) fn parse_filter(text: &str) -> Result<String, String> {
     match EnvFilter::try_new(text) {
         Ok(_) => Ok(text.to_owned()),
         Err(error) => {
-            Err(format!("expected a level or a filter such as info,millrace_workers=debug ({error})"))
+            Err(format!("expected a level or a filter such as info,millrace_runtime=debug ({error})"))
         }
     }
 }

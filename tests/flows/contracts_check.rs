@@ -57,7 +57,7 @@ async fn where_nothing_lies_there_is_nothing_to_complain_of() {
     let checked = ops(&world, &CHECK).await;
     let (out, told) = written(&checked);
     assert_eq!(checked.status.code(), Some(1), "{out}{told}");
-    assert!(told.contains("queue `unrouted` does not exist. `ops topology apply` makes it"), "{told}");
+    assert!(told.contains("queue `unrouted` does not exist. `ops topology apply` creates it"), "{told}");
     assert!(out.contains("retry.1h: empty"), "the other queues are inspected all the same: {out}");
     topology::apply(&world.management, &world.topology, |_| {}).await.expect("the queue is made again");
     world.finish().await;
@@ -83,15 +83,15 @@ async fn what_cannot_be_read_is_told_of_wherever_it_lies_and_stays_there() {
     assert_eq!(checked.status.code(), Some(2), "{out}{told}");
     let newer = "version 2: `orders.cancel` version 2 is not known to this release, which reads version 1";
     for line in [
-        "orders: inspected 2, could not read 1".to_owned(),
+        "orders: inspected 2, cannot decode 1".to_owned(),
         format!("  {new} orders.cancel {newer}"),
-        "retry.1h: inspected 1, could not read 1".to_owned(),
+        "retry.1h: inspected 1, cannot decode 1".to_owned(),
         format!(
             "  {misspelt} orders.place version 1: the body is not a valid `orders.place`: /user_id: expected a UUID such as \
              01980000-0000-7000-8000-000000000001"
         ),
-        "orders.dead: inspected 1, could not read 1".to_owned(),
-        "unrouted: inspected 1, could not read 1".to_owned(),
+        "orders.dead: inspected 1, cannot decode 1".to_owned(),
+        "unrouted: inspected 1, cannot decode 1".to_owned(),
         format!("  {lost} orders.vanish version 1: messages of type `orders.vanish` are not handled here"),
         "payments: empty".to_owned(),
     ] {
@@ -119,9 +119,9 @@ async fn a_long_queue_is_inspected_as_far_as_asked_and_keeps_its_order() {
     }
     until_there(&world, "orders", COUNT).await;
     for (flags, said) in [
-        (&["--max=10"][..], "orders: inspected 10 of 2,500, could not read 0"),
-        (&["--max=1500"], "orders: inspected 1,500 of 2,500, could not read 0"),
-        (&[], "orders: inspected 2,500, could not read 0"),
+        (&["--max=10"][..], "orders: inspected 10 of 2,500, cannot decode 0"),
+        (&["--max=1500"], "orders: inspected 1,500 of 2,500, cannot decode 0"),
+        (&[], "orders: inspected 2,500, cannot decode 0"),
     ] {
         let checked = ops(&world, &[&CHECK, flags].concat()).await;
         let (out, told) = written(&checked);

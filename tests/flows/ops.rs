@@ -1,7 +1,7 @@
-//! The operator's toolbox once more, as a program that a test can start.
+//! `ops` once more, as a program that a test can start.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    millrace_ops::main()
+    millrace_ops::run(millrace_contracts::catalog())
 }

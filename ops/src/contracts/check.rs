@@ -1,36 +1,33 @@
-//! `ops contracts check`: reads everything that lies in the queues as this release's workers would, before it is rolled out.
+//! `ops contracts check`: decodes the messages in all queues as this release's workers would, before it is rolled out.
 
 use std::process::ExitCode;
 
 use clap::Args;
 use millrace_broker::browse::{BrowseError, Browsed, browse};
 use millrace_broker::{Connection, ConnectionSettings, Incoming};
-use millrace_contracts::Topology;
-use millrace_contracts::topology::dead_queue;
-use millrace_contracts::{DomainName, Unreadable, catalog};
+use millrace_protocol::topology::dead_queue;
+use millrace_protocol::{Catalog, DomainName, Entry, Topology, Unreadable};
 use millrace_service::Fatal;
 use millrace_service::settings::{BrokerSettings, count};
 
-use crate::run::say;
+use crate::program::say;
 
-/// What this exits with when there is a message that can't be read.
+/// The exit code when some message can't be decoded.
 const UNREADABLE: u8 = 2;
 
-/// Reads everything that lies in the queues as the workers of this release would, and says what it can't read
+/// Decodes the messages in all queues as this release's workers would, and lists those that it can't decode
 ///
-/// Run it with the release that is to be rolled out (or back to), before it is. It looks into the domains' queues, the retry
-/// delays, the dead letters and `unrouted`; what workers hold at this moment it does not see. A message that was given up
-/// because it can't be read is told of like any other.
+/// Run it with a release before you roll it out or back. It inspects the domains' queues, delay queues, dead-letter queues and
+/// `unrouted`, but not the messages that workers hold at this moment. It also lists dead letters that no release could decode.
 ///
-/// Nothing is lost by it: messages are delivered, not acknowledged, and given back when a queue has been looked through. To
-/// the broker each look is a return, though. In a domain's queue a message that came back is worked in smaller company, which
-/// is slower and otherwise the same, and after 20 returns the broker makes it a dead letter: do not run this in a loop.
-/// Meanwhile workers don't get what is being looked at, and retries wait until it is back.
+/// No message is lost: each is delivered, not acknowledged, and requeued after its queue was inspected. But the broker counts
+/// each inspection as a delivery. Workers process redelivered messages in smaller batches, and after 20 deliveries the broker
+/// dead-letters a message, so do not run this in a loop. While a queue is inspected, workers and retries wait for its messages.
 ///
-/// Exits with 0 when all can be read, 2 when something can't, 1 when a queue could not be looked at.
+/// Exits with 0 if all messages can be decoded, 2 if some can't, and 1 if a queue could not be inspected.
 #[derive(Args)]
 pub struct Check {
-    /// How many messages of each queue are looked at, oldest first (1 to 65535)
+    /// Maximum number of messages inspected of each queue, the oldest first (1 to 65535)
     #[arg(
         long, env = "CHECK_MAX", value_name = "COUNT", default_value = "10000", value_parser = count::<1, 65_535>
     )]
@@ -41,11 +38,11 @@ pub struct Check {
 }
 
 impl Check {
-    pub async fn run(self) -> Result<ExitCode, Fatal> {
+    pub async fn run(self, catalog: &Catalog) -> Result<ExitCode, Fatal> {
         let (mut unreadable, mut failed) = (0, Vec::new());
         let mut connection = self.connect();
-        for queue in Topology::of(catalog(), 1.0).queues {
-            match self.look(&connection, &queue).await {
+        for queue in Topology::of(catalog, 1.0).queues {
+            match self.inspect(catalog, &connection, &queue).await {
                 Ok((browsed, findings)) => {
                     say(summary(&queue, browsed, findings.len()));
                     findings.iter().for_each(say);
@@ -57,7 +54,7 @@ impl Check {
                 Err(error) => {
                     eprintln!("{}", in_words(&error));
                     failed.push(queue);
-                    // A message that no client can take ends the connection; the other queues are looked at all the same.
+                    // A message that this client can't parse ends the connection; the other queues need a new one.
                     connection.close().await;
                     connection = self.connect();
                 }
@@ -65,7 +62,7 @@ impl Check {
         }
         connection.close().await;
         match failed.is_empty() {
-            false => Err(Fatal::failed(format!("Not looked at, or not wholly: {}", failed.join(", ")))),
+            false => Err(Fatal::failed(format!("Not inspected, or not completely: {}", failed.join(", ")))),
             true if unreadable > 0 => Ok(ExitCode::from(UNREADABLE)),
             true => Ok(ExitCode::SUCCESS),
         }
@@ -75,18 +72,19 @@ impl Check {
         Connection::open(ConnectionSettings::new(self.broker.amqp_url.url().clone(), "ops"))
     }
 
-    async fn look(
+    async fn inspect(
         &self,
+        catalog: &Catalog,
         connection: &Connection,
         queue: &str,
     ) -> Result<(Browsed, Vec<String>), BrowseError> {
         let own = |domain: &DomainName| domain.as_str() == queue || dead_queue(*domain) == queue;
-        let domain = catalog().domains().iter().copied().find(own);
+        let domain = catalog.domains().iter().copied().find(own);
         let mut findings = Vec::new();
         let max = u16::try_from(self.max).unwrap_or(u16::MAX);
-        let browsed =
-            browse(connection, queue, max, |incoming| findings.extend(finding(incoming, domain))).await;
-        Ok((browsed?, findings))
+        let look = |incoming: &Incoming| findings.extend(finding(catalog, incoming, domain));
+        let browsed = browse(connection, queue, max, look).await?;
+        Ok((browsed, findings))
     }
 }
 
@@ -95,30 +93,35 @@ fn summary(queue: &str, browsed: Browsed, unreadable: usize) -> String {
     let of_total = if inspected < total { format!(" of {}", grouped(total)) } else { String::new() };
     match (inspected, total) {
         (0, 0) => format!("{queue}: empty"),
-        _ => format!("{queue}: inspected {}{of_total}, could not read {unreadable}", grouped(inspected)),
+        _ => format!("{queue}: inspected {}{of_total}, cannot decode {unreadable}", grouped(inspected)),
     }
 }
 
-/// Which message can't be read, and why; `None` for one that can.
-fn finding(incoming: &Incoming, domain: Option<DomainName>) -> Option<String> {
+/// A line with a message that can't be decoded and the reason; `None` for a message that can.
+fn finding(catalog: &Catalog, incoming: &Incoming, domain: Option<DomainName>) -> Option<String> {
     let (version, reason) = match &incoming.envelope {
         Err(unreadable) => (String::new(), unreadable.to_string()),
         Ok(envelope) => {
-            let read = read(&envelope.message_type, envelope.version, &incoming.body, domain);
-            (format!(" version {}", envelope.version), read.err()?.to_string())
+            let decoded = decode(catalog, &envelope.message_type, envelope.version, &incoming.body, domain);
+            (format!(" version {}", envelope.version), decoded.err()?.to_string())
         }
     };
     let id = incoming.claimed_id().unwrap_or("(a message without an id)");
     let message_type = incoming.claimed_type().unwrap_or("(of no type)");
-    // Foreign text must not steer the terminal.
+    // A foreign message must not control the terminal.
     Some(format!("  {id} {message_type}{version}: {reason}").replace(char::is_control, "\u{fffd}"))
 }
 
-/// As the worker of this domain would, or, where a message has not come to one yet, as some worker would.
-fn read(message_type: &str, version: u16, body: &[u8], domain: Option<DomainName>) -> Result<(), Unreadable> {
-    let handled =
-        |entry: &&millrace_contracts::Entry| domain.is_none_or(|domain| entry.handlers().contains(&domain));
-    match catalog().find(message_type).filter(handled) {
+/// Decodes a message as the worker of this domain would; in a queue of no domain, as any worker would.
+fn decode(
+    catalog: &Catalog,
+    message_type: &str,
+    version: u16,
+    body: &[u8],
+    domain: Option<DomainName>,
+) -> Result<(), Unreadable> {
+    let handled = |entry: &&Entry| domain.is_none_or(|domain| entry.handlers().contains(&domain));
+    match catalog.find(message_type).filter(handled) {
         Some(entry) => entry.reads(version, body),
         None => Err(Unreadable::UnknownType(message_type.to_owned())),
     }
@@ -126,16 +129,16 @@ fn read(message_type: &str, version: u16, body: &[u8], domain: Option<DomainName
 
 fn in_words(error: &BrowseError) -> String {
     let advice = match error {
-        BrowseError::NoSuchQueue { .. } => "`ops topology apply` makes it",
+        BrowseError::NoSuchQueue { .. } => "`ops topology apply` creates it",
         BrowseError::NotConnected(_) | BrowseError::Interrupted { .. } => {
-            "What was delivered is back in it. A message with a property that is not UTF-8 ends a connection, too: the \
-             console shows it"
+            "All its messages are back in it. A message with a property that is not UTF-8 also ends the connection; \
+             RabbitMQ's console shows it"
         }
     };
     format!("{}. {advice}", error.to_string().trim_end_matches('.'))
 }
 
-/// Three digits a group, as people read large numbers.
+/// The number in groups of three digits.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let groups: Vec<&str> = digits

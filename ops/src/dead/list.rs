@@ -1,26 +1,25 @@
-//! `ops dead list`: what lies in the dead-letter queues, and why.
+//! `ops dead list`: the messages in the dead-letter queues and their reasons.
 
 use std::process::ExitCode;
 
 use clap::Args;
 use millrace_broker::dead::{DeadLetter, peek};
 use millrace_broker::topology::{Management, vhost_of};
-use millrace_contracts::topology::dead_queue;
-use millrace_contracts::{DomainName, catalog};
+use millrace_protocol::Catalog;
+use millrace_protocol::topology::dead_queue;
 use millrace_service::Fatal;
 use millrace_service::settings::{BrokerSettings, ManagementSettings, count};
 
-use super::domain;
-use crate::run::say;
+use super::named;
+use crate::program::say;
 
-/// Says what lies in the dead-letter queues, and why. The messages stay there
+/// Lists dead letters and their reasons; they stay in their queues
 #[derive(Args)]
 pub struct List {
-    /// Only this domain's: auth, users, orders or payments
-    #[arg(value_parser = domain)]
-    domain: Option<DomainName>,
+    /// List only this domain's dead letters
+    domain: Option<String>,
 
-    /// How many of each queue are shown (1 to 1000)
+    /// Maximum number of dead letters shown of each queue (1 to 1000)
     #[arg(long, env = "DEAD_LIMIT", value_name = "COUNT", default_value = "20", value_parser = count::<1, 1000>)]
     limit: usize,
 
@@ -31,17 +30,20 @@ pub struct List {
 }
 
 impl List {
-    pub async fn run(self) -> Result<ExitCode, Fatal> {
+    pub async fn run(self, catalog: &Catalog) -> Result<ExitCode, Fatal> {
         let vhost = vhost_of(self.broker.amqp_url.url());
         let management = Management::new(self.management.amqp_management_url.url(), vhost)
             .map_err(|error| Fatal::failed(error.to_string()))?;
-        let domains = self.domain.map_or(catalog().domains().to_vec(), |domain| vec![domain]);
+        let domains = match &self.domain {
+            Some(name) => vec![named(catalog, name)?],
+            None => catalog.domains().to_vec(),
+        };
         for domain in domains {
             let peeked = peek(&management, domain, self.limit).await;
             let Some(letters) = peeked.map_err(|error| Fatal::failed(error.to_string()))? else {
                 return Err(Fatal::failed(format!(
                     "Queue `{}` does not exist in vhost `{}`. Check the path of AMQP_URL; `ops topology apply` \
-                     makes the queue",
+                     creates the queue",
                     dead_queue(domain),
                     management.vhost()
                 )));
@@ -55,14 +57,14 @@ impl List {
             }
             let shown = letters.first.len() as u64;
             if letters.total > shown {
-                say(format!("  … and {} more; --limit shows more of them", letters.total - shown));
+                say(format!("  … and {} more; raise --limit to see them", letters.total - shown));
             }
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// Two lines: who it is, and what happened.
+/// Two lines: ids and type, then what happened.
 fn in_words(letter: &DeadLetter) -> String {
     fn or<'a>(text: &'a Option<String>, otherwise: &'a str) -> &'a str {
         text.as_deref().unwrap_or(otherwise)
@@ -79,7 +81,7 @@ fn in_words(letter: &DeadLetter) -> String {
         or(&letter.message_id, "(a message without an id)"),
         or(&letter.message_type, "(of no type)"),
         or(&letter.class, "unknown"),
-        or(&letter.reason, "it does not tell why"),
+        or(&letter.reason, "no reason given"),
     )
 }
 

@@ -1,4 +1,4 @@
-//! `ops dead redrive`: sends dead letters to their domain again.
+//! `ops dead redrive`: publishes dead letters to their domain's queue again.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -6,31 +6,30 @@ use std::time::Duration;
 use clap::Args;
 use millrace_broker::dead::{RedriveError, Selection, redrive};
 use millrace_broker::{Connection, ConnectionSettings, Publisher};
-use millrace_contracts::DomainName;
-use millrace_contracts::topology::dead_queue;
+use millrace_protocol::Catalog;
+use millrace_protocol::topology::dead_queue;
 use millrace_service::Fatal;
 use millrace_service::settings::BrokerSettings;
 
-use super::domain;
-use crate::run::say;
+use super::named;
+use crate::program::say;
 
 const CONFIRM_DEADLINE: Duration = Duration::from_secs(30);
 
-/// Sends dead letters to their domain again, with all their attempts before them
+/// Publishes dead letters to their domain's queue again, each at its first attempt
 ///
-/// Each keeps its id, so it takes effect at most once, however often it is sent. Where workers trust only certain
-/// producers, the user of AMQP_URL must be one of them.
+/// Each keeps its id, so it takes effect at most once, however often it is redriven. Where TRUSTED_PRODUCERS restricts the
+/// workers, it must include the user of AMQP_URL.
 #[derive(Args)]
 pub struct Redrive {
-    /// Whose: auth, users, orders or payments
-    #[arg(value_parser = domain)]
-    domain: DomainName,
+    /// The domain whose dead letters are redriven
+    domain: String,
 
-    /// Only the message with this id; may be given several times
+    /// Redrive only the message with this id; may be given several times
     #[arg(long = "id", value_name = "MESSAGE_ID", required_unless_present = "all", conflicts_with = "all")]
     ids: Vec<String>,
 
-    /// All that are there now
+    /// Redrive all messages that are in the queue now
     #[arg(long)]
     all: bool,
 
@@ -39,16 +38,17 @@ pub struct Redrive {
 }
 
 impl Redrive {
-    pub async fn run(self) -> Result<ExitCode, Fatal> {
+    pub async fn run(self, catalog: &Catalog) -> Result<ExitCode, Fatal> {
+        let domain = named(catalog, &self.domain)?;
         let selection = match self.all {
             true => Selection::All,
             false => Selection::Ids(self.ids.iter().cloned().collect()),
         };
         let connection = Connection::open(ConnectionSettings::new(self.broker.amqp_url.url().clone(), "ops"));
         let publisher = Publisher::open(&connection, 1, CONFIRM_DEADLINE);
-        let redriven = redrive(&connection, &publisher, self.domain, &selection).await;
+        let redriven = redrive(&connection, &publisher, domain, &selection).await;
         connection.close().await;
-        let (domain, queue) = (self.domain, dead_queue(self.domain));
+        let queue = dead_queue(domain);
         let redriven = redriven.map_err(|error| explain(&error))?;
         say(format!("Sent from `{queue}` to `{domain}`: {}; left there: {}", redriven.sent, redriven.left));
         if redriven.missing.is_empty() {
@@ -59,13 +59,14 @@ impl Redrive {
 }
 
 fn explain(error: &RedriveError) -> Fatal {
-    let rest = "What was not sent is still in its dead-letter queue; doing it again is safe";
-    let doing = match error {
+    let rest =
+        "Messages that were not sent are still in their dead-letter queue, and redriving again is safe";
+    let advice = match error {
         RedriveError::NotConnected(_) => "Check AMQP_URL",
-        RedriveError::Unreadable { .. } => "`ops topology plan` says whether the queue is there",
-        RedriveError::Unpublished { .. } => "Look at the domain's queue in the console",
+        RedriveError::Unreadable { .. } => "`ops topology plan` shows whether the queue exists",
+        RedriveError::Unpublished { .. } => "Look at the domain's queue in RabbitMQ's console",
     };
-    // The broker's own words may end with a full stop.
+    // The broker's own reason may end with a full stop.
     let error = error.to_string();
-    Fatal::failed(format!("{}. {rest}. {doing}", error.trim_end_matches('.')))
+    Fatal::failed(format!("{}. {rest}. {advice}", error.trim_end_matches('.')))
 }

@@ -1,4 +1,4 @@
-//! `ops keys bootstrap`: the first API key, with which all others are issued at the door.
+//! `ops keys bootstrap`: issues the first API key, with which the API issues all others.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -16,45 +16,45 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::database;
-use crate::run::say;
+use crate::program::say;
 
 const CONFIRM_DEADLINE: Duration = Duration::from_secs(10);
 const LOOK_PAUSE: Duration = Duration::from_millis(100);
 
-/// Issues the first API key and writes it to stdout, this once; nothing else goes there
+/// Issues the first API key and writes it to stdout; it can't be shown again
 ///
-/// `API_KEY=$(ops keys bootstrap --client admin --name "first key")` keeps it in a variable. The key is issued as the door
-/// issues keys, by a command to the auth worker, which must be running; only its hash travels and is kept. All further keys
-/// are issued at the door, with this one: `auth.issue-api-key`.
+/// Only the key goes to stdout: `API_KEY=$(ops keys bootstrap --client admin --name "first key")`. A command to the auth
+/// worker, which must be running, issues the key; the command and the database contain only its hash. Issue all further keys
+/// with this one through the API: `auth.issue-api-key`.
 ///
-/// Where a key that may issue keys is alive already, this refuses. Where workers trust only certain producers, the user of
-/// AMQP_URL must be one of them.
+/// Refuses if there is an active key that may issue keys. Where TRUSTED_PRODUCERS restricts the workers, it must include the
+/// user of AMQP_URL.
 #[derive(Args)]
 pub struct Bootstrap {
-    /// The upstream system that will use the key: 1 to 64 lower case letters, digits, dots, dashes or underscores
+    /// The client that will use the key: 1 to 64 lower case letters, digits, dots, dashes or underscores
     #[arg(long, value_name = "CLIENT", value_parser = |text: &str| ClientId::parse(text))]
     client: ClientId,
 
-    /// What people call the key (1 to 200 characters)
+    /// A name for the key (1 to 200 characters)
     #[arg(long, value_name = "TEXT", value_parser = |text: &str| PersonName::parse(text))]
     name: PersonName,
 
-    /// What the key may do, separated by commas (1 to 32): jobs:orders.place, jobs:orders.* or jobs:*
+    /// The key's scopes, separated by commas (1 to 32): jobs:orders.place, jobs:orders.* or jobs:*
     #[arg(
         long, value_name = "SCOPES", default_value = "jobs:*", value_delimiter = ',',
         value_parser = |text: &str| Scope::parse(text)
     )]
     scopes: Vec<Scope>,
 
-    /// The key works for so many days (1 to 3650); left out, until it is revoked
+    /// Number of days after which the key expires (1 to 3650); without it, the key works until it is revoked
     #[arg(long, value_name = "DAYS", value_parser = count::<1, 3650>)]
     expires_in_days: Option<usize>,
 
-    /// Issues one although there is one that may issue keys: because that was lost, say. Revoke the other one then
+    /// Issue a key although an active one may issue keys, for example because that one was lost. Then revoke the lost one
     #[arg(long)]
     force: bool,
 
-    /// How long the auth worker may take, in milliseconds (100 to 600000)
+    /// Deadline for the auth worker, in milliseconds (100 to 600000)
     #[arg(
         long = "bootstrap-deadline-ms", env = "BOOTSTRAP_DEADLINE_MS", value_name = "MILLISECONDS", default_value = "30000",
         value_parser = millis::<100, 600_000>
@@ -67,7 +67,7 @@ pub struct Bootstrap {
     database: DatabaseSettings,
 }
 
-/// What the ledger says of the command.
+/// The command's row in the ledger.
 struct Outcome {
     status: String,
     problem: Option<String>,
@@ -79,7 +79,7 @@ impl Bootstrap {
         if !self.force {
             refuse_a_second_one(&mut connection).await?;
         }
-        let key = minted();
+        let key = new_key();
         let (job_id, issue) = (JobId(Uuid::now_v7()), self.command(&key));
         issue
             .validate()
@@ -87,7 +87,7 @@ impl Bootstrap {
         self.publish(job_id, &issue).await?;
         self.wait(&mut connection, job_id, &key).await?;
         eprintln!(
-            "Issued API key {} of client {} under the id {job_id}. It is shown this once; only its hash is kept",
+            "Issued API key {} of client {} with the id {job_id}. It can't be shown again; only its hash is stored",
             key.prefix(),
             self.client
         );
@@ -123,14 +123,14 @@ impl Bootstrap {
         published
     }
 
-    /// Until the auth worker has decided: a key that nobody knows is of no use.
+    /// Waits until the auth worker has issued the key.
     async fn wait(&self, connection: &mut PgConnection, job_id: JobId, key: &ApiKey) -> Result<(), Fatal> {
         let until = tokio::time::Instant::now() + self.deadline;
         loop {
             let outcome = sqlx::query_file_as!(Outcome, "src/keys/outcome.sql", job_id.0)
                 .fetch_optional(&mut *connection)
                 .await
-                .map_err(database::failed("read in the ledger what became of the key"))?;
+                .map_err(database::failed("read the command's outcome in the ledger"))?;
             match outcome {
                 Some(Outcome { status, .. }) if status == "succeeded" => return Ok(()),
                 Some(Outcome { status, problem }) if status != "retrying" => {
@@ -145,11 +145,12 @@ impl Bootstrap {
     }
 
     fn too_late(&self, key: &ApiKey, problem: Option<String>) -> Fatal {
-        let trouble = problem.map(|problem| format!(" It has had trouble: {problem}.")).unwrap_or_default();
+        let problem =
+            problem.map(|problem| format!(" Its last attempt failed: {problem}.")).unwrap_or_default();
         Fatal::failed(format!(
-            "The auth worker has not issued the key within {} ms: check that it runs.{trouble} The command stays in its \
-             queue, so a key {} that nobody knows may appear in `ops keys list` later: revoke it then, with a key that you \
-             get by --force",
+            "The auth worker has not issued the key within {} ms: check that it runs.{problem} The command stays in its \
+             queue, so the unknown key {} may appear in `ops keys list` later. Then issue another key with --force, and \
+             revoke this one with it",
             self.deadline.as_millis(),
             key.prefix()
         ))
@@ -160,13 +161,13 @@ async fn refuse_a_second_one(connection: &mut PgConnection) -> Result<(), Fatal>
     let live = sqlx::query_file!("src/keys/live.sql")
         .fetch_all(connection)
         .await
-        .map_err(database::failed("look for keys that are alive"))?;
+        .map_err(database::failed("look for active keys"))?;
     let issues = |scope: &String| Scope::parse(scope.as_str()).is_ok_and(|it| it.allows(IssueApiKey::TYPE));
     match live.into_iter().find(|key| key.scopes.iter().any(issues)) {
         None => Ok(()),
         Some(key) => Err(Fatal::failed(format!(
-            "Key {} of client {} is alive and may issue keys: issue this one with it, at the door (`{}`). If it is lost, \
-             give --force, and revoke it",
+            "Key {} of client {} is active and may issue keys: issue the new one with it, through the API (`{}`). If it \
+             is lost, use --force, and then revoke it",
             key.key_prefix,
             key.client_id,
             IssueApiKey::TYPE
@@ -174,13 +175,13 @@ async fn refuse_a_second_one(connection: &mut PgConnection) -> Result<(), Fatal>
     }
 }
 
-fn minted() -> ApiKey {
+fn new_key() -> ApiKey {
     let mut bits = [0; 32];
     getrandom::fill(&mut bits).expect("the kernel always gives random bytes once it has booted");
     ApiKey::of(bits)
 }
 
-/// A job of ours, as the door would begin one.
+/// The envelope of a new job.
 fn envelope(job_id: JobId, body: &[u8]) -> Envelope {
     let client = ClientId::parse("ops").expect("a client's name");
     Envelope::first::<IssueApiKey>(job_id, client, Fingerprint::of(body))
@@ -188,17 +189,17 @@ fn envelope(job_id: JobId, body: &[u8]) -> Envelope {
 
 fn unreachable(status: &ConnectionStatus) -> Fatal {
     Fatal::failed(format!(
-        "No key was issued: {status}. Check that RabbitMQ runs, and AMQP_URL, then do it again"
+        "No key was issued: {status}. Check that RabbitMQ runs, and AMQP_URL, then try again"
     ))
 }
 
 fn unpublished(error: &PublishError, issue: &IssueApiKey) -> Fatal {
     let advice = match error {
-        PublishError::Unroutable => "`ops topology apply` mends that".to_owned(),
-        PublishError::Refused => "The auth worker must catch up first".to_owned(),
-        PublishError::Unavailable(_) => "Do it again".to_owned(),
+        PublishError::Unroutable => "`ops topology apply` creates the queue".to_owned(),
+        PublishError::Refused => "Try again when the auth worker has emptied its queue".to_owned(),
+        PublishError::Unavailable(_) => "Try again".to_owned(),
         PublishError::Unknown(_) => format!(
-            "Do it again; if a key {} then appears in `ops keys list`, revoke it, since nobody knows it",
+            "Try again; if the unknown key {} appears in `ops keys list`, revoke it",
             issue.key_prefix
         ),
     };
@@ -206,11 +207,11 @@ fn unpublished(error: &PublishError, issue: &IssueApiKey) -> Fatal {
 }
 
 fn not_issued(status: &str, problem: Option<&str>) -> Fatal {
-    let problem = problem.unwrap_or("it does not say why").trim_end_matches('.');
+    let problem = problem.unwrap_or("no reason given").trim_end_matches('.');
     Fatal::failed(match status {
-        "refused" => format!("Auth refuses to issue the key: {problem}"),
+        "refused" => format!("No key was issued: the auth worker refuses it: {problem}"),
         _ => format!(
-            "Auth gave the command up, and no key was issued: {problem}. `ops dead list auth` shows it"
+            "No key was issued: the command is a dead letter: {problem}. `ops dead list auth` shows it"
         ),
     })
 }

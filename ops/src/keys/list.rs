@@ -10,7 +10,7 @@ use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
 use crate::database;
-use crate::run::say;
+use crate::program::say;
 
 /// Lists all API keys by client: scopes, status, expiry and last use
 ///

@@ -1,10 +1,48 @@
-//! How a job's rows are drawn.
+//! The trees of some jobs.
 
-use millrace_contracts::MessageId;
+use millrace_protocol::{About, Contract, Domain, DomainName, Kind, MessageId};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use time::macros::datetime;
 use uuid::uuid;
 
 use super::*;
+
+macro_rules! message {
+    ($name:ident: $kind:ident $message_type:literal) => {
+        #[derive(Serialize, Deserialize, JsonSchema)]
+        struct $name {}
+
+        impl Contract for $name {
+            const TYPE: &'static str = $message_type;
+            const KIND: Kind = Kind::$kind;
+            fn example() -> Self {
+                Self {}
+            }
+        }
+    };
+}
+
+message!(Open: Command "offices.open");
+message!(Opened: Event "offices.opened");
+message!(Moved: Event "offices.moved");
+message!(Send: Command "letters.send");
+message!(Sent: Event "letters.sent");
+message!(Charge: Command "stamps.charge");
+message!(Charged: Event "stamps.charged");
+message!(Changed: Event "locks.changed");
+
+fn catalog() -> Catalog {
+    let domain = |name| Domain::new(DomainName::new(name));
+    let about = About { title: "Post", version: "1.0.0", description: "" };
+    let domains = [
+        domain("offices").message::<Open>().message::<Opened>().message::<Moved>(),
+        domain("letters").message::<Send>().message::<Sent>().subscribes::<Opened>().subscribes::<Charged>(),
+        domain("stamps").message::<Charge>().message::<Charged>().subscribes::<Sent>(),
+        domain("locks").message::<Changed>().subscribes::<Opened>(),
+    ];
+    Catalog::new(about, domains)
+}
 
 const JOB: Uuid = uuid!("019aab72-a1fa-7000-8000-000000000001");
 
@@ -41,55 +79,55 @@ fn at(mut row: Row, received_ms: i64, handled_ms: i64) -> Row {
 }
 
 #[test]
-fn an_order_on_its_way() {
-    let placed = row("orders", JOB, "orders.place", "succeeded", &[(id(1), "orders.placed")]);
-    let charged = row("payments", id(1), "orders.placed", "succeeded", &[(id(2), "payments.charge")]);
-    let mut charge = row("payments", id(2), "payments.charge", "retrying", &[]);
+fn a_flow_under_way() {
+    let placed = row("letters", JOB, "letters.send", "succeeded", &[(id(1), "letters.sent")]);
+    let charged = row("stamps", id(1), "letters.sent", "succeeded", &[(id(2), "stamps.charge")]);
+    let mut charge = row("stamps", id(2), "stamps.charge", "retrying", &[]);
     charge.attempts = 3;
     charge.problem = Some("the gateway did not answer within 5000 ms".to_owned());
     let rows = [at(placed, 4, 9), at(charged, 15, 20), at(charge, 25, 61_500)];
-    insta::assert_snapshot!(tree::draw(JobId(JOB), &rows), @"
+    insta::assert_snapshot!(tree::draw(&catalog(), JobId(JOB), &rows), @"
     Job 019aab72-a1fa-7000-8000-000000000001 of client web-shop, 2025-11-22 12:03:27.866 UTC
-    MESSAGE                HANDLER   STATUS     ATTEMPTS  RECEIVED  HANDLED
-    orders.place           orders    succeeded  1         +4 ms     +9 ms
-    └─ orders.placed       payments  succeeded  1         +15 ms    +20 ms
-       └─ payments.charge  payments  retrying   3         +25 ms    +1 min 01 s  the gateway did not answer within 5000 ms
+    MESSAGE              HANDLER  STATUS     ATTEMPTS  RECEIVED  HANDLED
+    letters.send         letters  succeeded  1         +4 ms     +9 ms
+    └─ letters.sent      stamps   succeeded  1         +15 ms    +20 ms
+       └─ stamps.charge  stamps   retrying   3         +25 ms    +1 min 01 s  the gateway did not answer within 5000 ms
     ");
 }
 
 #[test]
-fn several_hear_an_event_and_each_ones_follow_ups_hang_below_it() {
-    let sent = [(id(1), "users.registered"), (id(9), "users.email-changed")];
+fn an_event_has_several_subscribers_and_their_follow_ups_stand_below_each() {
+    let sent = [(id(1), "offices.opened"), (id(9), "offices.moved")];
     let rows = [
-        row("users", JOB, "users.register", "succeeded", &sent),
-        row("orders", id(1), "users.registered", "dead", &[(id(4), "orders.placed")]),
-        row("auth", id(1), "users.registered", "succeeded", &[(id(3), "auth.access-revoked")]),
+        row("offices", JOB, "offices.open", "succeeded", &sent),
+        row("letters", id(1), "offices.opened", "dead", &[(id(4), "letters.sent")]),
+        row("locks", id(1), "offices.opened", "succeeded", &[(id(3), "locks.changed")]),
     ]
     .map(|row| at(row, 10, 1_250));
-    insta::assert_snapshot!(tree::draw(JobId(JOB), &rows), @"
+    insta::assert_snapshot!(tree::draw(&catalog(), JobId(JOB), &rows), @"
     Job 019aab72-a1fa-7000-8000-000000000001 of client web-shop, 2025-11-22 12:03:27.866 UTC
-    MESSAGE                    HANDLER  STATUS           ATTEMPTS  RECEIVED  HANDLED
-    users.register             users    succeeded        1         +10 ms    +1.25 s
-    ├─ users.registered        orders   dead             1         +10 ms    +1.25 s
-    ├─ users.registered        auth     succeeded        1         +10 ms    +1.25 s
-    │  └─ auth.access-revoked  —        heard by nobody
-    └─ users.email-changed     —        heard by nobody
+    MESSAGE              HANDLER  STATUS         ATTEMPTS  RECEIVED  HANDLED
+    offices.open         offices  succeeded      1         +10 ms    +1.25 s
+    ├─ offices.opened    letters  dead           1         +10 ms    +1.25 s
+    ├─ offices.opened    locks    succeeded      1         +10 ms    +1.25 s
+    │  └─ locks.changed  —        no subscriber
+    └─ offices.moved     —        no subscriber
     ");
 }
 
 #[test]
-fn a_row_whose_cause_is_forgotten_stands_alone() {
-    let rows = [at(row("orders", id(7), "payments.captured", "refused", &[]), 4_000_000, 4_000_000)];
-    insta::assert_snapshot!(tree::draw(JobId(JOB), &rows), @"
+fn a_row_whose_cause_was_pruned_stands_alone() {
+    let rows = [at(row("letters", id(7), "stamps.charged", "refused", &[]), 4_000_000, 4_000_000)];
+    insta::assert_snapshot!(tree::draw(&catalog(), JobId(JOB), &rows), @"
     Job 019aab72-a1fa-7000-8000-000000000001 of client web-shop, 2025-11-22 12:03:27.866 UTC
     MESSAGE                  HANDLER  STATUS             ATTEMPTS  RECEIVED     HANDLED
     (the job's own command)  ?        not in the ledger
-    payments.captured        orders   refused            1         +1 h 06 min  +1 h 06 min
+    stamps.charged           letters  refused            1         +1 h 06 min  +1 h 06 min
     ");
 }
 
 #[test]
 fn a_flow_that_claims_to_cause_itself_ends() {
-    let rows = [at(row("orders", JOB, "orders.place", "succeeded", &[(JOB, "orders.place")]), 1, 2)];
-    assert_eq!(tree::draw(JobId(JOB), &rows).lines().count(), 3);
+    let rows = [at(row("letters", JOB, "letters.send", "succeeded", &[(JOB, "letters.send")]), 1, 2)];
+    assert_eq!(tree::draw(&catalog(), JobId(JOB), &rows).lines().count(), 3);
 }

@@ -1,20 +1,21 @@
-//! A job's rows drawn as a tree. What is still on its way is in no row: it follows from what was sent out and from who
-//! hears what.
+//! A job's rows as a tree. A message that no worker has processed yet has no row: it follows from the follow-ups in other rows
+//! and from the catalog's subscriptions.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
-use millrace_contracts::ledger::Status;
-use millrace_contracts::{JobId, catalog};
+use millrace_protocol::ledger::Status;
+use millrace_protocol::{Catalog, JobId};
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use super::Row;
 
-/// Draws all rows; there is at least one.
-pub fn draw(job: JobId, rows: &[Row]) -> String {
+/// Draws all rows, of which there must be at least one.
+pub fn draw(catalog: &Catalog, job: JobId, rows: &[Row]) -> String {
     let start = accepted_at(job).or_else(|| rows.iter().map(|row| row.received_at).min());
     let mut drawing = Drawing {
+        catalog,
         rows: by_message(rows),
         seen: HashSet::new(),
         start: start.unwrap_or(OffsetDateTime::UNIX_EPOCH),
@@ -27,7 +28,7 @@ pub fn draw(job: JobId, rows: &[Row]) -> String {
         Some(command) => drawing.message(first, &command, "", ""),
         None => drawing.line("", "(the job's own command)", "?", "not in the ledger"),
     }
-    // A row whose cause has no row (any more: the ledger forgets by the week) is shown all the same.
+    // The row of a cause may have been pruned; its follow-ups are shown all the same.
     for row in rows {
         drawing.message(row.message_id, &row.r#type, "", "");
     }
@@ -43,7 +44,7 @@ fn by_message(rows: &[Row]) -> HashMap<Uuid, Vec<&Row>> {
     by_message
 }
 
-/// A job's id is a UUIDv7 and tells when it was made, unless an idempotency key determined it.
+/// The time in the job's id, a UUIDv7. An id that follows from an idempotency key has none.
 fn accepted_at(job: JobId) -> Option<OffsetDateTime> {
     if job.0.as_bytes()[0] == 0xff {
         return None;
@@ -54,6 +55,7 @@ fn accepted_at(job: JobId) -> Option<OffsetDateTime> {
 }
 
 struct Drawing<'a> {
+    catalog: &'a Catalog,
     rows: HashMap<Uuid, Vec<&'a Row>>,
     seen: HashSet<Uuid>,
     start: OffsetDateTime,
@@ -61,24 +63,24 @@ struct Drawing<'a> {
 }
 
 impl Drawing<'_> {
-    /// A message at each of its handlers, and below each what the handler sent out. `first` stands before the message's
-    /// own line, `below` before all others.
+    /// A message at each of its handlers, and below each the handler's follow-ups. `first` is the prefix of the message's own
+    /// line, `below` that of all lines below it.
     fn message(&mut self, id: Uuid, name: &str, first: &str, below: &str) {
         if !self.seen.insert(id) {
             return;
         }
         let rows = self.rows.get(&id).cloned().unwrap_or_default();
-        let waiting: Vec<&str> = match catalog().find(name) {
+        let waiting: Vec<&str> = match self.catalog.find(name) {
             Some(entry) => {
-                let heard_by = entry.handlers().iter().map(|domain| domain.as_str());
-                heard_by.filter(|name| !rows.iter().any(|row| row.handler == *name)).collect()
+                let handlers = entry.handlers().iter().map(|domain| domain.as_str());
+                handlers.filter(|name| !rows.iter().any(|row| row.handler == *name)).collect()
             }
-            // Of a newer release: somebody hears it, who is not known here.
+            // A message type of a newer release: this release does not know its handlers.
             None if rows.is_empty() => vec!["?"],
             None => Vec::new(),
         };
         if rows.is_empty() && waiting.is_empty() {
-            self.line(first, name, "—", "heard by nobody");
+            self.line(first, name, "—", "no subscriber");
         }
         for handler in waiting {
             self.line(first, name, handler, "pending");
@@ -90,7 +92,7 @@ impl Drawing<'_> {
     }
 
     fn sent_by(&mut self, row: &Row, below: &str) {
-        // Follow-ups are sent out once their cause is finished.
+        // Follow-ups are published when their cause has its final status.
         let is_final = Status::named(&row.status).is_some_and(Status::is_final);
         let sent = row.emitted.as_ref().filter(|_| is_final);
         let sent = sent.map(|json| json.0.as_slice()).unwrap_or_default();
@@ -125,7 +127,7 @@ fn shown(moment: OffsetDateTime) -> String {
     format!("{date} {hour:02}:{minute:02}:{second:02}.{milli:03} UTC")
 }
 
-/// Milliseconds while it matters, then seconds, then hours and minutes.
+/// Milliseconds below one second, then seconds, then minutes, then hours.
 fn after(elapsed: Duration) -> String {
     let minutes = elapsed.whole_minutes();
     match elapsed.whole_milliseconds() {

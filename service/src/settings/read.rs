@@ -79,7 +79,9 @@ fn explain(command: &Command, error: &clap::Error) -> Option<String> {
 fn allowed(error: &clap::Error) -> Option<String> {
     match error.get(ContextKind::ValidValue) {
         Some(ContextValue::Strings(values)) if !values.is_empty() => {
-            Some(format!("expected {}", values.join(" or ")))
+            let (last, others) = values.split_last()?;
+            let others = if others.is_empty() { String::new() } else { format!("{} or ", others.join(", ")) };
+            Some(format!("expected {others}{last}"))
         }
         _ => None,
     }
@@ -93,7 +95,12 @@ fn variable(command: &Command, shown: &str) -> String {
 
 fn find<'a>(command: &'a Command, shown: &str) -> Option<&'a Arg> {
     let flag = shown.split([' ', '=']).next()?.trim_start_matches("--");
-    let own = command.get_arguments().find(|argument| argument.get_long() == Some(flag));
+    let positional = shown.trim_matches(['[', ']', '<', '>']);
+    let own = command.get_arguments().find(|argument| {
+        let is_positional =
+            || argument.is_positional() && argument.get_id().as_str().eq_ignore_ascii_case(positional);
+        argument.get_long() == Some(flag) || is_positional()
+    });
     own.or_else(|| command.get_subcommands().find_map(|sub| find(sub, shown)))
 }
 

@@ -1,4 +1,4 @@
-//! What a bootstrap sends out, and what it says when there is no key.
+//! The command that a bootstrap sends, and its errors.
 
 use clap::Parser;
 use millrace_contracts::{UnknownFields, decode};
@@ -19,12 +19,12 @@ fn given(flags: &[&str]) -> Result<Bootstrap, String> {
 
 #[test]
 fn two_keys_are_never_the_same() {
-    assert!(minted() != minted());
+    assert!(new_key() != new_key());
 }
 
 #[test]
 fn the_command_carries_a_hash_and_never_the_key() {
-    let key = minted();
+    let key = new_key();
     let issue = given(&["--scopes=jobs:orders.*,jobs:auth.issue-api-key", "--expires-in-days=7"])
         .unwrap()
         .command(&key);
@@ -39,16 +39,16 @@ fn the_command_carries_a_hash_and_never_the_key() {
 }
 
 #[test]
-fn a_key_may_do_everything_and_for_ever_unless_told_otherwise() {
-    let issue = given(&[]).unwrap().command(&minted());
+fn by_default_a_key_has_every_scope_and_never_expires() {
+    let issue = given(&[]).unwrap().command(&new_key());
     assert_eq!(issue.scopes, [Scope::parse("jobs:*").unwrap()]);
     assert_eq!(issue.expires_at, None);
 }
 
 #[test]
-fn what_is_no_scope_is_refused_before_anything_is_done() {
+fn wrong_scopes_are_refused_before_anything_is_sent() {
     assert!(given(&["--scopes=jobs:*,everything"]).err().unwrap().contains("jobs:orders.*"));
-    let many = given(&["--scopes", &vec!["jobs:*"; 33].join(",")]).unwrap().command(&minted());
+    let many = given(&["--scopes", &vec!["jobs:*"; 33].join(",")]).unwrap().command(&new_key());
     assert!(many.validate().is_err());
 }
 
@@ -57,11 +57,11 @@ fn every_end_without_a_key_says_so() {
     let said = |fatal: Fatal| fatal.to_string();
     assert_eq!(
         said(not_issued("refused", Some("There is already an API key 7."))),
-        "Auth refuses to issue the key: There is already an API key 7"
+        "No key was issued: the auth worker refuses it: There is already an API key 7"
     );
-    assert!(
-        said(not_issued("dead", None))
-            .contains("no key was issued: it does not say why. `ops dead list auth`")
+    assert_eq!(
+        said(not_issued("dead", None)),
+        "No key was issued: the command is a dead letter: no reason given. `ops dead list auth` shows it"
     );
     assert!(
         said(unreachable(&ConnectionStatus::Connecting))
@@ -69,9 +69,9 @@ fn every_end_without_a_key_says_so() {
     );
     let issue = IssueApiKey::example();
     let unknown = unpublished(&PublishError::Unknown("waited 10 ms".to_owned()), &issue);
-    assert!(said(unknown).contains("if a key mr_5e8848 then appears"));
+    assert!(said(unknown).contains("if the unknown key mr_5e8848 appears"));
     assert!(said(unpublished(&PublishError::Unroutable, &issue)).contains("ops topology apply"));
-    let late = given(&["--bootstrap-deadline-ms=100"]).unwrap().too_late(&minted(), None);
+    let late = given(&["--bootstrap-deadline-ms=100"]).unwrap().too_late(&new_key(), None);
     assert!(said(late).starts_with(
         "The auth worker has not issued the key within 100 ms: check that it runs. The command"
     ));

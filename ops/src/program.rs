@@ -1,35 +1,37 @@
-//! One command from its arguments to its exit code: results go to stdout, sentences about trouble to stderr.
+//! A command from its arguments to its exit code: results go to stdout, errors and warnings as sentences to stderr.
 
 use std::error::Error;
 use std::fmt::Display;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Command, CommandFactory, Parser, Subcommand};
 use millrace_service::process::refuse;
 use millrace_service::settings::{self, SettingsError, TelemetrySettings};
 use millrace_service::{Fatal, telemetry};
 
 const NAME: &str = "ops";
 
-/// Sets Millrace up, and looks into it
+/// Sets up a broker and a database for Millrace, and shows what is in them
 #[derive(Parser)]
 #[command(name = NAME, version, max_term_width = 110)]
-struct Ops<Verb: Subcommand> {
+struct Ops<C: Subcommand> {
     #[command(subcommand)]
-    verb: Verb,
+    command: C,
     #[command(flatten)]
     telemetry: TelemetrySettings,
 }
 
-/// Reads the arguments, does the work and says how it ended. Exit code 0 for done, 1 for failed, 64 for unknown
-/// arguments, 78 for settings that can't work; the rest is the verb's own.
-pub fn run<Verb: Subcommand>(work: impl AsyncFnOnce(Verb) -> Result<ExitCode, Fatal>) -> ExitCode {
-    let mut ops = match settings::read::<Ops<Verb>>(Ops::<Verb>::command()) {
+/// Reads the arguments, runs the command and gives its exit code.
+pub fn run<C: Subcommand>(
+    complete: impl FnOnce(Command) -> Command,
+    work: impl AsyncFnOnce(C) -> Result<ExitCode, Fatal>,
+) -> ExitCode {
+    let mut ops = match settings::read::<Ops<C>>(complete(Ops::<C>::command())) {
         Ok((ops, _)) => ops,
         Err(refused) => return refuse(NAME, refused),
     };
-    // What lapin finds wrong is told in a sentence here.
+    // Errors of lapin become sentences here.
     if !ops.telemetry.log_filter.contains("lapin") {
         ops.telemetry.log_filter.push_str(",lapin=off");
     }
@@ -38,7 +40,7 @@ pub fn run<Verb: Subcommand>(work: impl AsyncFnOnce(Verb) -> Result<ExitCode, Fa
         Ok(runtime) => runtime,
         Err(error) => return failed("The runtime could not be started", Some(&error)),
     };
-    match runtime.block_on(work(ops.verb)) {
+    match runtime.block_on(work(ops.command)) {
         Ok(code) => code,
         Err(Fatal::Misconfigured(sentence)) => refuse(NAME, SettingsError::Value(sentence)),
         Err(Fatal::Failed { sentence, source }) => {
@@ -47,7 +49,7 @@ pub fn run<Verb: Subcommand>(work: impl AsyncFnOnce(Verb) -> Result<ExitCode, Fa
     }
 }
 
-/// Writes a line to stdout. Nobody may be reading it any more, and that must not end the work half-way.
+/// Writes a line to stdout. That the reader has closed it must not end the command half-way.
 pub fn say(line: impl Display) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
@@ -56,7 +58,7 @@ fn failed(sentence: &str, source: Option<&dyn Error>) -> ExitCode {
     let mut message = sentence.to_owned();
     let mut next = source;
     while let Some(cause) = next {
-        // Some errors repeat their cause, some don't.
+        // Some errors repeat their cause, others don't.
         let text = cause.to_string();
         if !message.contains(&text) {
             message.push_str(": ");
