@@ -15,8 +15,8 @@ use crate::siege::wire::{Answer, Client, Request};
 use places::Places;
 
 /// All that our own programs can say, and what libraries say that is not byte by byte.
-const LOGS: &str = "debug,producer_api=trace,millrace_broker=trace,millrace_service=trace,millrace_workers=trace,\
-                    millrace_contracts=trace,lapin=info";
+const LOGS: &str = "debug,producer_api=trace,millrace_broker=trace,millrace_service=trace,millrace_runtime=trace,\
+                    millrace_workers=trace,millrace_protocol=trace,millrace_contracts=trace,lapin=info";
 
 /// Makes passwords fail when they are saved, so that they are tried again and given up.
 const REFUSE_ACCOUNTS: &str =
