@@ -69,7 +69,7 @@ pub(crate) enum Step<'a> {
     Unsubscribed { message_id: MessageId, message_type: &'a str, caused_by: Option<MessageId> },
 }
 
-/// Where a flow stands as a whole.
+/// The state of a whole flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(rename = "FlowState")]

@@ -1,4 +1,4 @@
-//! What is refused, where, and in which words: the table that clients read as documentation of the door's answers.
+//! Which bodies are refused, where, and in which words: clients read these sentences in the API's answers.
 
 use millrace_protocol::{Contract, Invalid, UnknownFields, decode};
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! Follows the flows that clients wait for: one task reads the ledger for all of them, again and again.
 //!
-//! So the number of clients that wait changes how late they are told, not how busy the database is. LISTEN and NOTIFY would
-//! cost something in every commit, for the few flows that are followed.
+//! So the number of clients that wait changes how late they learn of a change, not how busy the database is. LISTEN and
+//! NOTIFY would cost something in every commit, for the few flows that are followed.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,5 +1,5 @@
--- Every row of one job. A whole flow shares the first 48 bits of its ids, so the primary key finds the rows in one
--- narrow range per handler, in one partition. Rows of another client are not this client's business.
+-- Every row of one job. All ids of a flow share their first 48 bits, so the primary key finds the rows in one narrow range
+-- per handler, in one partition. A client sees its own rows only.
 SELECT handler,
        message_id,
        causation_id,

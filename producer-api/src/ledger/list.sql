@@ -1,5 +1,5 @@
--- A page of a client's own jobs, those that came last first. However rare what is looked for is, only so many jobs are
--- looked at; the row marked as end is the last of them, and the next page goes on behind it.
+-- A page of a client's own jobs, newest first. However few jobs match, only a bounded number is examined; the row marked
+-- as end is the last one examined, and the next page begins after it.
 WITH examined AS (
     SELECT message_id AS job_id, type, status, attempts, received_at, handled_at
     FROM ledger.entries

@@ -1,4 +1,4 @@
--- How far the flows of some jobs are, each found as a single one is: a narrow range of the primary key for each handler.
+-- How far the flows of some jobs are. Each flow is found in a narrow range of the primary key for each handler.
 SELECT
     followed.job_id              AS "job_id!",
     count(*)                     AS "rows!",
