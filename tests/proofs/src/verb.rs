@@ -4,7 +4,11 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::error::Error;
 use crate::{bench, browser, chaos, checker, cluster, crash_points, hostile, siege};
+
+/// Exit code of a proof that could not be carried out.
+const NOT_TRIED: u8 = 2;
 
 /// Proves what Millrace promises, with real programs on real servers.
 #[derive(Debug, Parser)]
@@ -13,8 +17,8 @@ pub enum Verb {
     Bench(bench::Options),
     Browser(browser::Options),
     Chaos(chaos::Options),
-    Checker(checker::Settings),
-    Cluster(cluster::Settings),
+    Checker(Box<checker::Options>),
+    Cluster(cluster::Options),
     CrashPoints(crash_points::Options),
     Hostile(hostile::Options),
     Mutants(chaos::MutantOptions),
@@ -24,16 +28,25 @@ pub enum Verb {
 impl Verb {
     /// Ends with 0 if what was to be shown held, 1 if not, 2 if it could not be tried.
     pub async fn run(self) -> ExitCode {
-        match self {
-            Self::Bench(options) => bench::run(options).await,
-            Self::Browser(options) => browser::run(options).await,
+        let outcome = match self {
+            Self::Bench(options) => return bench::run(options).await,
+            Self::Browser(options) => return browser::run(options).await,
+            Self::Hostile(options) => return hostile::run(options).await,
+            Self::Siege(options) => return siege::run(options).await,
             Self::Chaos(options) => chaos::run(options).await,
-            Self::Checker(settings) => checker::run(settings).await,
-            Self::Cluster(settings) => cluster::run(settings).await,
-            Self::CrashPoints(options) => crash_points::run(options).await,
-            Self::Hostile(options) => hostile::run(options).await,
+            Self::Checker(options) => checker::run(*options).await.map(code),
+            Self::Cluster(options) => cluster::run(options).await.map(code),
+            Self::CrashPoints(options) => return crash_points::run(options).await,
             Self::Mutants(options) => chaos::run_mutants(options).await,
-            Self::Siege(options) => siege::run(options).await,
-        }
+        };
+        outcome.unwrap_or_else(|error: Error| {
+            eprintln!("\nproof: {error}");
+            ExitCode::from(NOT_TRIED)
+        })
     }
+}
+
+/// Whether it held, for whoever started us.
+pub fn code(holds: bool) -> ExitCode {
+    if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -1,7 +1,7 @@
 //! The page of a job in a real browser: Chromium, driven by the keyboard, against a real door and real workers.
 
-mod browser;
 mod checks;
+mod chromium;
 mod options;
 mod reader;
 mod stage;

@@ -7,8 +7,8 @@ use clap::Args;
 use futures_util::FutureExt;
 use tracing_subscriber::EnvFilter;
 
-use crate::browser::browser::{Browser, NoBrowser};
 use crate::browser::checks;
+use crate::browser::chromium::{Browser, NoBrowser};
 use crate::browser::reader::Reader;
 
 /// Opens the page of a job in Chromium, against a door and workers of its own, and checks what a reader sees.

@@ -4,15 +4,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use millrace_testkit::stack::StackError;
-
 use crate::chaos::infrastructure;
-use crate::chaos::options::{Options, RunOptions};
+use crate::chaos::options::Options;
 use crate::chaos::plan::Plan;
 use crate::chaos::programs;
 use crate::chaos::report;
 use crate::chaos::run::{Outcome, Run, RunSettings};
-use crate::chaos::stage::Stage;
+use crate::chaos::shared::Shared;
+use crate::error::Error;
 
 /// The run hung.
 const HUNG: u8 = 3;
@@ -20,8 +19,8 @@ const HUNG: u8 = 3;
 const SLACK: Duration = Duration::from_secs(300);
 
 /// Draws the schedule and performs it.
-pub async fn run(options: &Options) -> Result<ExitCode, StackError> {
-    let seed = options.run.seed();
+pub async fn run(options: &Options) -> Result<ExitCode, Error> {
+    let seed = options.seed();
     let plan = Plan::draw(seed, options.faults());
     if options.plan {
         println!("{plan}");
@@ -29,39 +28,37 @@ pub async fn run(options: &Options) -> Result<ExitCode, StackError> {
     }
     println!(
         "chaos: {} jobs and {} faults in about {} s, drawn from seed {seed}",
-        options.run.jobs,
+        options.jobs,
         plan.faults(),
         plan.takes().as_secs()
     );
     let settings = RunSettings {
-        seed,
-        over: plan.takes(),
+        workload: options.workload(seed, plan.takes()),
+        programs: options.programs.folder(),
         environment: Vec::new(),
         retry_scale: 1.0,
-        history: options.run.history.clone(),
-        programs: options.run.programs.folder(),
-        options: options.run.clone(),
+        history: options.history.clone(),
         says: true,
     };
     let planned = plan.faults();
     let run = Run::start(settings).await?;
     println!("chaos: {}", run.servers.description());
-    let stage = Arc::clone(&run.stage);
-    let patience = plan.takes() * 2 + options.run.quiet_within() + SLACK;
+    let shared = Arc::clone(&run.shared);
+    let patience = plan.takes() * 2 + options.injections.quiet_within + SLACK;
     let Ok(outcome) = tokio::time::timeout(patience, perform(run, plan)).await else {
-        return Ok(hung(&stage, patience));
+        return Ok(hung(&shared, patience));
     };
     let outcome = outcome?;
-    let replay = replay(&options.run, seed, planned);
-    let good = report::campaign(&stage, &outcome, planned, &replay);
+    let replay = format!("cargo xtask chaos --jobs {} --faults {planned} --seed {seed}", options.jobs);
+    let good = report::campaign(&shared, &outcome, planned, &replay);
     Ok(exit_code(&outcome, good))
 }
 
 /// Both tracks, then the verdict.
-pub async fn perform(mut run: Run, plan: Plan) -> Result<Outcome, StackError> {
-    run.with_progress(async |stage, servers| {
-        let programs = programs::run(Arc::clone(stage), plan.programs);
-        let infrastructure = infrastructure::run(Arc::clone(stage), servers, plan.infrastructure);
+pub async fn perform(mut run: Run, plan: Plan) -> Result<Outcome, Error> {
+    run.with_progress(async |shared, servers| {
+        let programs = programs::run(Arc::clone(shared), plan.programs);
+        let infrastructure = infrastructure::run(Arc::clone(shared), servers, plan.infrastructure);
         tokio::join!(programs, infrastructure);
     })
     .await;
@@ -69,8 +66,8 @@ pub async fn perform(mut run: Run, plan: Plan) -> Result<Outcome, StackError> {
 }
 
 /// Says where everybody was, and gives the exit code for it.
-pub fn hung(stage: &Stage, patience: Duration) -> ExitCode {
-    let whereabouts = stage.whereabouts();
+pub fn hung(shared: &Shared, patience: Duration) -> ExitCode {
+    let whereabouts = shared.whereabouts();
     eprintln!(
         "chaos: HUNG: not over after {} s; what everybody was doing:\n{whereabouts}",
         patience.as_secs()
@@ -85,8 +82,4 @@ pub fn exit_code(outcome: &Outcome, good: bool) -> ExitCode {
         Some(2) | None => ExitCode::from(2),
         _ => ExitCode::FAILURE,
     }
-}
-
-fn replay(options: &RunOptions, seed: u64, faults: usize) -> String {
-    format!("cargo xtask chaos --jobs {} --faults {faults} --seed {seed}", options.jobs)
 }

@@ -11,14 +11,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use millrace_testkit::stack::StackError;
 use millrace_testkit::stack::servers::Servers;
 
 use crate::chaos::campaign::{exit_code, hung};
-use crate::chaos::options::{Drill, RunOptions};
+use crate::chaos::options::{Drill, Options};
 use crate::chaos::report;
 use crate::chaos::run::{Run, RunSettings};
-use crate::chaos::stage::Stage;
+use crate::chaos::shared::Shared;
+use crate::error::Error;
 
 /// Before the trouble begins, and after it is over.
 const AROUND: Duration = Duration::from_secs(20);
@@ -48,27 +48,26 @@ impl Findings {
 }
 
 /// Performs a drill.
-pub async fn run(drill: Drill, time: Duration, options: &RunOptions) -> Result<ExitCode, StackError> {
+pub async fn run(drill: Drill, options: &Options) -> Result<ExitCode, Error> {
     let seed = options.seed();
+    let time = options.drill_time();
     let over = AROUND * 2 + takes(drill, time);
     println!("chaos: {drill:?}, {} jobs over {} s, drawn from seed {seed}", options.jobs, over.as_secs());
     let mut run = Run::start(RunSettings {
-        seed,
-        over,
+        workload: options.workload(seed, over),
+        programs: options.programs.folder(),
         environment: Vec::new(),
         retry_scale: 1.0,
         history: options.history.clone(),
-        programs: options.programs.folder(),
-        options: options.clone(),
         says: true,
     })
     .await?;
     println!("chaos: {}", run.servers.description());
-    let stage = Arc::clone(&run.stage);
-    let patience = over * 2 + options.quiet_within() + SLACK;
+    let shared = Arc::clone(&run.shared);
+    let patience = over * 2 + options.injections.quiet_within + SLACK;
     let performed = async {
         let mut found = Ok(Findings::default());
-        run.with_progress(async |stage, servers| found = perform(drill, time, seed, stage, servers).await)
+        run.with_progress(async |shared, servers| found = perform(drill, time, seed, shared, servers).await)
             .await;
         let mut findings = found?;
         let outcome = run.finish().await?;
@@ -76,16 +75,16 @@ pub async fn run(drill: Drill, time: Duration, options: &RunOptions) -> Result<E
             soak::growth(time, &outcome, &mut findings);
         }
         killing::recovery(drill, &outcome, &mut findings);
-        Ok::<_, StackError>((findings, outcome))
+        Ok::<_, Error>((findings, outcome))
     };
     let Ok(performed) = tokio::time::timeout(patience, performed).await else {
-        return Ok(hung(&stage, patience));
+        return Ok(hung(&shared, patience));
     };
     let (findings, outcome) = performed?;
     let sane = report::resources(&outcome);
     report::recovery(&outcome.verdict);
     report::verdict(&outcome);
-    let surprises = stage.surprises();
+    let surprises = shared.surprises();
     println!("\ndrill {drill:?}");
     for line in &findings.lines {
         println!("  {line}");
@@ -110,20 +109,20 @@ async fn perform(
     drill: Drill,
     time: Duration,
     seed: u64,
-    stage: &Arc<Stage>,
+    shared: &Arc<Shared>,
     servers: &mut Servers,
-) -> Result<Findings, StackError> {
+) -> Result<Findings, Error> {
     let mut findings = Findings::default();
     tokio::time::sleep(AROUND).await;
     match drill {
-        Drill::PostgresOutage => outage::perform(time, stage, servers, &mut findings).await?,
+        Drill::PostgresOutage => outage::perform(time, shared, servers, &mut findings).await?,
         Drill::GracefulStop | Drill::ImpatientStop | Drill::SlowStop => {
-            stopping::perform(drill, stage, servers, &mut findings).await?;
+            stopping::perform(drill, shared, servers, &mut findings).await?;
         }
-        Drill::Blocked => blocked::perform(stage, servers, &mut findings).await?,
-        Drill::HalfOpen => half_open::perform(stage, &mut findings).await,
-        Drill::WorkerKill => killing::perform(stage).await,
-        Drill::Soak => soak::perform(seed, time, stage, servers, &mut findings).await,
+        Drill::Blocked => blocked::perform(shared, servers, &mut findings).await?,
+        Drill::HalfOpen => half_open::perform(shared, &mut findings).await,
+        Drill::WorkerKill => killing::perform(shared).await,
+        Drill::Soak => soak::perform(seed, time, shared, servers, &mut findings).await,
     }
     tokio::time::sleep(AROUND).await;
     Ok(findings)

@@ -11,7 +11,8 @@ use time::OffsetDateTime;
 use tokio::time::sleep;
 
 use crate::chaos::fault::{Kind, Step, Target, Way};
-use crate::chaos::stage::{Stage, Times};
+use crate::chaos::shared::{Shared, Times};
+use crate::error::Error;
 
 const ANSWER_DEADLINE: Duration = Duration::from_secs(60);
 const ATTEMPTS: u32 = 20;
@@ -21,35 +22,35 @@ pub const DELAY: Rule = Rule::Delay { by: Duration::from_millis(150), jitter: Du
 const TRICKLE: Rule = Rule::Trickle { bytes_per_second: 1000 };
 
 /// Performs the steps one after the other.
-pub async fn run(stage: Arc<Stage>, servers: &mut Servers, steps: Vec<Step>) {
+pub async fn run(shared: Arc<Shared>, servers: &mut Servers, steps: Vec<Step>) {
     let count = steps.len();
     for (index, step) in steps.into_iter().enumerate() {
         sleep(step.after).await;
         let Step { kind, target, .. } = &step;
-        stage.at("infrastructure", format!("step {} of {count}: {kind} of {target}", index + 1));
-        perform(&stage, servers, &step).await;
+        shared.at("infrastructure", format!("step {} of {count}: {kind} of {target}", index + 1));
+        perform(&shared, servers, &step).await;
     }
-    stage.at("infrastructure", "done".to_owned());
+    shared.at("infrastructure", "done".to_owned());
 }
 
 /// One fault, from its beginning to its end.
-pub async fn perform(stage: &Stage, servers: &mut Servers, step: &Step) {
+pub async fn perform(shared: &Shared, servers: &mut Servers, step: &Step) {
     let Step { kind, target, .. } = step;
-    match inject(stage, servers, step).await {
-        Ok(times) => stage.record(*kind, target, times),
+    match inject(shared, servers, step).await {
+        Ok(times) => shared.record(*kind, target, times),
         Err(error) => {
-            stage.surprise(format!("{kind} of {target} could not be done: {error}"));
-            if let Err(error) = heal(stage, servers).await {
-                stage.surprise(format!("after that, not all could be healed: {error}"));
+            shared.surprise(format!("{kind} of {target} could not be done: {error}"));
+            if let Err(error) = heal(shared, servers).await {
+                shared.surprise(format!("after that, not all could be healed: {error}"));
             }
         }
     }
 }
 
 /// Everything runs, answers and lets through.
-pub async fn heal(stage: &Stage, servers: &mut Servers) -> Result<(), StackError> {
+pub async fn heal(shared: &Shared, servers: &mut Servers) -> Result<(), Error> {
     for way in Way::ALL {
-        set(stage, way, Rule::Pass);
+        set(shared, way, Rule::Pass);
     }
     for server in [Server::Broker, Server::Database] {
         servers.thaw(server)?;
@@ -58,10 +59,10 @@ pub async fn heal(stage: &Stage, servers: &mut Servers) -> Result<(), StackError
         }
         servers.until_answers(server, ANSWER_DEADLINE).await?;
     }
-    servers.lift_all().await
+    Ok(servers.lift_all().await?)
 }
 
-async fn inject(stage: &Stage, servers: &mut Servers, step: &Step) -> Result<Times, StackError> {
+async fn inject(shared: &Shared, servers: &mut Servers, step: &Step) -> Result<Times, Error> {
     let started = OffsetDateTime::now_utc();
     let over = |back| Ok(Times { started, healed: OffsetDateTime::now_utc(), back });
     let hold = step.hold;
@@ -114,17 +115,17 @@ async fn inject(stage: &Stage, servers: &mut Servers, step: &Step) -> Result<Tim
         }
         (kind, Target::Way(way)) => {
             let Some(rule) = rule_of(kind) else { return Err(no_such(step)) };
-            set(stage, *way, rule);
+            set(shared, *way, rule);
             sleep(hold).await;
-            set(stage, *way, Rule::Pass);
+            set(shared, *way, Rule::Pass);
             over(None)
         }
         _ => Err(no_such(step)),
     }
 }
 
-fn no_such(step: &Step) -> StackError {
-    StackError::new(step.kind.name(), format!("cannot be done to {}", step.target))
+fn no_such(step: &Step) -> Error {
+    Error::new(step.kind.name(), format!("cannot be done to {}", step.target))
 }
 
 async fn restart(
@@ -133,7 +134,7 @@ async fn restart(
     ending: Ending,
     started: OffsetDateTime,
     hold: Duration,
-) -> Result<Times, StackError> {
+) -> Result<Times, Error> {
     servers.end(server, ending).await?;
     sleep(hold).await;
     let healed = OffsetDateTime::now_utc();
@@ -146,7 +147,7 @@ async fn freeze(
     server: Server,
     started: OffsetDateTime,
     hold: Duration,
-) -> Result<Times, StackError> {
+) -> Result<Times, Error> {
     servers.freeze(server)?;
     sleep(hold).await;
     servers.thaw(server)?;
@@ -160,7 +161,7 @@ async fn alarm(
     alarm: Alarm,
     started: OffsetDateTime,
     hold: Duration,
-) -> Result<Times, StackError> {
+) -> Result<Times, Error> {
     servers.raise(alarm).await?;
     sleep(hold).await;
     servers.lift(alarm).await?;
@@ -194,8 +195,8 @@ fn rule_of(kind: Kind) -> Option<Rule> {
 }
 
 /// The proxies that a way leads through.
-pub fn proxies(stage: &Stage, way: Way) -> Vec<&Proxy> {
-    let reach = &stage.reach;
+pub fn proxies(shared: &Shared, way: Way) -> Vec<&Proxy> {
+    let reach = &shared.reach;
     match way {
         Way::DoorBroker => vec![&reach.door_broker],
         Way::WorkerBroker => vec![&reach.worker_broker],
@@ -204,8 +205,8 @@ pub fn proxies(stage: &Stage, way: Way) -> Vec<&Proxy> {
 }
 
 /// What happens on a way from now on.
-pub fn set(stage: &Stage, way: Way, rule: Rule) {
-    for proxy in proxies(stage, way) {
+pub fn set(shared: &Shared, way: Way, rule: Rule) {
+    for proxy in proxies(shared, way) {
         proxy.set(rule);
     }
 }

@@ -5,23 +5,22 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use millrace_faults::Mutant;
-use millrace_testkit::stack::StackError;
 
 use crate::chaos::campaign;
 use crate::chaos::fault::{Kind, Way};
-use crate::chaos::options::{MutantOptions, RunOptions};
+use crate::chaos::options::MutantOptions;
 use crate::chaos::plan::Plan;
 use crate::chaos::run::{Run, RunSettings};
-use crate::programs::Programs;
+use crate::checker::options::{Injections, Workload};
+use crate::error::Error;
 
 const SEEDS: u64 = 3;
 const TAKES: Duration = Duration::from_secs(22);
 const JOBS: u64 = 1000;
 /// What can't succeed is tried again after a hundredth of the usual time, so that it ends, or does not, within seconds.
 const RETRY_SCALE: f64 = 0.05;
-const QUIET_WITHIN: u64 = 60;
-const DUPLICATE_SHARE: f64 = 0.1;
-const POISON_SHARE: f64 = 0.01;
+const INJECTIONS: Injections =
+    Injections { poison_share: 0.01, duplicate_share: 0.1, quiet_within: Duration::from_secs(60) };
 const SLACK: Duration = Duration::from_secs(240);
 
 type Faults = &'static [(Kind, Option<Way>)];
@@ -68,7 +67,7 @@ enum Verdict {
 }
 
 /// Tries all of them, or those of these names, and prints a table.
-pub async fn run(options: &MutantOptions) -> Result<ExitCode, StackError> {
+pub async fn run(options: MutantOptions) -> Result<ExitCode, Error> {
     let chosen: Vec<Mutant> = Mutant::ALL
         .iter()
         .copied()
@@ -78,7 +77,7 @@ pub async fn run(options: &MutantOptions) -> Result<ExitCode, StackError> {
     let mut survivors = 0;
     let mut controls = Controls::default();
     for mutant in chosen {
-        let (line, caught) = try_one(mutant, &mut controls, options).await?;
+        let (line, caught) = try_one(mutant, &mut controls, &options).await?;
         println!("mutants: {line}");
         survivors += usize::from(!caught);
         lines.push(line);
@@ -101,7 +100,7 @@ impl Controls {
         faults: Faults,
         seed: u64,
         options: &MutantOptions,
-    ) -> Result<Verdict, StackError> {
+    ) -> Result<Verdict, Error> {
         if let Some((.., known)) = self.0.iter().find(|(known, of, _)| *known == faults && *of == seed) {
             return Ok(known.clone());
         }
@@ -116,7 +115,7 @@ async fn try_one(
     mutant: Mutant,
     controls: &mut Controls,
     options: &MutantOptions,
-) -> Result<(String, bool), StackError> {
+) -> Result<(String, bool), Error> {
     let faults = likely_to_show(Some(mutant));
     let name = mutant.name();
     for seed in 1..=SEEDS {
@@ -141,35 +140,23 @@ async fn once(
     faults: Faults,
     seed: u64,
     options: &MutantOptions,
-) -> Result<Verdict, StackError> {
+) -> Result<Verdict, Error> {
     let plan = Plan::of(seed, faults, TAKES);
     let name = mutant.map_or("none", Mutant::name);
-    let programs = options.programs.folder();
-    let options = RunOptions {
-        jobs: JOBS,
-        seed: Some(seed),
-        programs: Programs::default(),
-        history: options.history.join(format!("{name}-{seed}")),
-        quiet_within: QUIET_WITHIN,
-        duplicate_share: Some(DUPLICATE_SHARE),
-        poison_share: Some(POISON_SHARE),
-    };
     let environment = mutant.map(|mutant| ("MILLRACE_MUTANT".to_owned(), mutant.name().to_owned()));
     let run = Run::start(RunSettings {
-        seed,
-        over: plan.takes(),
+        workload: Workload { jobs: JOBS, over: plan.takes(), seed, injections: INJECTIONS },
+        programs: options.programs.folder(),
         environment: environment.into_iter().collect(),
         retry_scale: RETRY_SCALE,
-        history: options.history.clone(),
-        programs,
-        options,
+        history: options.history.join(format!("{name}-{seed}")),
         says: false,
     })
     .await?;
-    let stage = Arc::clone(&run.stage);
+    let shared = Arc::clone(&run.shared);
     let patience = plan.takes() * 2 + SLACK;
     let Ok(outcome) = tokio::time::timeout(patience, campaign::perform(run, plan)).await else {
-        return Ok(Verdict::Broken(format!("the run hung:\n{}", stage.whereabouts())));
+        return Ok(Verdict::Broken(format!("the run hung:\n{}", shared.whereabouts())));
     };
     let outcome = outcome?;
     Ok(match outcome.status.code() {

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use millrace_contracts::{DomainName, catalog};
 
-use crate::chaos::dice::Dice;
 use crate::chaos::fault::{Kind, Step, Target, Way};
+use millrace_testkit::random::Random;
 
 /// The domains, each with a worker program and a queue of its name.
 pub const DOMAINS: [&str; 4] = ["auth", "users", "orders", "payments"];
@@ -53,27 +53,27 @@ impl Plan {
         let infrastructure = faults * OF_A_HUNDRED / 100;
         Self {
             seed,
-            programs: programs(&mut Dice::new(seed, 1), faults - infrastructure),
-            infrastructure: infrastructure_steps(&mut Dice::new(seed, 2), infrastructure),
+            programs: programs(&mut Random::stream(seed, 1), faults - infrastructure),
+            infrastructure: infrastructure_steps(&mut Random::stream(seed, 2), infrastructure),
         }
     }
 
     /// A short one of nothing but these kinds and of workers that are killed: to show what one of them would show.
     pub fn of(seed: u64, kinds: &[(Kind, Option<Way>)], over: Duration) -> Self {
-        let (mut dice, mut other_dice) = (Dice::new(seed, 3), Dice::new(seed, 4));
+        let (mut random, mut other_random) = (Random::stream(seed, 3), Random::stream(seed, 4));
         let mut plan = Self { seed, programs: Vec::new(), infrastructure: Vec::new() };
         while !kinds.is_empty() && plan.takes() < over {
-            let (kind, way) = dice.pick(kinds);
-            plan.infrastructure.push(infrastructure_step(&mut dice, kind, way));
+            let (kind, way) = random.pick(kinds);
+            plan.infrastructure.push(infrastructure_step(&mut random, kind, way));
         }
         while plan.takes_programs() < over {
-            let kind = other_dice.pick(&[
+            let kind = other_random.pick(&[
                 Kind::WorkerKilled,
                 Kind::WorkerKilled,
                 Kind::DomainKilled,
                 Kind::DoorKilled,
             ]);
-            plan.programs.push(program_step(&mut other_dice, kind));
+            plan.programs.push(program_step(&mut other_random, kind));
         }
         plan
     }
@@ -81,7 +81,7 @@ impl Plan {
     /// Faults of the infrastructure alone, one each so often, for so long.
     pub fn soak(seed: u64, every: Duration, over: Duration) -> Self {
         let count = usize::try_from(over.as_secs() / every.as_secs().max(1)).unwrap_or_default();
-        let mut infrastructure = infrastructure_steps(&mut Dice::new(seed, 2), count);
+        let mut infrastructure = infrastructure_steps(&mut Random::stream(seed, 2), count);
         for step in &mut infrastructure {
             step.after = every.saturating_sub(step.hold + coming_back(step.kind)).max(PAUSE_MIN);
         }
@@ -115,18 +115,18 @@ fn coming_back(kind: Kind) -> Duration {
 }
 
 /// Rounds in which every item comes up once, each in an order of its own.
-fn rounds<T: Clone>(dice: &mut Dice, round: &[T], count: usize) -> Vec<T> {
+fn rounds<T: Clone>(random: &mut Random, round: &[T], count: usize) -> Vec<T> {
     let mut drawn = Vec::with_capacity(count);
     while drawn.len() < count {
         let mut items = round.to_vec();
-        dice.shuffle(&mut items);
+        random.shuffle(&mut items);
         drawn.extend(items);
     }
     drawn.truncate(count);
     drawn
 }
 
-fn programs(dice: &mut Dice, count: usize) -> Vec<Step> {
+fn programs(random: &mut Random, count: usize) -> Vec<Step> {
     let mut round = vec![Kind::WorkerKilled; 14];
     round.extend([Kind::WorkerPaused; 4]);
     round.extend([Kind::WorkerStopped; 3]);
@@ -134,14 +134,14 @@ fn programs(dice: &mut Dice, count: usize) -> Vec<Step> {
     round.extend([Kind::DomainKilled; 2]);
     round.extend([Kind::DoorKilled; 4]);
     round.extend([Kind::DoorPaused, Kind::DoorStopped, Kind::WorkerFrozen]);
-    let kinds = rounds(dice, &round, count);
-    kinds.into_iter().map(|kind| program_step(dice, kind)).collect()
+    let kinds = rounds(random, &round, count);
+    kinds.into_iter().map(|kind| program_step(random, kind)).collect()
 }
 
-fn program_step(dice: &mut Dice, kind: Kind) -> Step {
-    let after = dice.millis(1600, 3600);
-    let number = 1 + dice.below(EACH);
-    let domain = dice.pick(&DOMAINS);
+fn program_step(random: &mut Random, kind: Kind) -> Step {
+    let after = random.millis(1600, 3600);
+    let number = 1 + random.below(EACH);
+    let domain = random.pick(&DOMAINS);
     let target = match kind {
         Kind::DoorKilled | Kind::DoorPaused | Kind::DoorStopped => {
             Target::Program(format!("producer-api-{number}"))
@@ -150,15 +150,15 @@ fn program_step(dice: &mut Dice, kind: Kind) -> Step {
         _ => Target::Program(format!("{domain}-worker-{number}")),
     };
     let hold = match kind {
-        Kind::WorkerFrozen => dice.millis(25_000, 35_000),
-        Kind::WorkerPaused | Kind::DoorPaused => dice.millis(1000, 5000),
+        Kind::WorkerFrozen => random.millis(25_000, 35_000),
+        Kind::WorkerPaused | Kind::DoorPaused => random.millis(1000, 5000),
         Kind::WorkerCutShort => Duration::from_secs(1),
-        _ => dice.millis(50, 1500),
+        _ => random.millis(50, 1500),
     };
     Step { after, kind, target, hold }
 }
 
-fn infrastructure_steps(dice: &mut Dice, count: usize) -> Vec<Step> {
+fn infrastructure_steps(random: &mut Random, count: usize) -> Vec<Step> {
     let mut round: Vec<(Kind, Option<Way>)> = Kind::OF_SERVERS.into_iter().map(|kind| (kind, None)).collect();
     for kind in [Kind::BrokerKilled, Kind::DatabaseKilled] {
         round.extend([(kind, None); KILLS_PER_ROUND - 1]);
@@ -167,8 +167,8 @@ fn infrastructure_steps(dice: &mut Dice, count: usize) -> Vec<Step> {
         round.extend(Kind::OF_EVERY_WAY.into_iter().map(|kind| (kind, Some(way))));
     }
     round.push((Kind::CommitCut, Some(Way::Database)));
-    let kinds = rounds(dice, &round, count);
-    kinds.into_iter().map(|(kind, way)| infrastructure_step(dice, kind, way)).collect()
+    let kinds = rounds(random, &round, count);
+    kinds.into_iter().map(|(kind, way)| infrastructure_step(random, kind, way)).collect()
 }
 
 /// The publisher is told of an event that reaches no queue. Of one that reaches only one of two, nobody is.
@@ -181,39 +181,39 @@ fn heard_by_one() -> Vec<(DomainName, &'static str)> {
     alone.collect()
 }
 
-fn infrastructure_step(dice: &mut Dice, kind: Kind, way: Option<Way>) -> Step {
-    let after = dice.millis(1000, 3000);
+fn infrastructure_step(random: &mut Random, kind: Kind, way: Option<Way>) -> Step {
+    let after = random.millis(1000, 3000);
     let target = match kind {
-        Kind::QueueFull | Kind::QueueDown => Target::Domain(dice.pick(&DOMAINS)),
+        Kind::QueueFull | Kind::QueueDown => Target::Domain(random.pick(&DOMAINS)),
         Kind::BindingGone => {
-            let (domain, event) = dice.pick(&heard_by_one());
+            let (domain, event) = random.pick(&heard_by_one());
             Target::Event(domain, event)
         }
-        Kind::SessionsCut => Target::Sessions(dice.pick(&[1, 3, 10])),
-        Kind::TableLocked | Kind::TableReadOnly | Kind::TableHidden => Target::Table(dice.pick(&TABLES)),
+        Kind::SessionsCut => Target::Sessions(random.pick(&[1, 3, 10])),
+        Kind::TableLocked | Kind::TableReadOnly | Kind::TableHidden => Target::Table(random.pick(&TABLES)),
         Kind::DatabaseKilled | Kind::DatabaseRestarted | Kind::DatabaseFrozen | Kind::SessionsExhausted => {
             Target::Database
         }
         _ => way.map_or(Target::Broker, Target::Way),
     };
     let hold = match kind {
-        Kind::BrokerFrozen | Kind::DatabaseFrozen => dice.millis(1000, 8000),
-        Kind::MemoryAlarm | Kind::DiskAlarm => dice.millis(2000, 6000),
+        Kind::BrokerFrozen | Kind::DatabaseFrozen => random.millis(1000, 8000),
+        Kind::MemoryAlarm | Kind::DiskAlarm => random.millis(2000, 6000),
         Kind::QueueFull | Kind::QueueDown | Kind::BindingGone | Kind::SessionsExhausted => {
             Duration::from_secs(3)
         }
-        Kind::TableLocked => dice.millis(1000, 7000),
+        Kind::TableLocked => random.millis(1000, 7000),
         // Longer than a worker waits for a lock, so that it is refused.
-        Kind::TableReadOnly => dice.millis(5500, 8000),
-        Kind::TableHidden => dice.millis(500, 3000),
+        Kind::TableReadOnly => random.millis(5500, 8000),
+        Kind::TableHidden => random.millis(500, 3000),
         // Longer than any heartbeat and deadline now and then, so that half-open connections are found.
-        Kind::HoleToServer | Kind::HoleToClient | Kind::HoleBoth => match dice.below(5) {
-            0 => dice.millis(20_000, 25_000),
-            _ => dice.millis(1000, 6000),
+        Kind::HoleToServer | Kind::HoleToClient | Kind::HoleBoth => match random.below(5) {
+            0 => random.millis(20_000, 25_000),
+            _ => random.millis(1000, 6000),
         },
-        Kind::Delay | Kind::Trickle => dice.millis(2000, 6000),
-        Kind::Reset | Kind::FrameCut | Kind::CommitCut => dice.millis(300, 2000),
-        _ => dice.millis(50, 1500),
+        Kind::Delay | Kind::Trickle => random.millis(2000, 6000),
+        Kind::Reset | Kind::FrameCut | Kind::CommitCut => random.millis(300, 2000),
+        _ => random.millis(50, 1500),
     };
     Step { after, kind, target, hold }
 }

@@ -4,15 +4,15 @@ use serde_json::Value;
 
 use crate::chaos::run::Outcome;
 use crate::chaos::sampler::Seen;
-use crate::chaos::stage::Stage;
+use crate::chaos::shared::Shared;
 
 /// A debug build of a worker holds some 40 MiB; what goes beyond this has been leaked.
 const RSS_MAX_KIB: u64 = 256 * 1024;
 
 /// Prints the report of a campaign; whether all went as planned, whatever the verdict.
-pub fn campaign(stage: &Stage, outcome: &Outcome, planned: usize, replay: &str) -> bool {
+pub fn campaign(shared: &Shared, outcome: &Outcome, planned: usize, replay: &str) -> bool {
     println!("\nfaults");
-    let faults = stage.faults();
+    let faults = shared.faults();
     for (kind, count) in &faults {
         println!("  {kind:<20} {count:>5}");
     }
@@ -21,7 +21,7 @@ pub fn campaign(stage: &Stage, outcome: &Outcome, planned: usize, replay: &str) 
     recovery(&outcome.verdict);
     let sane = resources(outcome);
     verdict(outcome);
-    let surprises = stage.surprises();
+    let surprises = shared.surprises();
     for surprise in &surprises {
         println!("unexpected: {surprise}");
     }

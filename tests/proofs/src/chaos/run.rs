@@ -1,39 +1,34 @@
 //! One run: everything is started, somebody breaks it, everything is healed, and the verdict is waited for.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use millrace_testkit::stack::servers::Servers;
-use millrace_testkit::stack::{Stack, StackError, StackSettings};
+use millrace_testkit::stack::{Stack, StackSettings};
 use serde_json::Value;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::chaos::infrastructure;
-use crate::chaos::judge::{Counts, Judge};
-use crate::chaos::options::RunOptions;
 use crate::chaos::plan::{DOMAINS, EACH};
 use crate::chaos::programs;
 use crate::chaos::sampler::{self, Samples};
-use crate::chaos::stage::Stage;
+use crate::chaos::shared::Shared;
+use crate::checker::options::{Endpoints, Workload};
+use crate::checker::process::{Checker, Counts};
+use crate::error::Error;
 
-const BEGIN_DEADLINE: Duration = Duration::from_secs(60);
 const PROGRESS_EVERY: Duration = Duration::from_secs(10);
 
 /// What differs between runs.
 #[derive(Debug, Clone)]
 pub struct RunSettings {
-    /// As on the command line.
-    pub options: RunOptions,
+    pub workload: Workload,
     /// The folder with Millrace's programs.
     pub programs: PathBuf,
-    /// What the load is drawn from.
-    pub seed: u64,
-    /// Over how long the jobs are spread.
-    pub over: Duration,
     /// For every program.
     pub environment: Vec<(String, String)>,
     /// What every retry delay is multiplied by.
@@ -48,9 +43,9 @@ pub struct RunSettings {
 #[derive(Debug)]
 pub struct Run {
     /// The programs and the ways between.
-    pub stage: Arc<Stage>,
-    /// Who posts, and judges.
-    pub judge: Judge,
+    pub shared: Arc<Shared>,
+    /// What posts, and judges.
+    pub checker: Checker,
     /// What else may be broken.
     pub servers: Servers,
     settings: RunSettings,
@@ -78,7 +73,7 @@ pub struct Outcome {
 
 impl Run {
     /// Starts everything, and returns once the checker posts.
-    pub async fn start(settings: RunSettings) -> Result<Self, StackError> {
+    pub async fn start(settings: RunSettings) -> Result<Self, Error> {
         fs::create_dir_all(&settings.history)?;
         for left in ["verdict.json", "history.jsonl"] {
             // Of a run before; there need not have been one.
@@ -97,36 +92,37 @@ impl Run {
             environment: settings.environment.clone(),
         })
         .await?;
-        let arguments = arguments(&settings, &stack);
+        let servers = &stack.servers;
+        let endpoints =
+            Endpoints::new(&stack.door_urls(), &stack.api_key, servers.vhost, &servers.addresses())?;
         let Stack { units, reach, watchdog, servers, .. } = stack;
-        let stage = Stage::new(units, reach, watchdog, &settings.history)?;
-        let mut judge = Judge::start(&arguments, &stage.watchdog)?;
-        judge.until_begun(BEGIN_DEADLINE).await?;
+        let shared = Shared::new(units, reach, watchdog, &settings.history)?;
+        let RunSettings { workload, history, .. } = &settings;
+        let checker = Checker::start(&endpoints, workload, history, &shared.watchdog).await?;
         let until_end = CancellationToken::new();
-        let sampler = sampler::start(Arc::clone(&stage), &settings.history, until_end.clone())?;
-        Ok(Self { stage, judge, servers, settings, started: Instant::now(), sampler, until_end })
+        let sampler = sampler::start(Arc::clone(&shared), &settings.history, until_end.clone())?;
+        Ok(Self { shared, checker, servers, settings, started: Instant::now(), sampler, until_end })
     }
 
     /// Heals everything and waits for the verdict.
-    pub async fn finish(mut self) -> Result<Outcome, StackError> {
-        self.stage.at("run", "healing everything".to_owned());
-        infrastructure::heal(&self.stage, &mut self.servers).await?;
-        for unit in &self.stage.units {
+    pub async fn finish(mut self) -> Result<Outcome, Error> {
+        self.shared.at("run", "healing everything".to_owned());
+        infrastructure::heal(&self.shared, &mut self.servers).await?;
+        for unit in &self.shared.units {
             let mut program = Arc::clone(&unit.program).lock_owned().await;
-            programs::still_there(&self.stage, &mut program)?;
+            programs::still_there(&self.shared, &mut program)?;
         }
         let healed = Instant::now();
-        self.judge.tell_healed()?;
-        self.stage.at("run", "waiting for the verdict".to_owned());
-        let status = self.judge.until_ended().await;
+        self.shared.at("run", "waiting for the verdict".to_owned());
+        let status = self.checker.verdict().await?;
         let quiet_after = healed.elapsed();
         self.until_end.cancel();
-        let samples = self.sampler.await.map_err(|error| StackError::new("sampling the programs", error))?;
+        let samples = self.sampler.await.map_err(|error| Error::new("sampling the programs", error))?;
         let verdict = fs::read_to_string(self.settings.history.join("verdict.json")).unwrap_or_default();
         Ok(Outcome {
             status,
             verdict: serde_json::from_str(&verdict).unwrap_or_default(),
-            counts: self.judge.counts(),
+            counts: self.checker.counts(),
             samples,
             quiet_after,
             took: self.started.elapsed(),
@@ -134,20 +130,20 @@ impl Run {
     }
 
     /// Does the work, and meanwhile says how far it is.
-    pub async fn with_progress(&mut self, work: impl AsyncFnOnce(&Arc<Stage>, &mut Servers)) {
-        let Self { stage, judge, servers, settings, started, .. } = self;
+    pub async fn with_progress(&mut self, work: impl AsyncFnOnce(&Arc<Shared>, &mut Servers)) {
+        let Self { shared, checker, servers, settings, started, .. } = self;
         let mut ticks = tokio::time::interval(PROGRESS_EVERY);
-        let mut work = std::pin::pin!(work(stage, servers));
+        let mut work = std::pin::pin!(work(shared, servers));
         loop {
             tokio::select! {
                 () = &mut work => return,
                 _ = ticks.tick() => {
-                    if let Some(status) = judge.ended() {
-                        stage.surprise(format!("the checker ended in the middle of it ({status})"));
+                    if let Some(status) = checker.ended() {
+                        shared.surprise(format!("the checker ended in the middle of it ({status})"));
                         return;
                     }
                     if settings.says {
-                        println!("{}", progress(started.elapsed(), judge.counts(), stage));
+                        println!("{}", progress(started.elapsed(), checker.counts(), shared));
                     }
                 }
             }
@@ -155,36 +151,12 @@ impl Run {
     }
 }
 
-fn progress(elapsed: Duration, counts: Counts, stage: &Stage) -> String {
+fn progress(elapsed: Duration, counts: Counts, shared: &Shared) -> String {
     let Counts { sent, ok, failed, unknown, settled, .. } = counts;
-    let faults: usize = stage.faults().values().sum();
+    let faults: usize = shared.faults().values().sum();
     format!(
         "{:>5} s  jobs {sent:>7} sent {ok:>7} ok {failed:>5} refused {unknown:>5} unknown   {settled:>8} settled   \
          {faults:>4} faults",
         elapsed.as_secs()
     )
-}
-
-fn arguments(settings: &RunSettings, stack: &Stack) -> Vec<String> {
-    let text = |path: &Path| path.display().to_string();
-    let mut arguments = vec!["--door".to_owned()];
-    arguments.extend(stack.door_urls());
-    let mut give = |name: &str, value: String| arguments.extend([name.to_owned(), value]);
-    give("--api-key", stack.api_key.clone());
-    give("--amqp-url", stack.servers.amqp_url.clone());
-    give("--management-url", stack.servers.management_url.clone());
-    give("--vhost", stack.servers.vhost.to_owned());
-    give("--database-url", stack.servers.database_url.clone());
-    give("--jobs", settings.options.jobs.to_string());
-    give("--over", settings.over.as_secs_f64().to_string());
-    give("--seed", settings.seed.to_string());
-    give("--history", text(&settings.history));
-    give("--quiet-within", settings.options.quiet_within.to_string());
-    if let Some(share) = settings.options.poison_share {
-        give("--poison-share", share.to_string());
-    }
-    if let Some(share) = settings.options.duplicate_share {
-        give("--duplicate-share", share.to_string());
-    }
-    arguments
 }

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::chaos::programs;
-use crate::chaos::stage::Stage;
+use crate::chaos::shared::Shared;
 
 const EVERY: Duration = Duration::from_secs(1);
 
@@ -38,7 +38,11 @@ pub struct Seen {
 pub type Samples = BTreeMap<String, Seen>;
 
 /// Starts looking; `resources.csv` in this folder has every look.
-pub fn start(stage: Arc<Stage>, history: &Path, stop: CancellationToken) -> io::Result<JoinHandle<Samples>> {
+pub fn start(
+    shared: Arc<Shared>,
+    history: &Path,
+    stop: CancellationToken,
+) -> io::Result<JoinHandle<Samples>> {
     let mut file = File::create(history.join("resources.csv"))?;
     writeln!(file, "seconds,program,pid,rss_kib,files,threads")?;
     Ok(tokio::spawn(async move {
@@ -47,19 +51,19 @@ pub fn start(stage: Arc<Stage>, history: &Path, stop: CancellationToken) -> io::
         let mut ticks = tokio::time::interval(EVERY);
         loop {
             tokio::select! {
-                _ = ticks.tick() => look(&stage, &mut samples, &mut file, started),
+                _ = ticks.tick() => look(&shared, &mut samples, &mut file, started),
                 () = stop.cancelled() => return samples,
             }
         }
     }))
 }
 
-fn look(stage: &Stage, samples: &mut Samples, file: &mut File, started: Instant) {
-    for unit in &stage.units {
+fn look(shared: &Shared, samples: &mut Samples, file: &mut File, started: Instant) {
+    for unit in &shared.units {
         // One that is locked has a fault right now.
         let Ok(mut program) = Arc::clone(&unit.program).try_lock_owned() else { continue };
-        if let Err(error) = programs::still_there(stage, &mut program) {
-            stage.surprise(format!("{} cannot be started again: {error}", unit.name));
+        if let Err(error) = programs::still_there(shared, &mut program) {
+            shared.surprise(format!("{} cannot be started again: {error}", unit.name));
         }
         let Some(now) = program.resources() else { continue };
         let pid = program.pid();

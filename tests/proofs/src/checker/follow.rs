@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 pub use flows::Flows;
 
-use crate::checker::meters::Meters;
+use crate::load::Meters;
 
 const LOOK_PAUSE: Duration = Duration::from_millis(250);
 

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
-use crate::checker::evidence::{Queue, queues};
 use crate::checker::follow::Follower;
-use crate::checker::settings::Settings;
+use crate::checker::options::Options;
+use crate::evidence::{Queue, queues};
 
 const LOOK_PAUSE: Duration = Duration::from_millis(500);
 /// The broker's count of what is unacknowledged is up to five seconds old.
@@ -26,11 +26,11 @@ pub enum Quiet {
 }
 
 /// Looks until all is quiet, or the time is over.
-pub async fn wait(settings: &Settings, follower: &mut Follower, taken: &[Uuid]) -> Quiet {
+pub async fn wait(options: &Options, follower: &mut Follower, taken: &[Uuid]) -> Quiet {
     let began = Instant::now();
     let (mut empty_since, mut done_since) = (None, None);
     loop {
-        let (what, moved, done) = match look(settings, follower, taken).await {
+        let (what, moved, done) = match look(options, follower, taken).await {
             Ok(look) => (look.to_string(), look.moved > 0 || !look.busy.is_empty(), look.is_done()),
             Err(error) => (error, true, false),
         };
@@ -43,7 +43,7 @@ pub async fn wait(settings: &Settings, follower: &mut Follower, taken: &[Uuid]) 
         if now - empty >= STANDSTILL {
             return Quiet::Standstill;
         }
-        if began.elapsed() > settings.quiet_within {
+        if began.elapsed() > options.workload.injections.quiet_within {
             return Quiet::No { what };
         }
         tokio::time::sleep(LOOK_PAUSE).await;
@@ -76,9 +76,9 @@ impl std::fmt::Display for Look {
     }
 }
 
-async fn look(settings: &Settings, follower: &mut Follower, taken: &[Uuid]) -> Result<Look, String> {
+async fn look(options: &Options, follower: &mut Follower, taken: &[Uuid]) -> Result<Look, String> {
     let moved = follower.catch_up().await.map_err(|error| format!("the database can't be read: {error}"))?;
-    let queues = queues(settings).await.map_err(|error| error.to_string())?;
+    let queues = queues(&options.endpoints).await.map_err(|error| error.to_string())?;
     let parked = |queue: &Queue| queue.name.ends_with(".dead") || queue.name == "unrouted";
     Ok(Look {
         moved,

@@ -7,7 +7,8 @@ use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use crate::checker::evidence::{Evidence, Fault, hearers};
+use crate::evidence::{Evidence, subscribers};
+use crate::history::Fault;
 
 /// The messages that a worker held are the oldest ones; so many of them are followed.
 const FOLLOWED: usize = 32;
@@ -107,15 +108,15 @@ fn waits(evidence: &Evidence) -> HashMap<DomainName, Vec<(OffsetDateTime, Offset
             waits.entry(domain).or_default().push((from, *to));
         }
     };
-    for (submit, job) in evidence.past.taken() {
-        for domain in hearers(&submit.command) {
+    for (submit, job) in evidence.history.accepted() {
+        for domain in subscribers(&submit.command) {
             wait(domain, job, submit.answered_at.unwrap_or(submit.invoked_at));
         }
     }
     for entry in &evidence.ledger {
         let Some(from) = done.get(&(entry.handler.as_str(), entry.message_id)) else { continue };
         for sent in &entry.emitted {
-            hearers(sent.message_type).for_each(|domain| wait(domain, sent.id, *from));
+            subscribers(sent.message_type).for_each(|domain| wait(domain, sent.id, *from));
         }
     }
     waits.values_mut().for_each(|waits| waits.sort_unstable());
@@ -125,7 +126,7 @@ fn waits(evidence: &Evidence) -> HashMap<DomainName, Vec<(OffsetDateTime, Offset
 /// From the broker's answering again to the next job that is taken.
 fn broker_back(evidence: &Evidence) -> Vec<Duration> {
     let mut taken: Vec<OffsetDateTime> =
-        evidence.past.taken().filter_map(|(submit, _)| submit.answered_at).collect();
+        evidence.history.accepted().filter_map(|(submit, _)| submit.answered_at).collect();
     next_after(evidence, &["broker", "rabbit"], &mut taken)
 }
 
@@ -150,7 +151,7 @@ fn blocked(evidence: &Evidence) -> Vec<Duration> {
     let during = |at: OffsetDateTime| {
         alarms.iter().any(|fault| fault.started_at <= at && fault.healed_at.is_some_and(|healed| at < healed))
     };
-    let refused = evidence.past.submits.iter().filter(|submit| submit.answer.reason().starts_with("503"));
+    let refused = evidence.history.submits.iter().filter(|submit| submit.answer.reason().starts_with("503"));
     refused
         .filter(|submit| during(submit.invoked_at))
         .filter_map(|submit| Duration::try_from(submit.took?).ok())
@@ -160,7 +161,7 @@ fn blocked(evidence: &Evidence) -> Vec<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checker::rules::given::{PLACED, good};
+    use crate::invariants::given::{PLACED, good};
 
     fn fault(kind: &str, target: &str, started_at: OffsetDateTime) -> Fault {
         let (kind, target) = (kind.to_owned(), target.to_owned());
@@ -193,7 +194,7 @@ mod tests {
     #[test]
     fn the_broker_is_back_when_a_job_is_taken() {
         let mut evidence = good();
-        let taken = evidence.past.submits[1].answered_at.expect("it was answered");
+        let taken = evidence.history.submits[1].answered_at.expect("it was answered");
         evidence.faults = vec![fault("broker-killed", "broker", taken - Duration::milliseconds(700))];
         assert_eq!(measure(&evidence)["broker_back"], Spread { n: 1, p50: 700, p99: 700, max: 700 });
     }

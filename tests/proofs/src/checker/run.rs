@@ -9,16 +9,18 @@ use sqlx::PgPool;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::checker::evidence::Past;
 use crate::checker::follow::Follower;
-use crate::checker::history::{self, Recorder};
 use crate::checker::inject::Injector;
 use crate::checker::judge::judge;
-use crate::checker::load::Load;
-use crate::checker::meters::Meters;
-use crate::checker::settings::Settings;
-use crate::checker::trouble::Trouble;
-use crate::checker::{places, quiet};
+use crate::checker::options::{Endpoints, Options};
+use crate::checker::quiet;
+use crate::connections;
+use crate::error::Error;
+use crate::history::{self, History, Recorder};
+use crate::load::{Load, Meters, Poster};
+
+/// A client that waits this long does not know what became of its job.
+const POST_DEADLINE: Duration = Duration::from_secs(5);
 
 /// What whoever started this run has said so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,14 +31,14 @@ pub enum Told {
 }
 
 /// Whether the promise held.
-pub async fn run(settings: Settings) -> Result<bool, Trouble> {
-    if settings.only_judge {
-        return judge(&settings, None).await;
+pub async fn run(options: Options) -> Result<bool, Error> {
+    if options.only_judge {
+        return judge(&options, None).await;
     }
-    std::fs::create_dir_all(&settings.history).map_err(Trouble::file(&settings.history))?;
-    let database = places::database(&settings.database_url)?;
+    std::fs::create_dir_all(&options.history).map_err(Error::file(&options.history))?;
+    let database = connections::database(&options.endpoints.database_url)?;
     must_be_new(&database).await?;
-    journal::install(&database).await.map_err(Trouble::database("installing the journal"))?;
+    journal::install(&database).await.map_err(Error::doing("installing the journal"))?;
 
     let (told, mut listening) = watch::channel(Told::Nothing);
     let told = Arc::new(told);
@@ -45,31 +47,33 @@ pub async fn run(settings: Settings) -> Result<bool, Trouble> {
     let over = CancellationToken::new();
     let ticking = tokio::spawn(tick(Arc::clone(&meters), over.clone()));
     let worked = tokio::select! {
-        worked = work(&settings, database, Arc::clone(&meters), listening.clone()) => worked,
-        _ = listening.wait_for(|told| *told == Told::Gone) => Err(Trouble::Abandoned),
+        worked = work(&options, database, Arc::clone(&meters), listening.clone()) => worked,
+        _ = listening.wait_for(|told| *told == Told::Gone) => Err(Error::new("waiting for `healed`", "stdin was closed: whoever started this run is gone")),
     };
     over.cancel();
     // It can't fail, and nobody is interested if it did.
     let _ = ticking.await;
     let quiet = worked?;
-    judge(&settings, Some(quiet)).await
+    judge(&options, Some(quiet)).await
 }
 
 /// Posts and injects until all is sent and all is healed, and then waits until all is quiet.
 async fn work(
-    settings: &Settings,
+    options: &Options,
     database: PgPool,
     meters: Arc<Meters>,
     mut listening: watch::Receiver<Told>,
-) -> Result<quiet::Quiet, Trouble> {
-    let path = settings.history.join("history.jsonl");
+) -> Result<quiet::Quiet, Error> {
+    let path = options.history.join("history.jsonl");
     let (recorder, recording) = Recorder::create(&path)?;
-    let (taken, hear_of_taken) = mpsc::unbounded_channel();
+    let (accepted, hear_of_accepted) = mpsc::unbounded_channel();
     let (ended, hear_of_ended) = mpsc::unbounded_channel();
     let injecting =
-        tokio::spawn(Injector::new(settings, recorder.clone(), hear_of_taken, hear_of_ended).run());
+        tokio::spawn(Injector::new(options, recorder.clone(), hear_of_accepted, hear_of_ended).run());
     let mut follower = Follower::new(database, Arc::clone(&meters), ended);
-    let load = Arc::new(Load::new(settings, recorder, meters, taken, listening.clone())?);
+    let Endpoints { apis, api_key, .. } = &options.endpoints;
+    let poster = Poster::new(apis, api_key, POST_DEADLINE)?;
+    let load = Arc::new(Load::new(&options.workload, poster, recorder, meters, accepted, listening.clone()));
 
     tokio::select! {
         () = Arc::clone(&load).post() => {}
@@ -88,17 +92,23 @@ async fn work(
     // Fails only where it panicked, and then the history shows what was injected until then.
     let _ = injecting.await;
     recording.finish(&path)?;
-    let past = Past::of(history::read(&path)?);
-    let taken: Vec<_> = past.taken().map(|(_, job)| job).collect();
-    Ok(quiet::wait(settings, &mut follower, &taken).await)
+    let history = History::of(history::read(&path)?);
+    let accepted: Vec<_> = history.accepted().map(|(_, job)| job).collect();
+    Ok(quiet::wait(options, &mut follower, &accepted).await)
 }
 
-async fn must_be_new(database: &PgPool) -> Result<(), Trouble> {
+async fn must_be_new(database: &PgPool) -> Result<(), Error> {
     let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM ledger.entries")
         .fetch_one(database)
         .await
-        .map_err(Trouble::database("looking into the ledger"))?;
-    if rows == 0 { Ok(()) } else { Err(Trouble::NotNew { rows }) }
+        .map_err(Error::doing("looking into the ledger"))?;
+    match rows {
+        0 => Ok(()),
+        _ => Err(Error::new(
+            "the database is not new",
+            format!("its ledger holds {rows} rows, which can't be told from phantoms"),
+        )),
+    }
 }
 
 /// On a thread of its own, as reading stdin can't be cut short.

@@ -7,11 +7,12 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::checker::evidence::{Answer, Evidence};
 use crate::checker::quiet::Quiet;
 use crate::checker::recovery::Spread;
-use crate::checker::rules::{self, Violation};
-use crate::checker::trouble::Trouble;
+use crate::error::Error;
+use crate::evidence::Evidence;
+use crate::history::Answer;
+use crate::invariants::{self, Violation};
 
 /// Whether the promise held, and the numbers that this rests on.
 #[derive(Debug, Serialize)]
@@ -41,16 +42,16 @@ impl Verdict {
     }
 
     /// Writes it where the campaign looks for it.
-    pub fn write(&self, path: &Path) -> Result<(), Trouble> {
+    pub fn write(&self, path: &Path) -> Result<(), Error> {
         let text = serde_json::to_string_pretty(&json!(self)).expect("a verdict is plain data");
-        std::fs::write(path, text + "\n").map_err(Trouble::file(path))
+        std::fs::write(path, text + "\n").map_err(Error::file(path))
     }
 }
 
 fn counts(evidence: &Evidence) -> BTreeMap<&'static str, u64> {
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
     let answers =
-        |is: fn(&Answer) -> bool| count(evidence.past.submits.iter().filter(|it| is(&it.answer)).count());
+        |is: fn(&Answer) -> bool| count(evidence.history.submits.iter().filter(|it| is(&it.answer)).count());
     let rows = |status: &str| count(evidence.ledger.iter().filter(|entry| entry.status == status).count());
     let letters: HashSet<&str> = evidence.letters.iter().map(|letter| letter.message_id.as_str()).collect();
     let mut attempts: HashMap<_, u64> = HashMap::new();
@@ -58,16 +59,18 @@ fn counts(evidence: &Evidence) -> BTreeMap<&'static str, u64> {
         *attempts.entry((note.handler, note.message_id)).or_default() += 1;
     }
     let handled: HashSet<_> = evidence.ledger.iter().map(|entry| entry.message_id).collect();
-    let copied: HashSet<_> = evidence.past.copies.iter().map(|copy| copy.message_id).collect();
+    let copied: HashSet<_> = evidence.history.copies.iter().map(|copy| copy.message_id).collect();
     let unknown_done = {
         let origins = evidence.origins();
-        count(origins.values().flatten().filter(|submit| matches!(submit.answer, Answer::Info(..))).count())
+        count(
+            origins.values().flatten().filter(|submit| matches!(submit.answer, Answer::Unknown(..))).count(),
+        )
     };
     BTreeMap::from([
-        ("jobs_sent", count(evidence.past.submits.len())),
-        ("jobs_ok", answers(|answer| matches!(answer, Answer::Ok(_)))),
-        ("jobs_failed", answers(|answer| matches!(answer, Answer::Fail(_)))),
-        ("jobs_unknown", answers(|answer| matches!(answer, Answer::Info(..)))),
+        ("jobs_sent", count(evidence.history.submits.len())),
+        ("jobs_ok", answers(|answer| matches!(answer, Answer::Accepted(_)))),
+        ("jobs_failed", answers(|answer| matches!(answer, Answer::Refused(_)))),
+        ("jobs_unknown", answers(|answer| matches!(answer, Answer::Unknown(..)))),
         ("jobs_unknown_that_were_done", unknown_done),
         ("messages_handled", count(evidence.ledger.len())),
         ("messages_succeeded", rows("succeeded")),
@@ -77,9 +80,9 @@ fn counts(evidence: &Evidence) -> BTreeMap<&'static str, u64> {
         ("retries", attempts.values().sum()),
         ("changes_of_rows", count(evidence.effects.len())),
         ("orders", count(evidence.orders.len())),
-        ("copies_injected", evidence.past.copies.iter().map(|copy| u64::from(copy.copies)).sum()),
+        ("copies_injected", evidence.history.copies.iter().map(|copy| u64::from(copy.copies)).sum()),
         ("copied_messages_handled_once", count(copied.intersection(&handled).count())),
-        ("poison_injected", count(evidence.past.poison.len())),
+        ("poison_injected", count(evidence.history.poison.len())),
         ("dead_letters", count(letters.len())),
         ("dead_letters_with_copies", count(evidence.letters.len())),
         ("sessions", count(evidence.sessions.len())),
@@ -123,7 +126,7 @@ impl fmt::Display for Verdict {
         for (name, Spread { n, p50, p99, max }) in self.recovery.iter().filter(|(_, spread)| spread.n > 0) {
             writeln!(f, "checker: {name}: p50 {p50} ms, p99 {p99} ms, max {max} ms ({n} times)")?;
         }
-        for rule in &rules::ALL {
+        for rule in &invariants::ALL {
             let broken: Vec<_> =
                 self.violations.iter().filter(|violation| violation.rule == rule.name).collect();
             let mark = if broken.is_empty() { "holds   " } else { "VIOLATED" };
@@ -131,7 +134,7 @@ impl fmt::Display for Verdict {
             broken.iter().try_for_each(|violation| tell(f, violation))?;
         }
         for violation in
-            self.violations.iter().filter(|it| rules::ALL.iter().all(|rule| rule.name != it.rule))
+            self.violations.iter().filter(|it| invariants::ALL.iter().all(|rule| rule.name != it.rule))
         {
             writeln!(f, "  VIOLATED  {:<3}  all becomes quiet in time", violation.rule)?;
             tell(f, violation)?;

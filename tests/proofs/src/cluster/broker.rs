@@ -12,8 +12,8 @@ use serde::de::DeserializeOwned;
 use crate::cluster::configuration;
 use crate::cluster::docker::{Network, docker};
 use crate::cluster::node::Node;
-use crate::cluster::settings::Settings;
-use crate::cluster::trouble::Trouble;
+use crate::cluster::options::Options;
+use crate::error::Error;
 
 pub const USER: &str = "millrace";
 pub const SIZE: usize = 3;
@@ -63,16 +63,15 @@ struct Member {
 impl Broker {
     /// Makes and starts all nodes, and waits until each sees all.
     pub async fn start(
-        settings: &Settings,
+        options: &Options,
         network: &Network,
         folder: &Path,
         watchdog: &Watchdog,
-    ) -> Result<Self, Trouble> {
+    ) -> Result<Self, Error> {
         let mut nodes = Vec::new();
         for number in 1..=SIZE {
-            let last = u8::try_from(10 + number).map_err(|error| Trouble::Other(error.to_string()))?;
-            let address: IpAddr =
-                network.address(last).parse().map_err(|error| Trouble::Other(format!("{error}")))?;
+            let last = u8::try_from(10 + number).map_err(|error| Error::new("cluster", error))?;
+            let address: IpAddr = network.address(last).parse().map_err(Error::doing("an address"))?;
             nodes.push(Node {
                 host: format!("mq{number}"),
                 container: format!("{}-mq{number}", network.name),
@@ -82,12 +81,12 @@ impl Broker {
         // reqwest comes without a provider of its own; when one is installed already, that one serves as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().no_proxy().timeout(ANSWER_DEADLINE).build();
-        let client = client.map_err(|error| Trouble::Other(error.to_string()))?;
+        let client = client.map_err(|error| Error::new("cluster", error))?;
         let broker = Self { nodes, password: ports::password(), client };
-        configuration::write(folder, settings, &broker.nodes)?;
+        configuration::write(folder, options, &broker.nodes)?;
         for node in &broker.nodes {
-            watchdog.remove_container(&node.container).map_err(Trouble::file(folder))?;
-            broker.create(node, settings.image(), network, folder).await?;
+            watchdog.remove_container(&node.container).map_err(Error::file(folder))?;
+            broker.create(node, options.image(), network, folder).await?;
         }
         for node in &broker.nodes {
             node.start().await?;
@@ -96,13 +95,7 @@ impl Broker {
         Ok(broker)
     }
 
-    async fn create(
-        &self,
-        node: &Node,
-        image: &str,
-        network: &Network,
-        folder: &Path,
-    ) -> Result<(), Trouble> {
+    async fn create(&self, node: &Node, image: &str, network: &Network, folder: &Path) -> Result<(), Error> {
         let mut arguments = vec!["create".to_owned()];
         let mut option = |name: &str, value: String| arguments.extend([format!("--{name}"), value]);
         option("name", node.container.clone());
@@ -129,7 +122,7 @@ impl Broker {
         Ok(())
     }
 
-    async fn until_formed(&self) -> Result<(), Trouble> {
+    async fn until_formed(&self) -> Result<(), Error> {
         let formed = async || {
             for node in &self.nodes {
                 let members: Vec<Member> = self.ask(node, "nodes").await?;
@@ -150,7 +143,7 @@ impl Broker {
     }
 
     /// Until every queue has a leader, three members that are online, and the policy that spreads leaders.
-    pub async fn until_whole(&self) -> Result<Vec<Queue>, Trouble> {
+    pub async fn until_whole(&self) -> Result<Vec<Queue>, Error> {
         let whole = async || {
             let queues = self.queues().await?;
             match queues.iter().find(|queue| !queue.is_whole()) {
@@ -163,7 +156,7 @@ impl Broker {
     }
 
     /// The node that leads a queue.
-    pub async fn leader(&self, queue: &str) -> Result<&Node, Trouble> {
+    pub async fn leader(&self, queue: &str) -> Result<&Node, Error> {
         let found = async || {
             let queues = self.queues().await?;
             let queue = queues.iter().find(|found| found.name == queue).ok_or("there is no such queue")?;
@@ -173,13 +166,13 @@ impl Broker {
         until(&format!("a leader of `{queue}`"), REJOIN_DEADLINE, found).await
     }
 
-    pub async fn version(&self) -> Result<String, Trouble> {
+    pub async fn version(&self) -> Result<String, Error> {
         #[derive(Deserialize)]
         struct Overview {
             rabbitmq_version: String,
         }
         let overview: Result<Overview, String> = self.ask(&self.nodes[0], "overview").await;
-        overview.map(|overview| overview.rabbitmq_version).map_err(Trouble::Other)
+        overview.map(|overview| overview.rabbitmq_version).map_err(Error::doing("asking for the version"))
     }
 
     /// As one of the nodes tells it, whichever answers first.
@@ -202,10 +195,10 @@ impl Broker {
     }
 
     /// What every node wrote, for whoever wants to look closer.
-    pub async fn keep_logs(&self, folder: &Path) -> Result<(), Trouble> {
+    pub async fn keep_logs(&self, folder: &Path) -> Result<(), Error> {
         for node in &self.nodes {
             let path = folder.join(format!("{}.log", node.host));
-            std::fs::write(&path, node.log(None).await).map_err(Trouble::file(&path))?;
+            std::fs::write(&path, node.log(None).await).map_err(Error::file(&path))?;
         }
         Ok(())
     }
@@ -228,13 +221,13 @@ pub async fn until<T>(
     what: &str,
     deadline: Duration,
     found: impl AsyncFn() -> Result<T, String>,
-) -> Result<T, Trouble> {
+) -> Result<T, Error> {
     let began = Instant::now();
     loop {
         match found().await {
             Ok(value) => return Ok(value),
             Err(seen) if began.elapsed() > deadline => {
-                return Err(Trouble::Late { what: what.to_owned(), deadline_s: deadline.as_secs(), seen });
+                return Err(Error::late(what, deadline, seen));
             }
             Err(_) => tokio::time::sleep(LOOK_PAUSE).await,
         }

@@ -7,11 +7,11 @@ use std::path::Path;
 use millrace_testkit::services::ports;
 
 use crate::cluster::node::Node;
-use crate::cluster::settings::Settings;
-use crate::cluster::trouble::Trouble;
+use crate::cluster::options::Options;
+use crate::error::Error;
 
 /// Writes rabbitmq.conf, advanced.config and the cookie by which nodes trust each other.
-pub fn write(folder: &Path, settings: &Settings, nodes: &[Node]) -> Result<(), Trouble> {
+pub fn write(folder: &Path, options: &Options, nodes: &[Node]) -> Result<(), Error> {
     // From 4.3 on the way to handle partitions is read and ignored: Khepri, like the queues, goes with the majority.
     let mut text = "\
         vm_memory_high_watermark.absolute = 600MB\n\
@@ -27,20 +27,20 @@ pub fn write(folder: &Path, settings: &Settings, nodes: &[Node]) -> Result<(), T
     let cookie = folder.join("cookie");
     for (path, text) in [
         (folder.join("rabbitmq.conf"), text),
-        (folder.join("advanced.config"), advanced(settings)),
+        (folder.join("advanced.config"), advanced(options)),
         (cookie.clone(), ports::password().to_uppercase()),
     ] {
-        fs::write(&path, text).map_err(Trouble::file(&path))?;
+        fs::write(&path, text).map_err(Error::file(&path))?;
     }
     // Erlang refuses a cookie that others may read.
-    fs::set_permissions(&cookie, fs::Permissions::from_mode(0o400)).map_err(Trouble::file(&cookie))
+    fs::set_permissions(&cookie, fs::Permissions::from_mode(0o400)).map_err(Error::file(&cookie))
 }
 
 /// What has no name in the new-style file of every version; a version ignores here what it does not know.
-fn advanced(settings: &Settings) -> String {
+fn advanced(options: &Options) -> String {
     let mut rabbit = "{quorum_tick_interval, 1000}".to_owned();
-    if let Some(seconds) = settings.disconnected_timeout_s {
+    if let Some(seconds) = options.disconnected_timeout_s {
         rabbit += &format!(", {{consumer_disconnected_timeout, {}}}", u64::from(seconds) * 1000);
     }
-    format!("[{{kernel, [{{net_ticktime, {}}}]}}, {{rabbit, [{rabbit}]}}].\n", settings.net_ticktime_s)
+    format!("[{{kernel, [{{net_ticktime, {}}}]}}, {{rabbit, [{rabbit}]}}].\n", options.net_ticktime_s)
 }

@@ -11,7 +11,7 @@ use sqlx::postgres::PgPoolOptions;
 
 use crate::cluster::broker::until;
 use crate::cluster::docker::{Network, docker};
-use crate::cluster::trouble::Trouble;
+use crate::error::Error;
 
 const USER: &str = "millrace";
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -23,12 +23,11 @@ pub struct Database {
 }
 
 impl Database {
-    pub async fn start(image: &str, network: &Network, watchdog: &Watchdog) -> Result<Self, Trouble> {
+    pub async fn start(image: &str, network: &Network, watchdog: &Watchdog) -> Result<Self, Error> {
         let container = format!("{}-postgres", network.name);
-        let address: IpAddr =
-            network.address(20).parse().map_err(|error| Trouble::Other(format!("{error}")))?;
+        let address: IpAddr = network.address(20).parse().map_err(Error::doing("an address"))?;
         let password = ports::password();
-        watchdog.remove_container(&container).map_err(Trouble::file(Path::new("the watchdog")))?;
+        watchdog.remove_container(&container).map_err(Error::file(Path::new("the watchdog")))?;
         let (user, secret) = (format!("POSTGRES_USER={USER}"), format!("POSTGRES_PASSWORD={password}"));
         docker(&[
             "run",
@@ -58,8 +57,8 @@ impl Database {
         Ok(Self { url, pool })
     }
 
-    pub async fn version(&self) -> Result<String, Trouble> {
+    pub async fn version(&self) -> Result<String, Error> {
         let version = sqlx::query_scalar("SHOW server_version").fetch_one(&self.pool).await;
-        version.map_err(Trouble::database("asking PostgreSQL for its version"))
+        version.map_err(Error::doing("asking PostgreSQL for its version"))
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use crate::cluster::trouble::Trouble;
+use crate::error::Error;
 
 const DEADLINE: Duration = Duration::from_secs(120);
 /// How often another subnet is tried when one is taken.
@@ -26,47 +26,39 @@ done
 "#;
 
 /// Runs `docker` with these arguments and returns what it printed.
-pub async fn docker<A: AsRef<str>>(arguments: &[A]) -> Result<String, Trouble> {
+pub async fn docker<A: AsRef<str>>(arguments: &[A]) -> Result<String, Error> {
     run("docker", arguments).await
 }
 
 /// Runs a program to its end and returns what it printed.
-pub async fn run<A: AsRef<str>>(program: &str, arguments: &[A]) -> Result<String, Trouble> {
+pub async fn run<A: AsRef<str>>(program: &str, arguments: &[A]) -> Result<String, Error> {
     let line = arguments.iter().take(3).fold(program.to_owned(), |line, next| line + " " + next.as_ref());
     let mut command = tokio::process::Command::new(program);
     command.args(arguments.iter().map(AsRef::as_ref)).stdin(Stdio::null()).kill_on_drop(true);
     let output = match timeout(DEADLINE, command.output()).await {
         Ok(Ok(output)) => output,
-        Ok(Err(source)) => return Err(Trouble::NotStarted { command: line, source }),
-        Err(_) => {
-            let seen = "it was ended".to_owned();
-            return Err(Trouble::Late {
-                what: format!("the end of `{line}`"),
-                deadline_s: DEADLINE.as_secs(),
-                seen,
-            });
-        }
+        Ok(Err(error)) => return Err(Error::doing(line)(error)),
+        Err(_) => return Err(Error::late(format!("the end of `{line}`"), DEADLINE, "it was ended")),
     };
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
     }
-    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    Err(Trouble::Failed { command: line, said })
+    Err(Error::new(line, String::from_utf8_lossy(&output.stderr).trim()))
 }
 
-/// A bridge of this run's own, with addresses that containers keep across restarts.
+/// A bridge of this run's own, with endpoints that containers keep across restarts.
 ///
 /// To be dropped after whatever removes the containers in it.
 #[derive(Debug)]
 pub struct Network {
     pub name: String,
-    /// The first three numbers of its addresses, such as `10.213.7`.
+    /// The first three numbers of its endpoints, such as `10.213.7`.
     prefix: String,
     guard: Child,
 }
 
 impl Network {
-    pub async fn create(run: &str) -> Result<Self, Trouble> {
+    pub async fn create(run: &str) -> Result<Self, Error> {
         let name = format!("millrace-{run}");
         let guard = Command::new("/bin/sh")
             .args(["-c", GUARD, "millrace-watchdog", &name])
@@ -76,7 +68,7 @@ impl Network {
             .stderr(Stdio::null())
             .process_group(0)
             .spawn()
-            .map_err(|source| Trouble::NotStarted { command: "/bin/sh".to_owned(), source })?;
+            .map_err(Error::file("/bin/sh"))?;
         let mut network = Self { name, prefix: String::new(), guard };
         // Where the search begins differs between runs, so that two at once rarely want the same.
         let begin = u8::try_from(std::process::id() % 200).unwrap_or_default();
@@ -91,7 +83,7 @@ impl Network {
                 Err(error) => refusal = Some(error),
             }
         }
-        Err(refusal.unwrap_or_else(|| Trouble::Other("no subnet was tried".to_owned())))
+        Err(refusal.unwrap_or_else(|| Error::new("a network", "no subnet was tried")))
     }
 
     pub fn address(&self, last: u8) -> String {

@@ -6,7 +6,7 @@ use crate::cluster::broker::{Broker, REJOIN_DEADLINE, until};
 use crate::cluster::history::{Seconds, now};
 use crate::cluster::node::Node;
 use crate::cluster::scenario::{Scenario, limit};
-use crate::cluster::trouble::Trouble;
+use crate::error::Error;
 
 /// The queue whose leader is the victim: what is measured goes into it.
 pub const QUEUE: &str = "orders";
@@ -38,7 +38,7 @@ impl Course {
 }
 
 /// Whom it befalls; everybody's connections are on this node when it does.
-pub async fn victim(scenario: Scenario, broker: &Broker) -> Result<&Node, Trouble> {
+pub async fn victim(scenario: Scenario, broker: &Broker) -> Result<&Node, Error> {
     let leader = broker.leader(QUEUE).await?;
     match scenario {
         Scenario::MinorityCutOff => Ok(others(leader, broker)[0]),
@@ -47,7 +47,7 @@ pub async fn victim(scenario: Scenario, broker: &Broker) -> Result<&Node, Troubl
 }
 
 /// Does what the scenario says while the load goes on, and mends it.
-pub async fn play(scenario: Scenario, victim: &Node, broker: &Broker) -> Result<Course, Trouble> {
+pub async fn perform(scenario: Scenario, victim: &Node, broker: &Broker) -> Result<Course, Error> {
     let mut course = Course::default();
     let others = others(victim, broker);
     let name = &victim.host;

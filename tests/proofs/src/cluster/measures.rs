@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
-use crate::cluster::history::{Answer, Post, Seconds};
+use crate::cluster::history::{Post, Seconds};
+use crate::history::Answer;
 
 /// What the time from one event to the next looked like.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,8 +40,8 @@ const UNDER_WAY: Seconds = 2.0;
 /// `handled` tells when each job was brought to an end that needed one attempt; the others say nothing of the service.
 pub fn measure(event: Seconds, end: Seconds, posts: &[Post], handled: &HashMap<Uuid, Seconds>) -> Measures {
     let sent: Vec<&Post> = posts.iter().filter(|post| post.sent >= event && post.sent <= end).collect();
-    let count = |is: fn(Answer) -> bool| sent.iter().filter(|post| is(post.answer)).count();
-    let is_confirm = |post: &&Post| matches!(post.answer, Answer::Confirmed(_));
+    let count = |is: fn(&Answer) -> bool| sent.iter().filter(|post| is(&post.answer)).count();
+    let is_confirm = |post: &&Post| matches!(post.answer, Answer::Accepted(_));
     let confirms = |posts: &[&Post]| -> Vec<Seconds> {
         posts.iter().copied().filter(is_confirm).map(|post| post.answered).collect()
     };
@@ -56,15 +57,15 @@ pub fn measure(event: Seconds, end: Seconds, posts: &[Post], handled: &HashMap<U
         first_handled: works.iter().map(|(_, handled)| *handled).reduce(Seconds::min).map(since_event),
         longest_unhandled: longest_gap(event, end, &moments),
         longest_wait: waits.fold(0.0, Seconds::max),
-        confirmed: count(|answer| matches!(answer, Answer::Confirmed(_))),
-        refused: count(|answer| answer == Answer::Refused),
-        unknown: count(|answer| answer == Answer::Unknown),
+        confirmed: count(|answer| matches!(answer, Answer::Accepted(_))),
+        refused: count(|answer| matches!(answer, Answer::Refused(_))),
+        unknown: count(|answer| matches!(answer, Answer::Unknown(..))),
     }
 }
 
 /// When a post was confirmed and its job brought to an end.
 fn work(post: &Post, handled: &HashMap<Uuid, Seconds>) -> Option<(Seconds, Seconds)> {
-    let Answer::Confirmed(job) = post.answer else { return None };
+    let Answer::Accepted(job) = post.answer else { return None };
     Some((post.answered, *handled.get(&job)?))
 }
 
@@ -90,10 +91,10 @@ mod tests {
     #[test]
     fn what_was_sent_before_the_event_says_nothing_of_the_time_after() {
         let posts = [
-            post(7.0, 10.5, Answer::Confirmed(JOBS[0])),
-            post(11.0, 12.0, Answer::Refused),
-            post(12.0, 13.0, Answer::Unknown),
-            post(14.0, 15.0, Answer::Confirmed(JOBS[1])),
+            post(7.0, 10.5, Answer::Accepted(JOBS[0])),
+            post(11.0, 12.0, Answer::Refused("503".to_owned())),
+            post(12.0, 13.0, Answer::Unknown("reset".to_owned(), None)),
+            post(14.0, 15.0, Answer::Accepted(JOBS[1])),
         ];
         let handled = HashMap::from([(JOBS[0], 11.0), (JOBS[1], 22.0)]);
         let measures = measure(10.0, 20.0, &posts, &handled);
@@ -105,7 +106,7 @@ mod tests {
 
     #[test]
     fn without_any_work_the_outage_is_endless() {
-        let posts = [post(11.0, 12.0, Answer::Confirmed(JOBS[0]))];
+        let posts = [post(11.0, 12.0, Answer::Accepted(JOBS[0]))];
         let measures = measure(10.0, 20.0, &posts, &HashMap::new());
         assert_eq!((measures.first_confirmed, measures.first_handled), (Some(2.0), None));
         assert!(measures.outage().is_infinite());
@@ -113,7 +114,7 @@ mod tests {
 
     #[test]
     fn no_confirm_at_all_is_an_endless_outage() {
-        let measures = measure(10.0, 20.0, &[post(9.0, 9.5, Answer::Confirmed(JOBS[0]))], &HashMap::new());
+        let measures = measure(10.0, 20.0, &[post(9.0, 9.5, Answer::Accepted(JOBS[0]))], &HashMap::new());
         assert_eq!(measures.longest_unconfirmed, 10.0);
         assert!(measures.outage().is_infinite());
     }

@@ -2,7 +2,6 @@
 
 mod balancer;
 mod broker;
-mod checker;
 mod configuration;
 mod database;
 mod docker;
@@ -10,24 +9,10 @@ mod faults;
 mod history;
 mod measures;
 mod node;
-mod programs;
+mod options;
 mod run;
 mod scenario;
-mod settings;
-mod stage;
-mod trouble;
+mod stack;
 
-use std::process::ExitCode;
-
-pub use settings::Settings;
-
-pub async fn run(settings: Settings) -> ExitCode {
-    match run::run(settings).await {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("\ncluster: {error}");
-            ExitCode::from(2)
-        }
-    }
-}
+pub use options::Options;
+pub use run::run;

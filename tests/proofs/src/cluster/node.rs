@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::cluster::docker::{docker, run};
-use crate::cluster::trouble::Trouble;
+use crate::error::Error;
 
 pub const AMQP_PORT: u16 = 5672;
 pub const MANAGEMENT_PORT: u16 = 15672;
@@ -32,46 +32,46 @@ impl Node {
         SocketAddr::new(self.address, MANAGEMENT_PORT)
     }
 
-    pub async fn kill(&self) -> Result<(), Trouble> {
+    pub async fn kill(&self) -> Result<(), Error> {
         docker(&["kill", &self.container]).await.map(drop)
     }
 
-    pub async fn stop(&self) -> Result<(), Trouble> {
+    pub async fn stop(&self) -> Result<(), Error> {
         docker(&["stop", "--time", STOP_DEADLINE_S, &self.container]).await.map(drop)
     }
 
-    pub async fn start(&self) -> Result<(), Trouble> {
+    pub async fn start(&self) -> Result<(), Error> {
         docker(&["start", &self.container]).await.map(drop)
     }
 
-    pub async fn pause(&self) -> Result<(), Trouble> {
+    pub async fn pause(&self) -> Result<(), Error> {
         docker(&["pause", &self.container]).await.map(drop)
     }
 
-    pub async fn unpause(&self) -> Result<(), Trouble> {
+    pub async fn unpause(&self) -> Result<(), Error> {
         docker(&["unpause", &self.container]).await.map(drop)
     }
 
     /// Nobody hears it and it hears nobody: packets vanish without an answer, as behind a broken switch.
-    pub async fn isolate(&self) -> Result<(), Trouble> {
+    pub async fn isolate(&self) -> Result<(), Error> {
         self.iptables(&["-A", "INPUT", "!", "-i", "lo", "-j", "DROP"]).await?;
         self.iptables(&["-A", "OUTPUT", "!", "-o", "lo", "-j", "DROP"]).await
     }
 
     /// Packets from and to another node vanish; clients still reach it.
-    pub async fn cut_off_from(&self, other: &Self) -> Result<(), Trouble> {
+    pub async fn cut_off_from(&self, other: &Self) -> Result<(), Error> {
         let address = other.address.to_string();
         self.iptables(&["-A", "INPUT", "-s", &address, "-j", "DROP"]).await?;
         self.iptables(&["-A", "OUTPUT", "-d", &address, "-j", "DROP"]).await
     }
 
     /// Packets pass again.
-    pub async fn reconnect(&self) -> Result<(), Trouble> {
+    pub async fn reconnect(&self) -> Result<(), Error> {
         self.iptables(&["-F"]).await
     }
 
     /// In the container's own network namespace, by the machine's programs: the image need not have any.
-    async fn iptables(&self, rule: &[&str]) -> Result<(), Trouble> {
+    async fn iptables(&self, rule: &[&str]) -> Result<(), Error> {
         let pid = docker(&["inspect", "--format", "{{.State.Pid}}", &self.container]).await?;
         let namespace = format!("--net=/proc/{pid}/ns/net");
         let mut command = vec![namespace.as_str(), "iptables", "--wait"];

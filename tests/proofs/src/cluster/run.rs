@@ -1,40 +1,48 @@
 //! A run: every scenario on a cluster of its own, from the first container to the verdict.
 
+use std::path::Path;
+use std::time::Duration;
+
 use clap::ValueEnum;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::cluster::checker::{Checker, Load};
-use crate::cluster::faults::{Course, QUEUE, play, victim};
+use crate::checker::options::{Injections, Workload};
+use crate::checker::process::Checker;
+use crate::cluster::faults::{Course, QUEUE, perform, victim};
 use crate::cluster::history::{self, Seconds, now};
 use crate::cluster::measures::{Measures, measure};
+use crate::cluster::options::Options;
 use crate::cluster::scenario::Scenario;
 use crate::cluster::scenario::limit::HELD;
-use crate::cluster::settings::Settings;
-use crate::cluster::stage::{Stage, folder};
-use crate::cluster::trouble::Trouble;
+use crate::cluster::stack::{Stack, folder};
+use crate::error::Error;
 
-/// Plays all chosen scenarios; whether all went well.
-pub async fn run(settings: Settings) -> Result<bool, Trouble> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(Trouble::file("SIGTERM"))?;
+/// The broker itself waits up to 180 s before it moves an expired message again whose target was away.
+const INJECTIONS: Injections =
+    Injections { poison_share: 0.002, duplicate_share: 0.02, quiet_within: Duration::from_secs(240) };
+
+/// Runs all chosen scenarios; whether all went well.
+pub async fn run(options: Options) -> Result<bool, Error> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(Error::file("SIGTERM"))?;
     tokio::select! {
-        outcome = play_all(&settings) => outcome,
-        _ = tokio::signal::ctrl_c() => Err(Trouble::Other("stopped before the end".to_owned())),
-        _ = terminate.recv() => Err(Trouble::Other("stopped before the end".to_owned())),
+        outcome = run_all(&options) => outcome,
+        _ = tokio::signal::ctrl_c() => Err(Error::new("cluster", "stopped before the end")),
+        _ = terminate.recv() => Err(Error::new("cluster", "stopped before the end")),
     }
 }
 
-async fn play_all(settings: &Settings) -> Result<bool, Trouble> {
-    let chosen = if settings.scenario.is_empty() { Scenario::value_variants() } else { &settings.scenario };
+async fn run_all(options: &Options) -> Result<bool, Error> {
+    let chosen = if options.scenario.is_empty() { Scenario::value_variants() } else { &options.scenario };
     let mut report = Vec::new();
     for scenario in chosen {
         println!("\n=== {}", scenario.name());
-        let violations = play_one(*scenario, settings).await?;
+        let violations = run_one(*scenario, options).await?;
         for violation in &violations {
             println!("  VIOLATED: {violation}");
         }
         report.push((scenario.name(), violations));
     }
-    println!("\ncluster, {}:", settings.image());
+    println!("\ncluster, {}:", options.image());
     for (name, violations) in &report {
         let outcome = if violations.is_empty() { "holds".to_owned() } else { violations.join("; ") };
         println!("  {name:<20} {outcome}");
@@ -43,43 +51,41 @@ async fn play_all(settings: &Settings) -> Result<bool, Trouble> {
 }
 
 /// What did not go as it must.
-async fn play_one(scenario: Scenario, settings: &Settings) -> Result<Vec<String>, Trouble> {
-    let folder = folder(settings, &scenario.name())?;
-    let mut stage = Stage::set_up(settings, &folder).await?;
-    stage.describe(settings).await?;
-    let victim = victim(scenario, &stage.broker).await?.clone();
+async fn run_one(scenario: Scenario, options: &Options) -> Result<Vec<String>, Error> {
+    let folder = folder(options, &scenario.name())?;
+    let stack = Stack::set_up(options, &folder).await?;
+    stack.describe(options).await?;
+    let victim = victim(scenario, &stack.broker).await?.clone();
     if scenario == Scenario::RollingRestart {
         println!("  connections are spread over all nodes");
     } else {
         let role = if scenario == Scenario::MinorityCutOff { "a follower" } else { "the leader" };
         println!("  {} is {role} of `{QUEUE}`; all connections are on it", victim.host);
-        stage.gather_on(&victim).await?;
+        stack.gather_on(&victim).await?;
     }
     let over = scenario.lasts();
-    let load = Load { jobs: settings.rate * over.as_secs(), over, seed: settings.seed };
-    let checker = Checker::start(&load, &stage.programs.door, &stage.addresses, &folder, &stage.watchdog)?;
-    let course = play(scenario, &victim, &stage.broker).await;
+    let workload =
+        Workload { jobs: options.rate * over.as_secs(), over, seed: options.seed, injections: INJECTIONS };
+    let mut checker = Checker::start(&stack.endpoints, &workload, &folder, &stack.watchdog).await?;
+    let course = perform(scenario, &victim, &stack.broker).await;
     let ended = now();
-    stage.broker.keep_logs(&folder).await?;
+    stack.broker.keep_logs(&folder).await?;
     let course = course?;
-    let holds = checker.verdict().await?;
-    let mut violations = report(&course, ended, &stage, &folder).await?;
-    if !holds {
-        violations.push("the promise (see the checker's verdict)".to_owned());
+    let status = checker.verdict().await?;
+    let mut violations = report(&course, ended, &stack, &folder).await?;
+    match status.code() {
+        Some(0) => {}
+        Some(1) => violations.push("the promise (see the checker's verdict)".to_owned()),
+        _ => return Err(Error::new("the checker", format!("it could not check ({status})"))),
     }
-    violations.extend(stage.programs.ended());
+    violations.extend(stack.ended().await);
     Ok(violations)
 }
 
 /// Prints what each event did, and returns the outages that took too long.
-async fn report(
-    course: &Course,
-    ended: Seconds,
-    stage: &Stage,
-    folder: &std::path::Path,
-) -> Result<Vec<String>, Trouble> {
+async fn report(course: &Course, ended: Seconds, stack: &Stack, folder: &Path) -> Result<Vec<String>, Error> {
     let posts = history::posts(folder)?;
-    let handled = history::handled(&stage.database.pool).await?;
+    let handled = history::handled(&stack.database.pool).await?;
     history::keep(&posts, &handled, folder)?;
     // Where nothing was sent any more, nothing can be said of the service.
     let last_sent = posts.iter().map(|post| post.sent).fold(0.0, Seconds::max);

@@ -2,32 +2,33 @@
 
 use std::time::Duration;
 
+use millrace_testkit::stack::Role;
 use millrace_testkit::stack::servers::{Alarm, Servers};
-use millrace_testkit::stack::{Role, StackError};
 use time::OffsetDateTime;
 use tokio::time::sleep;
 
 use super::Findings;
 use crate::chaos::fault::{Kind, Target};
-use crate::chaos::stage::{Stage, Times};
+use crate::chaos::shared::{Shared, Times};
+use crate::error::Error;
 
 pub(super) const HOLD: Duration = Duration::from_secs(60);
 const GROWTH_MAX_KIB: u64 = 16 * 1024;
 
 pub(super) async fn perform(
-    stage: &Stage,
+    shared: &Shared,
     servers: &mut Servers,
     findings: &mut Findings,
-) -> Result<(), StackError> {
-    let before = doors(stage).await;
+) -> Result<(), Error> {
+    let before = doors(shared).await;
     let started = OffsetDateTime::now_utc();
     servers.raise(Alarm::Memory).await?;
-    stage.at("drill", "the broker is blocked".to_owned());
+    shared.at("drill", "the broker is blocked".to_owned());
     sleep(HOLD).await;
-    let during = doors(stage).await;
+    let during = doors(shared).await;
     servers.lift(Alarm::Memory).await?;
     let times = Times { started, healed: OffsetDateTime::now_utc(), back: None };
-    stage.record(Kind::MemoryAlarm, &Target::Broker, times);
+    shared.record(Kind::MemoryAlarm, &Target::Broker, times);
     for ((name, before), (_, during)) in before.into_iter().zip(during) {
         findings
             .note(format!("{name} held {before} KiB before the alarm and {during} KiB after a minute of it"));
@@ -37,9 +38,9 @@ pub(super) async fn perform(
     Ok(())
 }
 
-async fn doors(stage: &Stage) -> Vec<(String, u64)> {
+async fn doors(shared: &Shared) -> Vec<(String, u64)> {
     let mut held = Vec::new();
-    for unit in stage.units.iter().filter(|unit| unit.role == Role::Door) {
+    for unit in shared.units.iter().filter(|unit| unit.role == Role::Door) {
         let resources = unit.program.lock().await.resources();
         held.push((unit.name.clone(), resources.map_or(0, |resources| resources.rss_kib)));
     }

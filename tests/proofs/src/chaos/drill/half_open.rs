@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use super::Findings;
 use crate::chaos::fault::{Kind, Target, Way};
 use crate::chaos::infrastructure::{proxies, set};
-use crate::chaos::stage::{Stage, Times};
+use crate::chaos::shared::{Shared, Times};
 use millrace_testkit::stack::proxy::{Directions, Rule};
 
 const HOLD: Duration = Duration::from_secs(40);
@@ -19,22 +19,22 @@ const BROKER_GOAL: Duration = Duration::from_secs(25);
 /// A transaction's deadline, and what it takes to begin one.
 const DATABASE_GOAL: Duration = Duration::from_secs(35);
 
-pub(super) async fn perform(stage: &Stage, findings: &mut Findings) {
+pub(super) async fn perform(shared: &Shared, findings: &mut Findings) {
     for way in Way::ALL {
         let target = Target::Way(way);
-        stage.at("drill", format!("nothing arrives on {target}"));
-        for proxy in proxies(stage, way) {
+        shared.at("drill", format!("nothing arrives on {target}"));
+        for proxy in proxies(shared, way) {
             drop(proxy.take_detections());
         }
         let started = OffsetDateTime::now_utc();
-        set(stage, way, Rule::BlackHole(Directions::Both));
+        set(shared, way, Rule::BlackHole(Directions::Both));
         sleep(HOLD).await;
-        let detections = proxies(stage, way).into_iter().flat_map(|proxy| proxy.take_detections());
+        let detections = proxies(shared, way).into_iter().flat_map(|proxy| proxy.take_detections());
         let mut after: Vec<Duration> =
             detections.filter(|detection| detection.established).map(|detection| detection.after).collect();
-        set(stage, way, Rule::Pass);
+        set(shared, way, Rule::Pass);
         let times = Times { started, healed: OffsetDateTime::now_utc(), back: None };
-        stage.record(Kind::HoleBoth, &target, times);
+        shared.record(Kind::HoleBoth, &target, times);
         after.sort();
         let seconds = |time: Option<&Duration>| time.map_or(0.0, Duration::as_secs_f64);
         findings.note(format!(

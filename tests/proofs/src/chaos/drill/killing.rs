@@ -8,7 +8,7 @@ use crate::chaos::fault::{Kind, Step, Target};
 use crate::chaos::options::Drill;
 use crate::chaos::programs;
 use crate::chaos::run::Outcome;
-use crate::chaos::stage::Stage;
+use crate::chaos::shared::Shared;
 
 const KILLS: usize = 100;
 /// Far enough apart that what one kill delays is not put down to another.
@@ -17,16 +17,16 @@ const AWAY: Duration = Duration::from_millis(500);
 pub(super) const TAKES: Duration = Duration::from_secs(500);
 const GOAL_MS: i64 = 2000;
 
-pub(super) async fn perform(stage: &Arc<Stage>) {
+pub(super) async fn perform(shared: &Arc<Shared>) {
     let kill = |name: &str| Step {
         after: APART,
         kind: Kind::WorkerKilled,
         target: Target::Program(name.to_owned()),
         hold: AWAY,
     };
-    let names: Vec<String> = stage.workers().map(|unit| unit.name.clone()).collect();
+    let names: Vec<String> = shared.workers().map(|unit| unit.name.clone()).collect();
     let steps = names.iter().cycle().take(KILLS).map(|name| kill(name)).collect();
-    programs::run(Arc::clone(stage), steps).await;
+    programs::run(Arc::clone(shared), steps).await;
 }
 
 /// What the checker found out about it.

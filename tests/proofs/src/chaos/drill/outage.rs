@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use millrace_testkit::services::Server;
-use millrace_testkit::stack::StackError;
 use millrace_testkit::stack::servers::{Ending, Servers};
 use sqlx::Connection;
 use time::OffsetDateTime;
@@ -12,7 +11,8 @@ use tokio::time::sleep;
 use super::Findings;
 use crate::chaos::fault::{Kind, Target};
 use crate::chaos::plan::DOMAINS;
-use crate::chaos::stage::{Stage, Times};
+use crate::chaos::shared::{Shared, Times};
+use crate::error::Error;
 
 /// What is in the queues while nothing is wrong, at most.
 const USUAL_BACKLOG: u64 = 100;
@@ -20,11 +20,11 @@ const DRAIN_DEADLINE: Duration = Duration::from_secs(600);
 
 pub(super) async fn perform(
     away: Duration,
-    stage: &Stage,
+    shared: &Shared,
     servers: &mut Servers,
     findings: &mut Findings,
-) -> Result<(), StackError> {
-    stage.at("drill", "PostgreSQL is away".to_owned());
+) -> Result<(), Error> {
+    shared.at("drill", "PostgreSQL is away".to_owned());
     let started = OffsetDateTime::now_utc();
     servers.end(Server::Database, Ending::Stop).await?;
     sleep(away).await;
@@ -33,8 +33,8 @@ pub(super) async fn perform(
     servers.start_again(Server::Database).await?;
     let back = Instant::now();
     let times = Times { started, healed, back: Some(OffsetDateTime::now_utc()) };
-    stage.record(Kind::DatabaseRestarted, &Target::Database, times);
-    stage.at("drill", "the backlog is being worked off".to_owned());
+    shared.record(Kind::DatabaseRestarted, &Target::Database, times);
+    shared.at("drill", "the backlog is being worked off".to_owned());
     while backlog(servers).await? > USUAL_BACKLOG {
         if back.elapsed() > DRAIN_DEADLINE {
             let waited = DRAIN_DEADLINE.as_secs();
@@ -60,7 +60,7 @@ pub(super) async fn perform(
 }
 
 /// Everything that waits for a worker.
-async fn backlog(servers: &Servers) -> Result<u64, StackError> {
+async fn backlog(servers: &Servers) -> Result<u64, Error> {
     let queues = servers.queues().await?;
     let ours = queues.iter().filter(|queue| DOMAINS.contains(&queue.name.as_str()));
     Ok(ours.map(|queue| queue.messages).sum())

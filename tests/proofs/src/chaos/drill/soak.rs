@@ -11,7 +11,7 @@ use super::Findings;
 use crate::chaos::infrastructure;
 use crate::chaos::plan::Plan;
 use crate::chaos::run::Outcome;
-use crate::chaos::stage::Stage;
+use crate::chaos::shared::Shared;
 
 const EVERY: Duration = Duration::from_secs(20);
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -22,7 +22,7 @@ const GROWTH_MAX_KIB_PER_HOUR: f64 = 8.0 * 1024.0;
 pub(super) async fn perform(
     seed: u64,
     over: Duration,
-    stage: &Arc<Stage>,
+    shared: &Arc<Shared>,
     servers: &mut Servers,
     findings: &mut Findings,
 ) {
@@ -30,14 +30,14 @@ pub(super) async fn perform(
     let database_url = servers.database_url.clone();
     let faults = plan.infrastructure.len();
     tokio::select! {
-        () = infrastructure::run(Arc::clone(stage), servers, plan.infrastructure) => {}
-        () = watch_sessions(&database_url, stage) => {}
+        () = infrastructure::run(Arc::clone(shared), servers, plan.infrastructure) => {}
+        () = watch_sessions(&database_url, shared) => {}
     }
     findings.note(format!("{faults} faults of the infrastructure, one each {} s", EVERY.as_secs()));
 }
 
 /// A session that stays in a transaction holds its locks; none may for longer than the workers' own limit.
-async fn watch_sessions(url: &str, stage: &Stage) {
+async fn watch_sessions(url: &str, shared: &Shared) {
     let statement = "SELECT application_name FROM pg_stat_activity WHERE state LIKE 'idle in transaction%' \
                      AND application_name LIKE '%-worker' AND state_change < now() - interval '20 seconds'";
     loop {
@@ -47,7 +47,7 @@ async fn watch_sessions(url: &str, stage: &Stage) {
         let stuck: Vec<String> =
             sqlx::query_scalar(statement).fetch_all(&mut session).await.unwrap_or_default();
         for name in stuck {
-            stage.surprise(format!("a session of {name} was idle in a transaction for more than 20 s"));
+            shared.surprise(format!("a session of {name} was idle in a transaction for more than 20 s"));
         }
         let _ = session.close().await;
     }

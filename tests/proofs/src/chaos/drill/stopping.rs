@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use millrace_testkit::stack::StackError;
 use millrace_testkit::stack::proxy::Rule;
 use millrace_testkit::stack::servers::{Queue, Servers};
 use millrace_testkit::stack::signal::Signal;
@@ -15,7 +14,8 @@ use crate::chaos::fault::{Kind, Target, Way};
 use crate::chaos::infrastructure::{DELAY, set};
 use crate::chaos::options::Drill;
 use crate::chaos::programs::STOP_DEADLINE;
-use crate::chaos::stage::{Stage, Times};
+use crate::chaos::shared::{Shared, Times};
+use crate::error::Error;
 
 /// Ten rounds, roughly.
 pub(super) const TAKES: Duration = Duration::from_secs(80);
@@ -33,29 +33,29 @@ const READY_DEADLINE: Duration = Duration::from_secs(30);
 
 pub(super) async fn perform(
     drill: Drill,
-    stage: &Stage,
+    shared: &Shared,
     servers: &Servers,
     findings: &mut Findings,
-) -> Result<(), StackError> {
+) -> Result<(), Error> {
     let (impatient, slow) = (drill == Drill::ImpatientStop, drill == Drill::SlowStop);
     let rounds = if slow { SLOW_ROUNDS } else { ROUNDS };
     let redelivered = |queues: &[Queue]| queues.iter().map(|queue| queue.redelivered).sum::<u64>();
     let before = redelivered(&servers.queues().await?);
     let (mut took, mut killed, mut in_flight) = (Vec::new(), 0, 0);
     for round in 1..=rounds {
-        for unit in stage.workers() {
-            stage.at("drill", format!("round {round}: {} is asked to stop", unit.name));
+        for unit in shared.workers() {
+            shared.at("drill", format!("round {round}: {} is asked to stop", unit.name));
             in_flight += servers.queues().await?.iter().map(|queue| queue.unacknowledged).sum::<u64>();
             let mut program = Arc::clone(&unit.program).lock_owned().await;
             if slow {
-                set(stage, Way::WorkerBroker, DELAY);
+                set(shared, Way::WorkerBroker, DELAY);
                 sleep(SLOW_BEFORE).await;
             }
             let (asked, started) = (Instant::now(), OffsetDateTime::now_utc());
             program.signal(Signal::Terminate)?;
             if slow {
                 sleep(SLOW_AFTER).await;
-                set(stage, Way::WorkerBroker, Rule::Pass);
+                set(shared, Way::WorkerBroker, Rule::Pass);
             }
             let patience = if impatient { IMPATIENCE } else { STOP_DEADLINE };
             match program.end_within(patience).await {
@@ -69,11 +69,11 @@ pub(super) async fn perform(
                     program.kill()?;
                 }
             }
-            program.start_again(&stage.watchdog)?;
+            program.start_again(&shared.watchdog)?;
             drop(program);
             let kind = if impatient { Kind::WorkerCutShort } else { Kind::WorkerStopped };
             let times = Times { started, healed: OffsetDateTime::now_utc(), back: None };
-            stage.record(kind, &Target::Program(unit.name.clone()), times);
+            shared.record(kind, &Target::Program(unit.name.clone()), times);
             unit.until_ready(READY_DEADLINE).await?;
         }
     }

@@ -7,7 +7,7 @@ use millrace_contracts::{Fingerprint, catalog};
 use uuid::Uuid;
 
 use crate::checker::follow::Ended;
-use crate::checker::load::Taken;
+use crate::load::Accepted;
 
 const PERSISTENT: u8 = 2;
 
@@ -35,15 +35,15 @@ pub struct Message {
 
 impl Message {
     /// A job's command as the door published it.
-    pub fn command(taken: &Taken, client: &str) -> Option<Self> {
-        let body = taken.wire.clone()?;
+    pub fn command(accepted: &Accepted, client: &str) -> Option<Self> {
+        let body = accepted.wire.clone()?;
         Some(Self {
-            message_id: taken.job_id,
-            message_type: taken.command.to_owned(),
-            job_id: taken.job_id,
-            causation_id: taken.job_id,
+            message_id: accepted.job_id,
+            message_type: accepted.command.to_owned(),
+            job_id: accepted.job_id,
+            causation_id: accepted.job_id,
             client_id: client.to_owned(),
-            version: catalog().find(taken.command)?.version,
+            version: catalog().find(accepted.command)?.version,
             fingerprint: Fingerprint::of(&body).as_str().to_owned(),
             body,
         })

@@ -10,21 +10,21 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use crate::checker::draw::Draw;
 use crate::checker::follow::Ended;
-use crate::checker::history::{Event, Recorder};
-use crate::checker::load::Taken;
-use crate::checker::settings::Settings;
+use crate::checker::options::Options;
+use crate::history::{Event, Recorder};
+use crate::load::Accepted;
 use message::Message;
+use millrace_testkit::random::Random;
 use sender::Sender;
 
 /// What the injector hears of, and what it remembers to do later.
 pub struct Injector {
-    settings: Settings,
+    options: Options,
     recorder: Recorder,
     sender: Sender,
-    draw: Draw,
-    taken: mpsc::UnboundedReceiver<Taken>,
+    random: Random,
+    accepted: mpsc::UnboundedReceiver<Accepted>,
     ended: mpsc::UnboundedReceiver<Ended>,
     /// By when they are due, and in the order in which they were drawn.
     later: BinaryHeap<Reverse<(Instant, usize)>>,
@@ -34,17 +34,17 @@ pub struct Injector {
 
 impl Injector {
     pub fn new(
-        settings: &Settings,
+        options: &Options,
         recorder: Recorder,
-        taken: mpsc::UnboundedReceiver<Taken>,
+        accepted: mpsc::UnboundedReceiver<Accepted>,
         ended: mpsc::UnboundedReceiver<Ended>,
     ) -> Self {
         Self {
-            sender: Sender::new(&settings.amqp_url),
-            draw: Draw::of(settings.seed, "injections", 0),
-            settings: settings.clone(),
+            sender: Sender::new(&options.endpoints.amqp_url),
+            random: Random::of(options.workload.seed, "injections", 0),
+            options: options.clone(),
             recorder,
-            taken,
+            accepted,
             ended,
             later: BinaryHeap::new(),
             waiting: Vec::new(),
@@ -60,8 +60,8 @@ impl Injector {
                 .peek()
                 .map_or_else(|| Instant::now() + Duration::from_secs(1), |Reverse((due, _))| *due);
             tokio::select! {
-                taken = self.taken.recv() => match taken {
-                    Some(taken) => self.hear_of_job(taken).await,
+                accepted = self.accepted.recv() => match accepted {
+                    Some(accepted) => self.hear_of_job(accepted).await,
                     None => break,
                 },
                 Some(ended) = self.ended.recv() => self.hear_of_end(&ended).await,
@@ -73,12 +73,12 @@ impl Injector {
         self.sender.close().await;
     }
 
-    async fn hear_of_job(&mut self, taken: Taken) {
-        if self.draw.chance(self.settings.poison_share) {
+    async fn hear_of_job(&mut self, accepted: Accepted) {
+        if self.random.chance(self.options.workload.injections.poison_share) {
             self.poison().await;
         }
-        if self.draw.chance(self.settings.duplicate_share)
-            && let Some(message) = Message::command(&taken, &self.settings.client)
+        if self.random.chance(self.options.workload.injections.duplicate_share)
+            && let Some(message) = Message::command(&accepted, &self.options.client)
         {
             self.copy(message).await;
         }
@@ -86,7 +86,7 @@ impl Injector {
 
     async fn hear_of_end(&mut self, ended: &Ended) {
         for emitted in ended.emitted() {
-            if self.draw.chance(self.settings.duplicate_share) {
+            if self.random.chance(self.options.workload.injections.duplicate_share) {
                 self.copy(Message::follow_up(ended, &emitted)).await;
             }
         }
@@ -94,7 +94,7 @@ impl Injector {
 
     /// A copy now, or two at once, or one long after its time.
     async fn copy(&mut self, message: Message) {
-        let (copies, late) = match self.draw.below(10) {
+        let (copies, late) = match self.random.below(10) {
             0..4 => (1, false),
             4..7 => (2, false),
             _ => (1, true),
@@ -103,7 +103,7 @@ impl Injector {
         let (message_id, message_type) = (*message_id, message_type.clone());
         self.recorder.note(Event::Copy { message_id, message_type, copies, late });
         if late {
-            self.later.push(Reverse((Instant::now() + self.draw.millis(3000, 45_000), self.waiting.len())));
+            self.later.push(Reverse((Instant::now() + self.random.millis(3000, 45_000), self.waiting.len())));
             self.waiting.push(Some(message));
         } else {
             self.sender.publish(&vec![message.publication(); usize::try_from(copies).unwrap_or(1)]).await;
@@ -111,7 +111,7 @@ impl Injector {
     }
 
     async fn poison(&mut self) {
-        let poison = poison::draw(&mut self.draw, self.poisoned, &self.settings.client);
+        let poison = poison::draw(&mut self.random, self.poisoned, &self.options.client);
         self.poisoned += 1;
         let message_id = poison.message_id.clone();
         self.recorder.note(Event::Poison {

@@ -5,7 +5,7 @@ use millrace_contracts::{DomainName, Entry, catalog};
 use uuid::Uuid;
 
 use super::message::{Publication, properties, short, text};
-use crate::checker::draw::Draw;
+use millrace_testkit::random::Random;
 
 /// One of them.
 #[derive(Debug)]
@@ -50,11 +50,11 @@ const KINDS: [(&str, Wrong); 14] = [
 ];
 
 /// One after the other, each kind in its turn, to a domain that is drawn.
-pub fn draw(draw: &mut Draw, number: u64, client: &str) -> Poison {
+pub fn draw(random: &mut Random, number: u64, client: &str) -> Poison {
     let turn = usize::try_from(number).unwrap_or(0) % KINDS.len();
     let (kind, wrong) = KINDS[turn];
-    let domain = catalog().domains()[draw.index(catalog().domains().len())];
-    let id = draw.uuid();
+    let domain = random.pick(catalog().domains());
+    let id = random.uuid();
     let message_id = match wrong {
         Wrong::MessageId => format!("poison-{}", id.simple()),
         _ => id.to_string(),
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn every_kind_has_its_turn_and_an_id_of_its_own() {
-        let mut numbers = Draw::of(1, "poison", 0);
+        let mut numbers = Random::of(1, "poison", 0);
         let drawn: Vec<_> = (0..28).map(|number| draw(&mut numbers, number, "dev")).collect();
         assert_eq!(drawn.iter().map(|it| it.kind).collect::<BTreeSet<_>>().len(), KINDS.len());
         assert_eq!(drawn.iter().map(|it| &it.message_id).collect::<BTreeSet<_>>().len(), drawn.len());

@@ -8,7 +8,7 @@ use lapin::types::ShortString;
 use url::Url;
 
 use super::message::Publication;
-use crate::checker::places::Broker;
+use crate::connections::Broker;
 
 const DEADLINE: Duration = Duration::from_secs(5);
 /// A broker that is down on purpose is not asked for every message.

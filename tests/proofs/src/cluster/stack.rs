@@ -1,0 +1,158 @@
+//! Everything that one scenario runs on: the cluster, the database, the balancers and the programs.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use millrace_contracts::catalog;
+use millrace_testkit::services::watchdog::Watchdog;
+use millrace_testkit::stack::program::Log;
+use millrace_testkit::stack::{API, Addresses, Launcher, Secrets, Unit, free_address};
+use uuid::Uuid;
+
+use crate::checker::options::Endpoints;
+use crate::cluster::balancer::{ACCEPT_DEADLINE, Balancer};
+use crate::cluster::broker::{Broker, Queue, SIZE, USER};
+use crate::cluster::database::Database;
+use crate::cluster::docker::Network;
+use crate::cluster::node::Node;
+use crate::cluster::options::Options;
+use crate::error::Error;
+
+const WORKERS_EACH: usize = 2;
+/// Time for programs to notice that their connections have ended.
+const NOTICE: Duration = Duration::from_secs(1);
+const READY_DEADLINE: Duration = Duration::from_secs(60);
+
+/// What is dropped first stands first: the network can go only when its containers are gone.
+#[derive(Debug)]
+pub struct Stack {
+    units: Vec<Unit>,
+    pub broker: Broker,
+    pub database: Database,
+    /// Where the checker finds everything: over balancers that are never gathered.
+    pub endpoints: Endpoints,
+    /// Through which the programs reach the brokers.
+    balancer: Balancer,
+    _others: [Balancer; 2],
+    pub watchdog: Arc<Watchdog>,
+    _network: Network,
+}
+
+impl Stack {
+    pub async fn set_up(options: &Options, folder: &Path) -> Result<Self, Error> {
+        let id = Uuid::now_v7().simple().to_string();
+        let network = Network::create(&id[20..]).await?;
+        let watchdog = Arc::new(Watchdog::start().map_err(Error::file("/bin/sh"))?);
+        let (broker, database) = tokio::try_join!(
+            Broker::start(options, &network, folder, &watchdog),
+            Database::start(options.images.postgres, &network, &watchdog),
+        )?;
+        let balance = async |port: fn(&Node) -> SocketAddr| {
+            Balancer::start(broker.nodes.iter().map(port).collect()).await
+        };
+        let (balancer, direct, management) =
+            (balance(Node::amqp).await?, balance(Node::amqp).await?, balance(Node::management).await?);
+        let login = format!("{USER}:{}", broker.password);
+        let through = |amqp: &Balancer| Addresses {
+            amqp_url: format!("amqp://{login}@{}/%2f", amqp.address),
+            management_url: format!("http://{login}@{}", management.address),
+            database_url: database.url.clone(),
+        };
+        let launcher = Launcher {
+            programs: options.programs.folder(),
+            log: Log::Files(folder.to_owned()),
+            environment: Vec::new(),
+            watchdog: Arc::clone(&watchdog),
+        };
+        let (servers, secrets) = (through(&balancer), Secrets::random());
+        launcher.prepare(&servers)?;
+        let mut units = vec![launcher.api(API, free_address()?, &secrets, &servers)?];
+        for domain in catalog().domains() {
+            for number in 1..=WORKERS_EACH {
+                let name = format!("{domain}-worker-{number}");
+                units.push(launcher.worker(&name, domain.as_str(), &servers)?);
+            }
+        }
+        let api = format!("http://{}", units[0].listens);
+        let endpoints = Endpoints::new(&[api], &secrets.api_key, "/", &through(&direct))?;
+        let others = [direct, management];
+        let stack = Self {
+            units,
+            broker,
+            database,
+            endpoints,
+            balancer,
+            _others: others,
+            watchdog,
+            _network: network,
+        };
+        stack.until_ready().await?;
+        Ok(stack)
+    }
+
+    /// Prints what the times depend on, once all queues have their members.
+    pub async fn describe(&self, options: &Options) -> Result<(), Error> {
+        let queues = self.broker.until_whole().await?;
+        let (rabbitmq, postgres) = (self.broker.version().await?, self.database.version().await?);
+        println!(
+            "  RabbitMQ {rabbitmq} on {SIZE} nodes, PostgreSQL {postgres}; net_ticktime {} s, pause_minority (which \
+             Khepri does not know), consumer_disconnected_timeout {} s (from 4.3 on), Raft timeouts as they come, AMQP \
+             heartbeat 10 s, the API's publish deadline 1 s; a balancer that passes over a node which does not accept \
+             within {} s, and checks nothing else",
+            options.net_ticktime_s,
+            options.disconnected_timeout_s.unwrap_or(60),
+            ACCEPT_DEADLINE.as_secs()
+        );
+        println!(
+            "  {} queues, each with {SIZE} members; leaders: {}",
+            queues.len(),
+            leaders(&queues, &self.broker.nodes)
+        );
+        Ok(())
+    }
+
+    /// The worst case: all programs have their connections on this node.
+    pub async fn gather_on(&self, node: &Node) -> Result<(), Error> {
+        self.balancer.gather(node.amqp());
+        tokio::time::sleep(NOTICE).await;
+        self.until_ready().await?;
+        self.balancer.spread();
+        Ok(())
+    }
+
+    async fn until_ready(&self) -> Result<(), Error> {
+        for unit in &self.units {
+            unit.until_ready(READY_DEADLINE).await?;
+        }
+        Ok(())
+    }
+
+    /// Programs that have ended, though nobody asked them to.
+    pub async fn ended(&self) -> Vec<String> {
+        let mut ended = Vec::new();
+        for unit in &self.units {
+            let mut program = unit.program.lock().await;
+            if let Some(status) = program.ended() {
+                ended.push(format!("{} ended ({status}): {}", unit.name, program.log_tail()));
+            }
+        }
+        ended
+    }
+}
+
+fn leaders(queues: &[Queue], nodes: &[Node]) -> String {
+    let led = |node: &Node| queues.iter().filter(|queue| queue.is_led_by(node)).count();
+    nodes.iter().map(|node| format!("{} {}", node.host, led(node))).collect::<Vec<_>>().join(", ")
+}
+
+/// A new folder of a scenario's own.
+pub fn folder(options: &Options, scenario: &str) -> Result<PathBuf, Error> {
+    let folder = options.history.join(scenario);
+    match std::fs::remove_dir_all(&folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::file(&folder)(error)),
+        _ => std::fs::create_dir_all(&folder).map_err(Error::file(&folder)),
+    }?;
+    Ok(folder)
+}

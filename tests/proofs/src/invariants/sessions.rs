@@ -1,0 +1,44 @@
+//! S10: nobody holds on to a transaction, and there are no more sessions than there should be.
+
+use super::Violation;
+use crate::evidence::Evidence;
+
+/// A transaction under way is no sin; one that nobody goes on with is.
+const HANGING_S: f64 = 2.0;
+
+pub fn sound(evidence: &Evidence) -> Vec<Violation> {
+    let mut hanging = Violation::of("S10", "a session holds a transaction open and does nothing");
+    for session in &evidence.sessions {
+        if session.state.starts_with("idle in transaction") && session.idle_s > HANGING_S {
+            hanging
+                .seen(|| format!("{}: {} for {:.0} s", session.application, session.state, session.idle_s));
+        }
+    }
+    let mut many =
+        Violation::of("S10", "there are more sessions than lanes and doors need: some were left behind");
+    let count = evidence.sessions.len();
+    if evidence.sessions_max.is_some_and(|max| count > max) {
+        many.seen(|| format!("{count} sessions"));
+    }
+    vec![hanging, many]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::invariants::given::{assert_broken, good};
+
+    #[test]
+    fn a_hanging_transaction_is_found() {
+        let mut evidence = good();
+        evidence.sessions[0].state = "idle in transaction".to_owned();
+        assert_broken(&sound(&evidence), "does nothing");
+    }
+
+    #[test]
+    fn a_crowd_is_found() {
+        let mut evidence = good();
+        evidence.sessions_max = Some(0);
+        assert_broken(&sound(&evidence), "more sessions");
+    }
+}
