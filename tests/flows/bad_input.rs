@@ -11,7 +11,7 @@ const JSON: (&str, &str) = ("content-type", "application/json");
 
 async fn door() -> World {
     let mut world = World::empty().await;
-    world.open_door().await;
+    world.start_api().await;
     world
 }
 

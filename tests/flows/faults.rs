@@ -94,7 +94,7 @@ async fn a_silent_gateway_is_asked_eight_times_and_then_a_person() {
 async fn a_stop_under_load_loses_nothing() {
     let mut world = World::empty().await;
     world.start_worker::<Users>(&[]);
-    world.open_door().await;
+    world.start_api().await;
     let first = world.worker::<Orders>(&["--worker-prefetch=8", "--worker-batch-max=4"]);
     let user = registered_with_orders_only(&world).await;
     let mut jobs = Vec::new();

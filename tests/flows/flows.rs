@@ -35,7 +35,7 @@ async fn staff(mut world: World) -> World {
     world.start_worker::<Auth>(&[]);
     world.start_worker::<Orders>(&[]);
     world.start_worker::<Payments>(&["--gateway-deadline-ms=300"]);
-    world.open_door().await;
+    world.start_api().await;
     world
 }
 

@@ -48,7 +48,7 @@ async fn small_steps() -> World {
     let mut world = World::empty().await;
     world.start_worker::<Users>(&[]);
     world.start_worker::<Orders>(&["--worker-batch-max=2", "--worker-prefetch=8"]);
-    world.open_door().await;
+    world.start_api().await;
     world
 }
 
@@ -274,7 +274,7 @@ async fn finish_told(mut world: World, orders: u32) {
 /// Somebody who orders, and an order that waits.
 async fn with_an_order(world: &mut World) {
     world.start_worker::<Users>(&[]);
-    world.open_door().await;
+    world.start_api().await;
     let job = world.job("users.register", &user(None)).await;
     world.until("the news to wait for orders", async |world| world.depth("orders").await == 1).await;
     world.job("orders.place", &order(UserId(job), "pm_ok")).await;

@@ -16,7 +16,7 @@ use crate::user;
 async fn with_auth() -> World {
     let mut world = World::empty().await;
     world.start_worker::<Auth>(&[]);
-    world.open_door().await;
+    world.start_api().await;
     world
 }
 
@@ -108,7 +108,7 @@ async fn a_client_that_is_known_comes_in_while_postgres_is_down_and_its_use_is_n
 #[tokio::test]
 async fn who_takes_too_much_is_told_when_to_come_back() {
     let world = with_auth().await;
-    let mut settings = world.door_settings();
+    let mut settings = world.api_settings();
     settings.http.api_client_rate = 5;
     let door = another_door(settings).await;
     let caller = Caller::of(&world).at(&door);
@@ -131,7 +131,7 @@ async fn who_takes_too_much_is_told_when_to_come_back() {
 #[tokio::test]
 async fn a_page_of_another_origin_may_call_the_door_only_if_it_is_named() {
     let world = with_auth().await;
-    let mut settings = world.door_settings();
+    let mut settings = world.api_settings();
     settings.http.api_cors_origins = vec!["https://console.example.com".parse().expect("a value")];
     let door = another_door(settings).await;
     let (closed, open) = (Caller::of(&world), Caller::of(&world).at(&door));

@@ -30,7 +30,7 @@ async fn lines(caller: &Caller, body: &str) -> Vec<Value> {
 #[tokio::test]
 async fn each_line_is_answered_in_order_and_a_bad_one_does_not_stop_the_rest() {
     let mut world = World::empty().await;
-    world.open_door().await;
+    world.start_api().await;
     let caller = Caller::of(&world);
     let good = json!({"command": "users.register", "data": user(None)}).to_string();
     let keyed = json!({"command": "users.register", "data": user(None), "idempotency_key": "a"}).to_string();
@@ -90,7 +90,7 @@ async fn each_line_is_answered_in_order_and_a_bad_one_does_not_stop_the_rest() {
 #[tokio::test]
 async fn answers_come_while_lines_are_still_sent() {
     let mut world = World::empty().await;
-    world.open_door().await;
+    world.start_api().await;
     let (lines, sent) = tokio::sync::mpsc::channel::<Vec<u8>>(1);
     let body = futures_util::stream::unfold(sent, |mut sent| async {
         let line = sent.recv().await?;
@@ -123,7 +123,7 @@ fn line(name: &str) -> Vec<u8> {
 #[tokio::test]
 async fn a_batch_is_declared_as_one_and_has_no_key_of_its_own() {
     let mut world = World::empty().await;
-    world.open_door().await;
+    world.start_api().await;
     let caller = Caller::of(&world);
     let refused = post(&caller, "application/json", "{}").await;
     assert_eq!((refused.status, slug(&refused)), (415, "not-ndjson"), "{:#}", refused.json);

@@ -56,7 +56,7 @@ fn states(events: &[Event]) -> Vec<String> {
 #[tokio::test]
 async fn a_flow_is_told_as_it_happens_and_once() {
     let mut world = World::empty().await;
-    world.open_door().await;
+    world.start_api().await;
     let caller = Caller::of(&world);
     let job = world.job("users.register", &user(None)).await;
     let mut stream = open(&caller, job, "").await.bytes_stream();
@@ -82,7 +82,7 @@ async fn a_flow_is_told_as_it_happens_and_once() {
     ] {
         assert_eq!(last.iter().filter(|state| *state == once).count(), 1, "{once}: {last:?}");
     }
-    let second = another_door(world.door_settings()).await;
+    let second = another_door(world.api_settings()).await;
     let there = caller.at(&second);
     world.until("the other door to be ready", async |_| there.get("/readyz").await.status == 200).await;
     let nothing = open(&there, job, &told.last().expect("events").0).await;
@@ -104,8 +104,8 @@ async fn a_flow_is_told_as_it_happens_and_once() {
 #[tokio::test]
 async fn a_door_that_closes_lets_its_listeners_go() {
     let mut world = World::empty().await;
-    world.open_door().await;
-    let door = another_door(world.door_settings()).await;
+    world.start_api().await;
+    let door = another_door(world.api_settings()).await;
     let caller = Caller::of(&world).at(&door);
     world.until("the door to be ready", async |_| caller.get("/readyz").await.status == 200).await;
     let job = world.job("users.register", &user(None)).await;

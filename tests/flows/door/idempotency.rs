@@ -16,7 +16,7 @@ const KEY: (&str, &str) = ("idempotency-key", "\"ada\"");
 /// A world with a door, in which somebody works for users and nobody hears of it.
 async fn door() -> World {
     let mut world = World::empty().await;
-    world.open_door().await;
+    world.start_api().await;
     world
 }
 
@@ -41,7 +41,7 @@ async fn replayed(world: &World, caller: &Caller, body: &Value) -> Answer {
 #[tokio::test]
 async fn a_hundred_posts_at_two_doors_with_one_key_are_one_job() {
     let mut world = door().await;
-    let (second, body) = (another_door(world.door_settings()).await, user(None));
+    let (second, body) = (another_door(world.api_settings()).await, user(None));
     let doors = [Caller::of(&world), Caller::of(&world).at(&second)];
     let posts = (0..100).map(|number: usize| doors[number % 2].post("users.register", &[KEY], &body));
     let answers = join_all(posts).await;
@@ -67,7 +67,7 @@ async fn a_hundred_posts_at_two_doors_with_one_key_are_one_job() {
 #[tokio::test]
 async fn a_key_that_was_used_for_something_else_is_refused() {
     let mut world = door().await;
-    let second = another_door(world.door_settings()).await;
+    let second = another_door(world.api_settings()).await;
     let (here, there) = (Caller::of(&world), Caller::of(&world).at(&second));
     let (body, other) = (user(None), user(None));
     assert_eq!(here.post("users.register", &[KEY], &body).await.status, 202);
@@ -148,7 +148,7 @@ async fn the_ledger_knows_better_than_a_door() {
 async fn a_key_belongs_to_its_client_and_a_new_api_key_is_shown_again() {
     let mut world = door().await;
     world.start_worker::<Auth>(&[]);
-    let second = another_door(world.door_settings()).await;
+    let second = another_door(world.api_settings()).await;
     let dev = Caller::of(&world);
     let asked = json!({"client_id": "shop", "name": "shop", "scopes": ["jobs:*"]});
     let first = dev.post("auth.issue-api-key", &[KEY, ("prefer", "wait=10")], &asked).await;

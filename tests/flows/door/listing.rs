@@ -67,7 +67,7 @@ async fn every_own_job_is_on_exactly_one_page_and_no_one_elses() {
 #[tokio::test]
 async fn a_query_that_is_not_understood_is_told_where() {
     let mut world = World::empty().await;
-    world.open_door().await;
+    world.start_api().await;
     let caller = Caller::of(&world);
     for (query, pointer) in [
         ("status=done", "/status"),

@@ -68,7 +68,7 @@ async fn another_door(settings: ApiSettings) -> ApiServer {
 /// The settings of a door to whose database there is no way.
 fn without_database(world: &World) -> ApiSettings {
     let nowhere = "postgres://nobody@127.0.0.1:1/nothing";
-    let mut settings = world.door_settings();
+    let mut settings = world.api_settings();
     settings.database.database_url = database_url(nowhere).expect("a good URL");
     settings
 }
@@ -81,7 +81,7 @@ async fn through_a_proxy(world: &World) -> (ApiSettings, Proxy) {
     let proxy = Proxy::start(target).await.expect("a free port");
     url.set_host(Some("127.0.0.1")).expect("a host");
     url.set_port(Some(proxy.address().port())).expect("a port");
-    let mut settings = world.door_settings();
+    let mut settings = world.api_settings();
     settings.database.database_url = database_url(url.as_str()).expect("a good URL");
     (settings, proxy)
 }

@@ -97,7 +97,7 @@ async fn without_a_way_for_answers_the_ledger_tells() {
 #[tokio::test]
 async fn what_takes_longer_is_answered_as_accepted_and_may_be_waited_for_later() {
     let mut world = millrace_testkit::world::World::empty().await;
-    world.open_door().await;
+    world.start_api().await;
     let (caller, started) = (Caller::of(&world), Instant::now());
     let answer = caller.post("users.register", &[("prefer", "wait=1")], &user(None)).await;
     assert_eq!((answer.status, answer.json["status"].as_str()), (202, Some("accepted")), "{:#}", answer.json);

@@ -2,6 +2,7 @@
 //! parts in the test's process (`world`) or as programs of their own (`stack`).
 
 pub mod journal;
+pub mod system;
 pub mod world;
 
 pub use millrace_stack::{figures, http, random, services, stack};

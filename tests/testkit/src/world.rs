@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use lapin::options::{BasicGetOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
 use millrace_broker::topology::{self, Management};
-use millrace_contracts::catalog;
-use millrace_contracts::ledger::{Emitted, Status};
-use millrace_contracts::topology::{Topology, dead_queue};
+use millrace_protocol::ledger::{Emitted, Status};
+use millrace_protocol::topology::dead_queue;
+use millrace_protocol::{DomainName, Entry, Topology};
 use millrace_runtime::Store;
 use millrace_service::LogAlerts;
 use producer_api::{ApiServer, ApiSettings};
@@ -25,6 +25,7 @@ use uuid::Uuid;
 
 use crate::http;
 use crate::services::Services;
+use crate::system::System;
 
 /// The development key of every world's door.
 pub const API_KEY: &str = "a-key-for-tests-only";
@@ -38,6 +39,7 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// One test's world. End it with [`World::finish`], which checks that nothing is left lying about.
 pub struct World {
+    system: System,
     /// With user, password and this world's vhost.
     pub amqp_url: String,
     /// This world's database.
@@ -87,17 +89,22 @@ pub struct Answer {
 static WORLDS: AtomicU32 = AtomicU32::new(0);
 
 impl World {
-    /// A world with the topology and the tables, in which nobody lives yet.
+    /// A world with the topology and the tables of this repository, without API and workers.
     pub async fn empty() -> Self {
-        Self::with_retry_scale(RETRY_SCALE).await
+        Self::of(System::of_this_repository()).await
     }
 
-    /// A world in which all attempts of a message are over within a moment.
+    /// The same, and all attempts of a message are over within a moment.
     pub async fn hurried() -> Self {
-        Self::with_retry_scale(HURRIED_RETRY_SCALE).await
+        Self::with_retry_scale(System::of_this_repository(), HURRIED_RETRY_SCALE).await
     }
 
-    async fn with_retry_scale(retry_scale: f64) -> Self {
+    /// A world of any system.
+    pub async fn of(system: System) -> Self {
+        Self::with_retry_scale(system, RETRY_SCALE).await
+    }
+
+    async fn with_retry_scale(system: System, retry_scale: f64) -> Self {
         log();
         let services = Services::shared();
         let name = format!("t{}-{}", std::process::id(), WORLDS.fetch_add(1, Ordering::Relaxed));
@@ -114,17 +121,15 @@ impl World {
         let database_url = with_path(&services.database_url, &name);
         let management_url = Url::parse(&services.management_url).expect("the services give a URL");
         let management = Management::new(&management_url, &name).expect("a URL of the management API");
-        let topology = millrace_contracts::topology::Topology::of(millrace_contracts::catalog(), retry_scale);
+        let topology = Topology::of(system.catalog, retry_scale);
         topology::apply(&management, &topology, |_| {}).await.expect("a new vhost takes the topology");
         let connection = lapin::Connection::connect(&amqp_url, lapin::ConnectionProperties::default());
         let channel = connection.await.expect("the broker is up").create_channel().await.expect("a channel");
         let database =
             PgPoolOptions::new().max_connections(3).connect(&database_url).await.expect("a database");
-        sqlx::migrate!("../../migrations")
-            .run(&database)
-            .await
-            .expect("the migrations fit an empty database");
+        system.migrate(&database).await;
         Self {
+            system,
             amqp_url,
             database_url,
             database,
@@ -141,20 +146,21 @@ impl World {
     }
 
     /// The settings of this world's door. Another door with the same is a second one of the same system.
-    pub fn door_settings(&self) -> ApiSettings {
+    pub fn api_settings(&self) -> ApiSettings {
         ApiSettings::local(&self.amqp_url, &self.database_url, JOB_ID_SECRET, API_KEY).expect("good settings")
     }
 
     /// Opens the door.
-    pub async fn open_door(&mut self) -> &mut Self {
-        let settings = self.door_settings();
-        self.open_door_with(settings).await
+    pub async fn start_api(&mut self) -> &mut Self {
+        let settings = self.api_settings();
+        self.start_api_with(settings).await
     }
 
     /// Opens the door with settings of the test's own.
-    pub async fn open_door_with(&mut self, settings: ApiSettings) -> &mut Self {
-        self.door =
-            Some(ApiServer::start(settings, catalog(), Arc::new(LogAlerts)).await.expect("a free port"));
+    pub async fn start_api_with(&mut self, settings: ApiSettings) -> &mut Self {
+        self.door = Some(
+            ApiServer::start(settings, self.system.catalog, Arc::new(LogAlerts)).await.expect("a free port"),
+        );
         self.until("the door to be ready", async |world| world.get("/readyz").await.status == 200).await;
         self
     }
@@ -169,10 +175,10 @@ impl World {
     pub fn worker<D: Store>(&self, flags: &[&str]) -> Worker {
         let own = [format!("--amqp-url={}", self.amqp_url), format!("--database-url={}", self.database_url)];
         let flags = ["worker"].into_iter().chain(own.iter().map(String::as_str)).chain(flags.iter().copied());
-        let worker =
-            millrace_runtime::Worker::<D>::parse(catalog(), flags.map(Into::into)).expect("good settings");
+        let worker = millrace_runtime::Worker::<D>::parse(self.system.catalog, flags.map(Into::into))
+            .expect("good settings");
         let stop = CancellationToken::new();
-        let running = worker.run(catalog(), stop.clone());
+        let running = worker.run(self.system.catalog, stop.clone());
         let task = tokio::spawn(async move { running.await.expect("the worker runs") });
         Worker { stop, task }
     }
@@ -267,11 +273,7 @@ impl World {
 
     /// Waits for this many dead letters of a domain, takes them out and gives them back. A test that expects dead
     /// letters must take them.
-    pub async fn dead_letters(
-        &mut self,
-        domain: millrace_contracts::DomainName,
-        count: u32,
-    ) -> Vec<lapin::message::Delivery> {
+    pub async fn dead_letters(&mut self, domain: DomainName, count: u32) -> Vec<lapin::message::Delivery> {
         let queue = dead_queue(domain);
         self.until(&format!("{count} dead letters in {queue}"), async |world| {
             world.depth(&queue).await >= count
@@ -300,8 +302,8 @@ impl World {
         sqlx::query_scalar(sql).fetch_one(&self.database).await.expect("a query of the test's own")
     }
 
-    /// Stops everybody, checks that every queue is empty but for what was claimed and that the money agrees, and
-    /// removes the world.
+    /// Stops everybody, checks that every queue is empty but for what was claimed and that the system's
+    /// invariants hold, and removes the world.
     pub async fn finish(mut self) {
         // A queue is empty, too, while its last message is being worked, so what the ledger still expects comes first.
         let claimed = self.claimed.values().sum::<u32>() as usize;
@@ -320,7 +322,7 @@ impl World {
         if let Some(door) = self.door.take() {
             door.stop().await;
         }
-        self.assert_money_agrees().await;
+        self.assert_invariants().await;
         self.finished = true;
         self.remove().await;
     }
@@ -341,17 +343,16 @@ impl World {
         let sent =
             sent.flat_map(|emitted| serde_json::from_str::<Vec<Emitted>>(emitted).expect("the ledger's own"));
         let expected = sent.flat_map(|sent| {
-            let handlers =
-                catalog().find(&sent.message_type).into_iter().flat_map(millrace_contracts::Entry::handlers);
+            let handlers = self.system.catalog.find(&sent.message_type).into_iter().flat_map(Entry::handlers);
             handlers.map(move |handler| (handler.as_str(), sent.id.0))
         });
         expected.filter(|expected| !ends.contains(expected)).count()
     }
 
-    /// Captured less refunded is what orders believe to be paid and not refunded, per currency.
-    async fn assert_money_agrees(&self) {
-        let disagreements = self.count(include_str!("money.sql")).await;
-        assert_eq!(disagreements, 0, "currencies in which payments and orders disagree");
+    async fn assert_invariants(&self) {
+        for (meaning, query) in self.system.invariants {
+            assert_eq!(self.count(query).await, 0, "{meaning}");
+        }
     }
 
     async fn remove(&self) {

@@ -26,7 +26,7 @@ const ROWS: [&str; 5] = [
 /// Makes a world, and goes through all that a reader may do in it.
 pub async fn run(reader: Reader) {
     let mut world = World::empty().await;
-    world.open_door().await;
+    world.start_api().await;
     reader.look(LOOKS[0].1).await;
     let customer = stage::customer(&world).await;
     let job = stage::order(&world, customer).await;

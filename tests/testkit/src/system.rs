@@ -1,0 +1,41 @@
+//! What a world is made of: a catalog, tables, and what must be true of the tables in the end.
+
+use millrace_protocol::Catalog;
+use sqlx::migrate::Migrator;
+
+/// The ledger and the tables of this repository's domains.
+static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations");
+
+/// Whose messages and tables a world has.
+#[derive(Debug, Clone, Copy)]
+pub struct System {
+    /// The domains and their messages.
+    pub catalog: &'static Catalog,
+    /// Tables besides the ledger's.
+    pub migrations: Option<&'static Migrator>,
+    /// Queries that count what must not be, each with its meaning; asked when a world ends.
+    pub invariants: &'static [(&'static str, &'static str)],
+}
+
+impl System {
+    /// The system of this repository.
+    #[must_use]
+    pub fn of_this_repository() -> Self {
+        Self {
+            catalog: millrace_contracts::catalog(),
+            migrations: None,
+            invariants: &[("currencies in which payments and orders disagree", include_str!("money.sql"))],
+        }
+    }
+
+    /// Makes the tables.
+    pub(crate) async fn migrate(&self, database: &sqlx::PgPool) {
+        MIGRATIONS.run(database).await.expect("the migrations fit an empty database");
+        if let Some(migrations) = self.migrations {
+            let mut own = Migrator::with_migrations(migrations.iter().cloned().collect());
+            // Those of this repository are in the same table.
+            own.set_ignore_missing(true);
+            own.run(database).await.expect("the system's own migrations come after the repository's");
+        }
+    }
+}
