@@ -5,6 +5,7 @@ mod browser;
 mod chaos;
 mod checker;
 mod cluster;
+mod commands;
 mod connections;
 mod crash_points;
 mod error;
@@ -14,8 +15,10 @@ mod hostile;
 mod invariants;
 mod load;
 mod programs;
+mod report;
 mod siege;
 mod verb;
+mod wait;
 
 use std::process::ExitCode;
 

@@ -29,10 +29,10 @@ impl Verb {
     /// Ends with 0 if what was to be shown held, 1 if not, 2 if it could not be tried.
     pub async fn run(self) -> ExitCode {
         let outcome = match self {
-            Self::Bench(options) => return bench::run(options).await,
-            Self::Browser(options) => return browser::run(options).await,
-            Self::Hostile(options) => return hostile::run(options).await,
-            Self::Siege(options) => return siege::run(options).await,
+            Self::Bench(options) => options.run().await.map(code),
+            Self::Browser(options) => options.run().await.map(code),
+            Self::Hostile(options) => options.run().await.map(code),
+            Self::Siege(options) => options.run().await.map(code),
             Self::Chaos(options) => chaos::run(options).await,
             Self::Checker(options) => checker::run(*options).await.map(code),
             Self::Cluster(options) => cluster::run(options).await.map(code),

@@ -6,3 +6,4 @@ pub mod http;
 pub mod random;
 pub mod services;
 pub mod stack;
+pub mod wait;

@@ -5,4 +5,4 @@ pub mod journal;
 pub mod system;
 pub mod world;
 
-pub use millrace_stack::{figures, http, random, services, stack};
+pub use millrace_stack::{figures, http, random, services, stack, wait};

@@ -1,4 +1,4 @@
-//! What broker and database do by themselves, on the same machine, with the same durability.
+//! The ceilings: what broker and database reach without Millrace, on the same machine and with the same durability.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -17,28 +17,29 @@ use uuid::Uuid;
 
 use crate::bench::orders;
 use crate::bench::results::Results;
-use crate::bench::stage::{Broken, Ledger, PATIENCE, Stage};
+use crate::bench::stack::{Bench, Ledger, PATIENCE};
+use crate::error::Error;
 
 const QUEUE: &str = "bench";
 /// Publishes that wait for their confirm at once, acknowledgements that are sent as one, rows of one statement: as many
 /// as in Millrace's own windows and batches.
 const WINDOW: usize = 512;
 const BATCH: usize = 256;
-/// Clients who each wait for their answer.
+/// Publishes in flight, as of 64 clients that each wait for their answer.
 const CLIENTS: usize = 64;
 const COMMITS_FOR: Duration = Duration::from_secs(2);
 
-pub async fn measure(stage: &Stage, messages: usize, results: &mut Results) -> Result<(), Broken> {
-    broker(stage, messages, results).await?;
-    database(stage, messages, results).await
+pub async fn measure(bench: &Bench, messages: usize, results: &mut Results) -> Result<(), Error> {
+    broker(bench, messages, results).await?;
+    database(bench, messages, results).await
 }
 
 /// Publishing with confirms, and consuming with acknowledgements: a quorum queue, one channel, persistent messages that are
-/// exactly like an order of the door's. Straight into a queue, one awaited after the other as lapin's own examples have it,
+/// exactly like an order of the API's. Straight into a queue, one awaited after the other as lapin's own examples have it,
 /// and pipelined; and pipelined by the way that an order goes, with as many unconfirmed as 64 clients have who each wait for
 /// their answer.
-async fn broker(stage: &Stage, messages: usize, results: &mut Results) -> Result<(), Broken> {
-    let connection = stage.bare_broker().await?;
+async fn broker(bench: &Bench, messages: usize, results: &mut Results) -> Result<(), Error> {
+    let connection = bench.bare_broker().await?;
     let channel = connection.create_channel().await?;
     let mut arguments = FieldTable::default();
     arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
@@ -47,9 +48,9 @@ async fn broker(stage: &Stage, messages: usize, results: &mut Results) -> Result
     channel.confirm_select(ConfirmSelectOptions::default()).await?;
 
     let (straight, as_an_order) = (("", QUEUE), (topology::COMMANDS, orders::COMMAND));
-    let properties = properties(stage, &channel).await?;
-    let order = |to| Order { to, body: orders::body(stage.customers[0]), properties: properties.clone() };
-    // The first to publish finds everything cold.
+    let properties = properties(bench, &channel).await?;
+    let order = |to| Order { to, body: orders::body(bench.customers[0]), properties: properties.clone() };
+    // A warm-up, which finds caches and buffers cold.
     pipeline(&channel, &order(straight), (messages, WINDOW)).await?;
     empty(&channel).await?;
 
@@ -71,14 +72,14 @@ async fn broker(stage: &Stage, messages: usize, results: &mut Results) -> Result
     Ok(())
 }
 
-async fn empty(channel: &Channel) -> Result<(), Broken> {
+async fn empty(channel: &Channel) -> Result<(), Error> {
     for queue in [QUEUE, millrace_contracts::orders::DOMAIN.as_str()] {
         channel.queue_purge(queue.into(), QueuePurgeOptions::default()).await?;
     }
     Ok(())
 }
 
-/// What is published, over and over.
+/// The message that is published over and over.
 struct Order {
     /// Exchange and routing key.
     to: (&'static str, &'static str),
@@ -87,7 +88,7 @@ struct Order {
 }
 
 impl Order {
-    /// Returns once it is written to the socket, with its confirm.
+    /// Returns the pending confirm once the message is written to the socket.
     async fn publish(&self, channel: &Channel) -> lapin::Result<PublisherConfirm> {
         let (exchange, key) = self.to;
         let id = ShortString::from(Uuid::now_v7().to_string());
@@ -97,17 +98,17 @@ impl Order {
     }
 }
 
-/// The properties of an order on its way, taken from one.
-async fn properties(stage: &Stage, channel: &Channel) -> Result<BasicProperties, Broken> {
-    orders::preload(&stage.servers.amqp_url, &stage.customers, 1).await?;
+/// The properties of an order's message, copied from a real one.
+async fn properties(bench: &Bench, channel: &Channel) -> Result<BasicProperties, Error> {
+    orders::preload(&bench.servers.amqp_url, &bench.customers, 1).await?;
     let taken = channel.basic_get("orders".into(), BasicGetOptions { no_ack: true }).await?;
-    let taken = taken
-        .ok_or_else(|| Broken::Unexpected("the order that was just published is not there".to_owned()))?;
+    let taken =
+        taken.ok_or_else(|| Error::new("taking the order that was just published", "it is not there"))?;
     Ok(taken.delivery.properties)
 }
 
-/// One after the other; only for confirms nobody waits until the window is full.
-async fn publish(channel: &Channel, order: &Order, (messages, window): (usize, usize)) -> Result<(), Broken> {
+/// Publishes one after the other and awaits the oldest confirm whenever the window is full.
+async fn publish(channel: &Channel, order: &Order, (messages, window): (usize, usize)) -> Result<(), Error> {
     let mut unconfirmed = VecDeque::with_capacity(window);
     for _ in 0..messages {
         if unconfirmed.len() >= window
@@ -124,32 +125,27 @@ async fn publish(channel: &Channel, order: &Order, (messages, window): (usize, u
 }
 
 /// As many at once as the window allows, so that lapin writes many with one system call.
-async fn pipeline(
-    channel: &Channel,
-    order: &Order,
-    (messages, window): (usize, usize),
-) -> Result<(), Broken> {
+async fn pipeline(channel: &Channel, order: &Order, (messages, window): (usize, usize)) -> Result<(), Error> {
     let publishes = stream::iter(0..messages).map(async |_| confirmed(order.publish(channel).await?).await);
     publishes.buffer_unordered(window).try_collect::<()>().await
 }
 
-async fn confirmed(confirm: PublisherConfirm) -> Result<(), Broken> {
+async fn confirmed(confirm: PublisherConfirm) -> Result<(), Error> {
     if confirm.await?.is_ack() {
         Ok(())
     } else {
-        Err(Broken::Unexpected("a message was not confirmed".to_owned()))
+        Err(Error::new("publishing", "a message was not confirmed"))
     }
 }
 
-async fn consume(channel: &Channel, messages: usize) -> Result<(), Broken> {
+async fn consume(channel: &Channel, messages: usize) -> Result<(), Error> {
     channel.basic_qos(u16::try_from(WINDOW).unwrap_or(u16::MAX), BasicQosOptions::default()).await?;
     let mut deliveries = channel
         .basic_consume(QUEUE.into(), "bench".into(), BasicConsumeOptions::default(), FieldTable::default())
         .await?;
     for number in 1..=messages {
         let next = tokio::time::timeout(PATIENCE, deliveries.next()).await;
-        let delivery =
-            next.ok().flatten().ok_or_else(|| Broken::Unexpected("no delivery came".to_owned()))??;
+        let delivery = next.ok().flatten().ok_or_else(|| Error::new("consuming", "no delivery came"))??;
         if number % BATCH == 0 || number == messages {
             channel.basic_ack(delivery.delivery_tag, BasicAckOptions { multiple: true }).await?;
         }
@@ -160,8 +156,8 @@ async fn consume(channel: &Channel, messages: usize) -> Result<(), Broken> {
 
 /// Rows of an order's size by statements of a batch each, from two connections, each a transaction; and single rows,
 /// each a transaction, from two and from sixteen.
-async fn database(stage: &Stage, rows: usize, results: &mut Results) -> Result<(), Broken> {
-    let mut session = stage.session(Ledger::Empty).await?;
+async fn database(bench: &Bench, rows: usize, results: &mut Results) -> Result<(), Error> {
+    let mut session = bench.session(Ledger::Empty).await?;
     sqlx::raw_sql(
         "DROP SCHEMA IF EXISTS bench CASCADE; CREATE SCHEMA bench;
          CREATE TABLE bench.rows (id uuid PRIMARY KEY, body text NOT NULL)",
@@ -170,12 +166,12 @@ async fn database(stage: &Stage, rows: usize, results: &mut Results) -> Result<(
     .await?;
     let began = Instant::now();
     let halves = [rows / 2, rows - rows / 2];
-    let (first, second) = tokio::join!(insert_batches(stage, halves[0]), insert_batches(stage, halves[1]));
+    let (first, second) = tokio::join!(insert_batches(bench, halves[0]), insert_batches(bench, halves[1]));
     first.and(second)?;
     results.note("bare.rows", real(rows) / began.elapsed().as_secs_f64());
     for sessions in [2, 16] {
         let began = Instant::now();
-        let commits = (0..sessions).map(|_| insert_singly(stage));
+        let commits = (0..sessions).map(|_| insert_singly(bench));
         let commits: Result<Vec<_>, _> = futures_util::future::join_all(commits).await.into_iter().collect();
         let commits: usize = commits?.into_iter().sum();
         results.note(format!("bare.commits {sessions}"), real(commits) / began.elapsed().as_secs_f64());
@@ -183,9 +179,9 @@ async fn database(stage: &Stage, rows: usize, results: &mut Results) -> Result<(
     Ok(())
 }
 
-async fn insert_batches(stage: &Stage, rows: usize) -> Result<(), Broken> {
-    let mut session = stage.session(Ledger::Empty).await?;
-    let body = orders::body(stage.customers[0]);
+async fn insert_batches(bench: &Bench, rows: usize) -> Result<(), Error> {
+    let mut session = bench.session(Ledger::Empty).await?;
+    let body = orders::body(bench.customers[0]);
     let mut left = rows;
     while left > 0 {
         let batch = left.min(BATCH);
@@ -196,9 +192,9 @@ async fn insert_batches(stage: &Stage, rows: usize) -> Result<(), Broken> {
     Ok(session.close().await?)
 }
 
-async fn insert_singly(stage: &Stage) -> Result<usize, Broken> {
-    let mut session = stage.session(Ledger::Empty).await?;
-    let body = [orders::body(stage.customers[0])];
+async fn insert_singly(bench: &Bench) -> Result<usize, Error> {
+    let mut session = bench.session(Ledger::Empty).await?;
+    let body = [orders::body(bench.customers[0])];
     let (began, mut commits) = (Instant::now(), 0);
     while began.elapsed() < COMMITS_FOR {
         insert(&mut session, &[Uuid::now_v7()], &body).await?;
@@ -208,7 +204,7 @@ async fn insert_singly(stage: &Stage) -> Result<usize, Broken> {
     Ok(commits)
 }
 
-async fn insert(session: &mut PgConnection, ids: &[Uuid], bodies: &[String]) -> Result<(), Broken> {
+async fn insert(session: &mut PgConnection, ids: &[Uuid], bodies: &[String]) -> Result<(), Error> {
     let sql = "INSERT INTO bench.rows (id, body) SELECT * FROM unnest($1::uuid[], $2::text[])";
     sqlx::query(sql).bind(ids).bind(bodies).execute(session).await?;
     Ok(())

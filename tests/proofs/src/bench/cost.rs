@@ -1,4 +1,4 @@
-//! What work costs: CPU time and memory of each program and server.
+//! The cost: CPU time and memory of each program and server.
 
 use std::fs;
 use std::time::Duration;
@@ -11,36 +11,37 @@ use millrace_testkit::stack::signal::family;
 use millrace_testkit::stack::{Role, Unit};
 
 use crate::bench::results::Results;
-use crate::bench::stage::{Broken, Stage};
+use crate::bench::stack::Bench;
+use crate::error::Error;
 
-/// The unit in which Linux tells CPU time to programs, on every architecture that we run on (`man 5 proc`, `USER_HZ`).
+/// The unit of CPU times in `/proc`, on every supported architecture (`man 5 proc`, `USER_HZ`).
 const TICK: Duration = Duration::from_millis(10);
 
 const DOOR: &str = "producer-api";
 
-/// What was used so far.
+/// Resources used until now.
 #[derive(Debug, Clone)]
 pub struct Used {
     /// CPU time, by name.
     cpu: Vec<(String, Duration)>,
-    /// Bytes that the database has written ahead.
+    /// Bytes of write-ahead log that the database has written.
     wal: f64,
 }
 
 impl Used {
-    /// By each of these programs, and by both servers.
-    pub async fn now(stage: &Stage, units: &[Unit]) -> Result<Self, Broken> {
+    /// What these programs and both servers have used until now.
+    pub async fn now(bench: &Bench, units: &[Unit]) -> Result<Self, Error> {
         let mut cpus = Vec::new();
         for unit in units {
             cpus.push((name(unit).to_owned(), cpu(unit.program.lock().await.pid())));
         }
         for (name, server) in [("rabbitmq", Server::Broker), ("postgres", Server::Database)] {
-            cpus.push((name.to_owned(), stage.servers.pid(server).map(cpu).unwrap_or_default()));
+            cpus.push((name.to_owned(), bench.servers.pid(server).map(cpu).unwrap_or_default()));
         }
-        Ok(Self { cpu: cpus, wal: stage.wal().await? })
+        Ok(Self { cpu: cpus, wal: bench.wal().await? })
     }
 
-    /// What CPU time was used since, by name.
+    /// CPU time used since then, by name.
     fn since<'a>(&'a self, earlier: &'a Self) -> impl Iterator<Item = (&'a str, Duration)> {
         self.cpu
             .iter()
@@ -56,7 +57,7 @@ pub fn name(unit: &Unit) -> &str {
     }
 }
 
-/// CPU seconds for a thousand jobs, of each, and bytes of write-ahead log for one.
+/// Notes each program's CPU seconds per thousand jobs, and the bytes of write-ahead log per job.
 pub fn note(results: &mut Results, prefix: &str, before: &Used, after: &Used, jobs: f64) {
     for (name, used) in after.since(before) {
         results.note(format!("{prefix}.cpu.{name}"), used.as_secs_f64() * 1_000.0 / jobs);
@@ -64,7 +65,7 @@ pub fn note(results: &mut Results, prefix: &str, before: &Used, after: &Used, jo
     results.note(format!("{prefix}.wal"), (after.wal - before.wal) / jobs);
 }
 
-/// Memory of each program, in MiB.
+/// Notes the memory of each program, in MiB.
 pub async fn note_memory(results: &mut Results, prefix: &str, units: &[Unit]) {
     for unit in units {
         let resources = unit.program.lock().await.resources();
@@ -73,33 +74,28 @@ pub async fn note_memory(results: &mut Results, prefix: &str, units: &[Unit]) {
     }
 }
 
-/// Everything idle for so long: how much of a core all programs use together, in percent.
-pub async fn idle(
-    stage: &Stage,
-    units: &[Unit],
-    rest: Duration,
-    results: &mut Results,
-) -> Result<(), Broken> {
-    let before = Used::now(stage, units).await?;
+/// Notes how much of a core all programs use together while idle, in percent.
+pub async fn idle(bench: &Bench, units: &[Unit], rest: Duration, results: &mut Results) -> Result<(), Error> {
+    let before = Used::now(bench, units).await?;
     tokio::time::sleep(rest).await;
-    let after = Used::now(stage, units).await?;
+    let after = Used::now(bench, units).await?;
     let ours = after.since(&before).take(units.len()).map(|(_, used)| used).sum::<Duration>();
     results.note("idle.cpu percent", ours.as_secs_f64() / rest.as_secs_f64() * 100.0);
     note_memory(results, "idle", units).await;
     Ok(())
 }
 
-/// How large each program is on disk, in MiB.
-pub fn sizes(stage: &Stage, results: &mut Results) -> Result<(), Broken> {
+/// Notes each program's size on disk, in MiB.
+pub fn sizes(bench: &Bench, results: &mut Results) -> Result<(), Error> {
     let workers = catalog().domains().iter().map(|domain| (domain.as_str(), format!("{domain}-worker")));
     for (name, file) in [(DOOR, DOOR.to_owned()), ("ops", "ops".to_owned())].into_iter().chain(workers) {
-        let bytes = fs::metadata(stage.launcher.programs.join(file))?.len();
+        let bytes = fs::metadata(bench.launcher.programs.join(file))?.len();
         results.note(format!("size.{name}"), mib(bytes / 1024));
     }
     Ok(())
 }
 
-/// A process with all below it, and those of them that have ended.
+/// CPU time of a process and all processes below it, including those that have ended.
 fn cpu(pid: u32) -> Duration {
     let ticks: u64 = family(pid).into_iter().map(ticks).sum();
     TICK * u32::try_from(ticks).unwrap_or(u32::MAX)

@@ -8,75 +8,78 @@ use millrace_testkit::stack::Unit;
 
 use crate::bench::cost::{self, Used};
 use crate::bench::results::Results;
-use crate::bench::stage::{Broken, Ledger, Stage, until};
-use crate::bench::{door, worker};
+use crate::bench::stack::{Bench, LONG_PATIENCE, Ledger};
+use crate::bench::{api, worker};
+use crate::error::Error;
+use crate::wait::until;
 
 /// The messages that are handled for an order: place and captured by orders, placed and charge by payments.
 pub const HANDLED_PER_ORDER: usize = 4;
 const HANDLED: [&str; 2] =
     [worker::SUCCEEDED, r#"millrace_messages_total{handler="payments",outcome="succeeded"}"#];
 
-/// A door and a worker of each domain.
-pub struct Whole {
+/// An API process and a worker of each domain.
+pub struct WholeSystem {
     pub units: Vec<Unit>,
 }
 
-impl Whole {
+impl WholeSystem {
     /// Starts them one after the other, and notes how many milliseconds each takes until it is ready.
-    pub async fn start(stage: &Stage, results: &mut Results) -> Result<Self, Broken> {
-        stage.clear(Ledger::Empty).await?;
+    pub async fn start(bench: &Bench, results: &mut Results) -> Result<Self, Error> {
+        bench.clear(Ledger::Empty).await?;
         let mut began = Instant::now();
-        let mut units = vec![stage.door().await?];
+        let mut units = vec![bench.api().await?];
         let mut started = |unit: &Unit| {
             let took = std::mem::replace(&mut began, Instant::now()).elapsed();
             results.note(format!("start.{}", cost::name(unit)), took.as_secs_f64() * 1_000.0);
         };
         started(&units[0]);
         for domain in catalog().domains().iter().copied() {
-            let worker = stage.worker(domain, 1, Ledger::Empty).await?;
+            let worker = bench.worker(domain, 1, Ledger::Empty).await?;
             started(&worker);
             units.push(worker);
         }
         Ok(Self { units })
     }
 
-    pub fn door(&self) -> &Unit {
+    pub fn api(&self) -> &Unit {
         &self.units[0]
     }
 
-    async fn handled(&self, stage: &Stage) -> Result<f64, Broken> {
+    async fn handled(&self, bench: &Bench) -> Result<f64, Error> {
         let mut sum = 0.0;
         for line in HANDLED {
-            sum += stage.counted(&self.units[1..], line).await?;
+            sum += bench.counted(&self.units[1..], line).await?;
         }
         Ok(sum)
     }
 
-    pub async fn stop(self, stage: &Stage) -> Result<(), Broken> {
+    pub async fn stop(self, bench: &Bench) -> Result<(), Error> {
         for unit in self.units {
-            stage.stop(unit).await?;
+            bench.stop(unit).await?;
         }
         Ok(())
     }
 }
 
-/// Orders are posted in one request, and all is over when the last of them is confirmed. Orders a second.
+/// Posts orders in one request and waits until the last of them is confirmed; returns the orders per second.
 pub async fn measure(
-    stage: &Stage,
-    whole: &Whole,
+    bench: &Bench,
+    system: &WholeSystem,
     orders: usize,
     results: &mut Results,
-) -> Result<f64, Broken> {
-    let (before, handled) = (Used::now(stage, &whole.units).await?, whole.handled(stage).await?);
+) -> Result<f64, Error> {
+    let (before, handled) = (Used::now(bench, &system.units).await?, system.handled(bench).await?);
     let began = Instant::now();
-    door::post_batch(stage, whole.door(), orders).await?;
+    api::post_batch(bench, system.api(), orders).await?;
     let due = handled + real(orders * HANDLED_PER_ORDER);
-    until("all orders to be confirmed", async || Ok(whole.handled(stage).await? >= due)).await?;
+    until("all orders to be confirmed", LONG_PATIENCE, async || Ok(system.handled(bench).await? >= due))
+        .await?;
     let took = began.elapsed().as_secs_f64();
-    let after = Used::now(stage, &whole.units).await?;
+    let after = Used::now(bench, &system.units).await?;
     results.note("flow.orders", real(orders) / took);
     results.note("flow.messages", real(orders * HANDLED_PER_ORDER) / took);
     cost::note(results, "flow", &before, &after, real(orders));
-    cost::note_memory(results, "flow", &whole.units).await;
+    cost::note_memory(results, "flow", &system.units).await;
     Ok(real(orders) / took)
 }

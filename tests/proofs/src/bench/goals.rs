@@ -1,17 +1,17 @@
-//! What is to be reached, and whether it was.
+//! The goals, and whether they were reached.
 
 use self::Asked::{AtLeast, AtMost, Nothing};
 use self::Measured::{Most, Ratio, Value};
 use crate::bench::results::{Results, Spread, figure};
 
-/// What a goal looks at.
+/// What a goal compares.
 #[derive(Debug, Clone, Copy)]
 enum Measured {
-    /// This, as part of that, in the same round.
+    /// The first result divided by the second, within the same round.
     Ratio(&'static str, &'static str),
-    /// This.
+    /// A result by itself.
     Value(&'static str),
-    /// The most that any of those has whose names begin so.
+    /// The highest median of all results with this prefix.
     Most(&'static str),
 }
 
@@ -19,13 +19,13 @@ enum Measured {
 enum Asked {
     AtLeast(f64),
     AtMost(f64),
-    /// Told beside the goals, so that nobody takes a bare client that could be faster for the limit.
+    /// No limit: shown beside the goals, because the bare client of the goals is not the fastest possible.
     Nothing,
 }
 
 const GOALS: [(&str, Measured, Asked); 14] = [
-    ("the door at 64 connections : bare publish", Ratio("door.64.rate", "bare.publish"), AtLeast(0.75)),
-    ("the door at 64 connections, p99, ms", Value("door.64.p99"), AtMost(15.0)),
+    ("the API at 64 connections : bare publish", Ratio("api.64.rate", "bare.publish"), AtLeast(0.75)),
+    ("the API at 64 connections, p99, ms", Value("api.64.p99"), AtMost(15.0)),
     ("a worker : bare publish", Ratio("worker", "bare.publish"), AtLeast(0.6)),
     (
         "messages handled in the whole flow : bare publish",
@@ -40,8 +40,8 @@ const GOALS: [(&str, Measured, Asked); 14] = [
     ("from start to ready, the longest, ms", Most("start."), AtMost(300.0)),
     ("all programs at rest, % of a core", Value("idle.cpu percent"), AtMost(1.0)),
     (
-        "the door at 64 connections : bare publish, 64 unconfirmed",
-        Ratio("door.64.rate", "bare.publish 64"),
+        "the API at 64 connections : bare publish, 64 unconfirmed",
+        Ratio("api.64.rate", "bare.publish 64"),
         Nothing,
     ),
     ("a worker : bare publish, pipelined", Ratio("worker", "bare.publish pipelined"), Nothing),
@@ -52,7 +52,7 @@ const GOALS: [(&str, Measured, Asked); 14] = [
     ),
 ];
 
-/// A goal, what was asked for, what was measured, and how that stands to it.
+/// A goal with its limit, what was measured, and whether that reaches it.
 #[derive(Debug)]
 pub struct Reached {
     pub what: &'static str,
@@ -78,12 +78,12 @@ pub fn reached(results: &Results) -> impl Iterator<Item = Reached> {
     })
 }
 
-/// Of what is one where the limit is just kept.
+/// `kept` is 1 where the limit is just reached, and more where it is exceeded.
 fn verdict(kept: f64) -> String {
     if kept >= 1.0 { "reached".to_owned() } else { format!("missed by {:.0} %", (1.0 - kept) * 100.0) }
 }
 
-/// Prints them.
+/// Prints all goals that were measured.
 pub fn print(results: &Results) {
     println!("\nbench: {:<57} {:>8} {:>28}", "goals", "asked", "median (lowest–highest)");
     for Reached { what, asked, measured, verdict } in reached(results) {

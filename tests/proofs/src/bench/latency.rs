@@ -13,14 +13,16 @@ use uuid::Uuid;
 
 use crate::bench::orders;
 use crate::bench::results::Results;
-use crate::bench::stage::{Broken, Ledger, Stage, until};
+use crate::bench::stack::{Bench, LONG_PATIENCE, Ledger};
+use crate::error::Error;
+use crate::wait::until;
 
-/// What a client wants to hear.
+/// What a client waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
-    /// That its job is taken.
+    /// That its job is accepted.
     Accepted,
-    /// What became of it.
+    /// Its outcome.
     Outcome,
 }
 
@@ -29,7 +31,7 @@ struct Posted {
     job_id: Uuid,
 }
 
-/// One order: when it was due, and when its answer was there.
+/// One order: when it was due, and how much later it was answered.
 struct Order {
     job_id: Uuid,
     due: SystemTime,
@@ -39,16 +41,16 @@ struct Order {
 /// Orders at this rate for this long. Times count from when an order was due, so that one which was held up by those before
 /// it counts in full.
 pub async fn measure(
-    stage: &Stage,
-    door: &Unit,
+    bench: &Bench,
+    api: &Unit,
     name: &str,
     (rate, lasting): (f64, Duration),
     answer: Answer,
     results: &mut Results,
-) -> Result<(), Broken> {
-    let orders = post_steadily(stage, door, (rate, lasting), answer).await?;
+) -> Result<(), Error> {
+    let orders = post_steadily(bench, api, (rate, lasting), answer).await?;
     let answered = Durations::of(orders.iter().map(|order| order.answered_after));
-    let committed = Durations::of(until_committed(stage, &orders).await?);
+    let committed = Durations::of(until_committed(bench, &orders).await?);
     let milliseconds = |duration: Duration| duration.as_secs_f64() * 1_000.0;
     let what = match answer {
         Answer::Accepted => "accepted",
@@ -62,21 +64,21 @@ pub async fn measure(
 }
 
 async fn post_steadily(
-    stage: &Stage,
-    door: &Unit,
+    bench: &Bench,
+    api: &Unit,
     (rate, lasting): (f64, Duration),
     answer: Answer,
-) -> Result<Vec<Order>, Broken> {
+) -> Result<Vec<Order>, Error> {
     let (began, interval) = (Instant::now(), Duration::from_secs_f64(1.0 / rate));
     let (mut posts, mut number) = (JoinSet::new(), 0_u32);
     while interval * number < lasting {
         let due = began + interval * number;
         tokio::time::sleep_until(due.into()).await;
-        let customer = stage.customers[usize::try_from(number).unwrap_or_default() % stage.customers.len()];
-        let mut request = stage
+        let customer = bench.customers[usize::try_from(number).unwrap_or_default() % bench.customers.len()];
+        let mut request = bench
             .http
-            .post(format!("http://{}/v1/jobs/orders.place", door.listens))
-            .bearer_auth(&stage.secrets.api_key)
+            .post(format!("http://{}/v1/jobs/orders.place", api.listens))
+            .bearer_auth(&bench.secrets.api_key)
             .header("Content-Type", "application/json")
             .body(orders::body(customer));
         if answer == Answer::Outcome {
@@ -97,12 +99,12 @@ async fn post_steadily(
     Ok(orders?)
 }
 
-/// How long after it was due each order was committed, as the database remembers. It has our clock.
-async fn until_committed(stage: &Stage, orders: &[Order]) -> Result<Vec<Duration>, Broken> {
-    let mut session = stage.session(Ledger::Empty).await?;
+/// How long after it was due each order was committed, by the database's commit times. Both use this machine's clock.
+async fn until_committed(bench: &Bench, orders: &[Order]) -> Result<Vec<Duration>, Error> {
+    let mut session = bench.session(Ledger::Empty).await?;
     let ids: Vec<_> = orders.iter().map(|order| order.job_id).collect();
     let mut rows = Vec::new();
-    until("all orders to be committed", async || {
+    until("all orders to be committed", LONG_PATIENCE, async || {
         rows = sqlx::query(
             "SELECT message_id, extract(epoch FROM pg_xact_commit_timestamp(xmin))::float8 AS at
              FROM ledger.entries WHERE handler = 'orders' AND message_id = ANY ($1)",

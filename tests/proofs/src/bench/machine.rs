@@ -1,4 +1,4 @@
-//! What it was measured on: the machine, the versions, and the settings that durability and speed hang on.
+//! What it was measured on: the machine, the versions, and the settings that durability and speed depend on.
 
 use std::fs;
 use std::process::Command;
@@ -6,28 +6,29 @@ use std::thread;
 
 use sqlx::Row;
 
-use crate::bench::stage::{Broken, Ledger, Stage};
+use crate::bench::stack::{Bench, Ledger};
+use crate::error::Error;
 
 const SETTINGS: [&str; 6] =
     ["fsync", "synchronous_commit", "full_page_writes", "wal_level", "shared_buffers", "max_wal_size"];
 
-/// What it is called, and what it is.
+/// A name and a value.
 pub type Fact = (&'static str, String);
 
-pub async fn facts(stage: &Stage) -> Result<Vec<Fact>, Broken> {
+pub async fn facts(bench: &Bench) -> Result<Vec<Fact>, Error> {
     let [cpu, memory] = [("/proc/cpuinfo", "model name"), ("/proc/meminfo", "MemTotal")]
-        .map(|(file, field)| said(file, field, ':'));
+        .map(|(file, name)| field(file, name, ':'));
     let cores = thread::available_parallelism()?;
     let mut facts = vec![
         ("processor", format!("{cpu}, {cores} cores for load tool, programs and servers together")),
         ("memory", memory),
-        ("system", format!("{}, Linux {}", said("/etc/os-release", "PRETTY_NAME", '='), kernel())),
-        ("servers", stage.servers.versions().to_owned()),
+        ("system", format!("{}, Linux {}", field("/etc/os-release", "PRETTY_NAME", '='), kernel())),
+        ("servers", bench.servers.versions().to_owned()),
         ("broker", "quorum queues, one node, publisher confirms, persistent messages".to_owned()),
         ("compiler", output("rustc", &["--version"])),
         ("commit", output("git", &["describe", "--always", "--dirty"])),
     ];
-    let mut session = stage.session(Ledger::Empty).await?;
+    let mut session = bench.session(Ledger::Empty).await?;
     for setting in SETTINGS {
         let row =
             sqlx::query("SELECT current_setting($1) AS value").bind(setting).fetch_one(&mut session).await?;
@@ -41,14 +42,14 @@ fn kernel() -> String {
 }
 
 /// The field of a file that names its fields.
-fn said(file: &str, field: &str, separator: char) -> String {
+fn field(file: &str, name: &str, separator: char) -> String {
     let text = fs::read_to_string(file).unwrap_or_default();
-    let line = text.lines().find(|line| line.starts_with(field)).unwrap_or_default();
-    line.split_once(separator).map_or("not told", |(_, value)| value.trim().trim_matches('"')).to_owned()
+    let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_default();
+    line.split_once(separator).map_or("unknown", |(_, value)| value.trim().trim_matches('"')).to_owned()
 }
 
-/// What a program says.
+/// The standard output of a program.
 fn output(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output();
-    output.map_or("not told".to_owned(), |it| String::from_utf8_lossy(&it.stdout).trim().to_owned())
+    output.map_or("unknown".to_owned(), |it| String::from_utf8_lossy(&it.stdout).trim().to_owned())
 }

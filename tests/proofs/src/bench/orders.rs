@@ -1,4 +1,4 @@
-//! The load: the same order over and over, of one of many customers whom orders know.
+//! The load: the same order over and over, for one of many customers that the orders domain knows.
 
 use std::sync::Arc;
 
@@ -8,19 +8,20 @@ use sqlx::PgConnection;
 use url::Url;
 use uuid::Uuid;
 
-use crate::bench::stage::{Broken, PATIENCE};
+use crate::bench::stack::PATIENCE;
+use crate::error::Error;
 
-/// So many that two batches rarely hold orders of the same one.
+/// Enough that two batches rarely hold orders of the same customer.
 pub const CUSTOMERS: usize = 10_000;
 /// What is asked for.
 pub const COMMAND: &str = "orders.place";
-/// The name that a door gives to whoever comes with the key for development.
+/// The client that the development key belongs to.
 const CLIENT: &str = "dev";
 /// How many messages are published in one go before a measurement.
 const PRELOAD_CHUNK: usize = 512;
 
-/// Makes these customers known to orders, as their events would have.
-pub async fn introduce(session: &mut PgConnection, customers: &[Uuid]) -> Result<(), Broken> {
+/// Inserts these customers, as their events would have.
+pub async fn introduce(session: &mut PgConnection, customers: &[Uuid]) -> Result<(), Error> {
     sqlx::query(
         "INSERT INTO orders.customers (user_id, status, version) SELECT unnest($1::uuid[]), 'active', 1",
     )
@@ -30,34 +31,34 @@ pub async fn introduce(session: &mut PgConnection, customers: &[Uuid]) -> Result
     Ok(())
 }
 
-/// An order as it is posted.
+/// The body of a posted order.
 pub fn body(customer: Uuid) -> String {
     format!(
         r#"{{"user_id":"{customer}","currency":"EUR","lines":[{{"sku":"TEA-EARL-GREY-250","quantity":2,"unit_price_minor":1250}}],"payment_method":"pm_ok"}}"#
     )
 }
 
-/// An order as the door publishes it.
-pub fn message(customer: Uuid) -> Result<Outgoing, Broken> {
+/// An order's message as the API publishes it.
+pub fn message(customer: Uuid) -> Result<Outgoing, Error> {
     let body = body(customer);
-    let client = ClientId::parse(CLIENT).map_err(|error| Broken::Unexpected(error.to_string()))?;
+    let client = ClientId::parse(CLIENT).map_err(|error| Error::new("preloading orders", error))?;
     let fingerprint = Fingerprint::of(body.as_bytes());
     let envelope = Envelope::of_job(JobId(Uuid::now_v7()), client, COMMAND, 1, fingerprint);
     Ok(Outgoing::new(Route::COMMAND, &envelope, body.into_bytes()))
 }
 
-/// Puts so many orders into the queue.
-pub async fn preload(amqp_url: &str, customers: &[Uuid], count: usize) -> Result<(), Broken> {
-    let url = Url::parse(amqp_url).map_err(|error| Broken::Unexpected(error.to_string()))?;
+/// Publishes this many orders into the queue.
+pub async fn preload(amqp_url: &str, customers: &[Uuid], count: usize) -> Result<(), Error> {
+    let url = Url::parse(amqp_url).map_err(|error| Error::new("preloading orders", error))?;
     let connection = Connection::open(ConnectionSettings::new(url, "bench"));
-    connection.until_up().await.map_err(|status| Broken::Unexpected(status.to_string()))?;
+    connection.until_up().await.map_err(|status| Error::new("preloading orders", status))?;
     let publisher = Publisher::open(&connection, 1, PATIENCE);
     let mut customers = customers.iter().cycle();
     let mut left = count;
     while left > 0 {
         let chunk = left.min(PRELOAD_CHUNK);
         let messages: Result<Arc<[_]>, _> = customers.by_ref().take(chunk).map(|it| message(*it)).collect();
-        publisher.publish(messages?).await.map_err(|error| Broken::Unexpected(error.to_string()))?;
+        publisher.publish(messages?).await.map_err(|error| Error::new("preloading orders", error))?;
         left -= chunk;
     }
     connection.close().await;

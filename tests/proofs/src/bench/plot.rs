@@ -1,4 +1,4 @@
-//! The rates as bars: what the broker does by itself, and Millrace below it on the same scale.
+//! The rates as bars: the bare broker's, and Millrace's below them on the same scale.
 
 use std::fmt::Write;
 
@@ -10,7 +10,7 @@ const RIGHT: f64 = 110.0;
 const TOP: f64 = 54.0;
 const ROW: f64 = 26.0;
 const BAR: f64 = 16.0;
-/// Between what the broker does and what Millrace does.
+/// Between the broker's bars and Millrace's.
 const GAP: f64 = 14.0;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,11 +23,11 @@ const BARS: [(Whose, &str, &str); 12] = [
     (Whose::Brokers, "bare.publish", "publish, one after the other"),
     (Whose::Brokers, "bare.publish pipelined", "publish, pipelined"),
     (Whose::Brokers, "bare.publish 64", "publish, pipelined, 64 unconfirmed"),
-    (Whose::Ours, "door.1.rate", "door, 1 connection"),
-    (Whose::Ours, "door.16.rate", "door, 16 connections"),
-    (Whose::Ours, "door.64.rate", "door, 64 connections"),
-    (Whose::Ours, "door.256.rate", "door, 256 connections"),
-    (Whose::Ours, "door.batch.rate", "door, NDJSON"),
+    (Whose::Ours, "api.1.rate", "API, 1 connection"),
+    (Whose::Ours, "api.16.rate", "API, 16 connections"),
+    (Whose::Ours, "api.64.rate", "API, 64 connections"),
+    (Whose::Ours, "api.256.rate", "API, 256 connections"),
+    (Whose::Ours, "api.batch.rate", "API, NDJSON"),
     (Whose::Ours, "worker", "one worker"),
     (Whose::Ours, "worker grown", "one worker, large ledger"),
     (Whose::Ours, "worker 4", "four workers"),
@@ -101,7 +101,7 @@ fn bar(drawn: &mut String, (whose, label, spread): (Whose, &str, Spread), top: f
     let _ = writeln!(drawn, r#"<text x="{after:.1}" y="{text}">{}</text>"#, figure(median));
 }
 
-/// Between two lines of the grid: the smallest round value with which there are no more than eight.
+/// The distance of the grid's lines: the smallest round value that gives at most eight.
 fn step(most: f64) -> f64 {
     let mut step = 1_000.0;
     while most / step > 8.0 {

@@ -1,8 +1,9 @@
-//! Where the database's time goes: its own count of statements, for those who want to make it less.
+//! The profile: which statements the database's time went into, by its own count.
 
 use sqlx::Row;
 
-use crate::bench::stage::{Broken, Ledger, Stage};
+use crate::bench::stack::{Bench, Ledger};
+use crate::error::Error;
 
 const STATEMENTS: &str = "
     SELECT calls, rows, total_exec_time AS ms, mean_exec_time AS mean_ms, wal_bytes::float8 AS wal,
@@ -12,27 +13,27 @@ const STATEMENTS: &str = "
     ORDER BY total_exec_time DESC LIMIT 14";
 const STATEMENT_SHOWN: usize = 90;
 
-/// What is counted from a moment on, if it was asked for.
+/// A count of statements that began at a moment, if it was asked for.
 #[derive(Debug)]
 pub struct Profile {
     wanted: bool,
 }
 
 impl Profile {
-    pub async fn begin(stage: &Stage, wanted: bool) -> Result<Self, Broken> {
+    pub async fn begin(bench: &Bench, wanted: bool) -> Result<Self, Error> {
         if wanted {
-            let mut session = stage.session(Ledger::Empty).await?;
+            let mut session = bench.session(Ledger::Empty).await?;
             sqlx::raw_sql("SELECT pg_stat_statements_reset()").execute(&mut session).await?;
         }
         Ok(Self { wanted })
     }
 
     /// Prints the statements that took longest.
-    pub async fn tell(self, stage: &Stage, what: &str) -> Result<(), Broken> {
+    pub async fn tell(self, bench: &Bench, what: &str) -> Result<(), Error> {
         if !self.wanted {
             return Ok(());
         }
-        let mut session = stage.session(Ledger::Empty).await?;
+        let mut session = bench.session(Ledger::Empty).await?;
         println!("  statements of {what}: calls, rows, ms in all, ms each, WAL bytes a row");
         for row in sqlx::query(STATEMENTS).fetch_all(&mut session).await? {
             let (calls, rows): (i64, i64) = (row.try_get("calls")?, row.try_get("rows")?);

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
+use millrace_contracts::catalog;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
@@ -11,9 +12,13 @@ use crate::bench::goals::{self, Reached};
 use crate::bench::machine::Fact;
 use crate::bench::plot;
 use crate::bench::results::Results;
-use crate::bench::stage::Broken;
+use crate::error::Error;
 
+const DOCUMENT: &str = "performance.md";
 const PLOT: &str = "performance.svg";
+
+/// Stands for a row per domain; `@` in the row's label is the domain.
+const EACH_DOMAIN: &str = "@";
 
 /// Names in rows and columns; a name's `{}` is the row's.
 struct Table {
@@ -39,7 +44,7 @@ const TABLES: [Table; 7] = [
         columns: &[("a second", "{}")],
     },
     Table {
-        title: "The door",
+        title: "The API",
         about: "`POST /v1/jobs/orders.place` by wrk, each answered 202 once the broker has confirmed it; times in milliseconds. \
                 The last row is one request with a job a line.",
         rows: &[
@@ -50,10 +55,10 @@ const TABLES: [Table; 7] = [
             ("batch", "NDJSON"),
         ],
         columns: &[
-            ("jobs a second", "door.{}.rate"),
-            ("p50", "door.{}.p50"),
-            ("p99", "door.{}.p99"),
-            ("p99.9", "door.{}.p999"),
+            ("jobs a second", "api.{}.rate"),
+            ("p50", "api.{}.p50"),
+            ("p99", "api.{}.p99"),
+            ("p99.9", "api.{}.p999"),
         ],
     },
     Table {
@@ -96,11 +101,8 @@ const TABLES: [Table; 7] = [
         title: "What it costs",
         about: "CPU seconds for a thousand orders, memory (RSS), time from start to ready, and size on disk.",
         rows: &[
-            ("producer-api", "door"),
-            ("auth", "auth's worker"),
-            ("users", "users' worker"),
-            ("orders", "orders' worker"),
-            ("payments", "payments' worker"),
+            ("producer-api", "API"),
+            (EACH_DOMAIN, "worker of @"),
             ("ops", "ops"),
             ("rabbitmq", "RabbitMQ"),
             ("postgres", "PostgreSQL"),
@@ -123,11 +125,13 @@ const TABLES: [Table; 7] = [
 ];
 
 /// Writes both files into this folder.
-pub fn write(folder: &Path, results: &Results, facts: &[Fact]) -> Result<(), Broken> {
-    fs::create_dir_all(folder)?;
-    fs::write(folder.join(PLOT), plot::draw(results))?;
-    fs::write(folder.join("performance.md"), document(results, facts))?;
-    println!("bench: written to {}", folder.join("performance.md").display());
+pub fn write(folder: &Path, results: &Results, facts: &[Fact]) -> Result<(), Error> {
+    fs::create_dir_all(folder).map_err(Error::file(folder))?;
+    for (name, text) in [(PLOT, plot::draw(results)), (DOCUMENT, document(results, facts))] {
+        let path = folder.join(name);
+        fs::write(&path, text).map_err(Error::file(path))?;
+    }
+    println!("bench: written to {}", folder.join(DOCUMENT).display());
     Ok(())
 }
 
@@ -158,8 +162,9 @@ fn document(results: &Results, facts: &[Fact]) -> String {
     text
 }
 
-/// What of it was measured: rows and columns without a value are left out.
+/// A table as Markdown; rows and columns without a value are left out.
 fn table(Table { title, about, rows, columns }: &Table, results: &Results) -> String {
+    let rows = with_domains(rows);
     let value = |row: &str, name: &str| results.spread(&name.replace("{}", row));
     let columns: Vec<_> =
         columns.iter().filter(|(_, name)| rows.iter().any(|(row, _)| value(row, name).is_some())).collect();
@@ -171,14 +176,27 @@ fn table(Table { title, about, rows, columns }: &Table, results: &Results) -> St
         let _ = write!(text, " | {heading}");
     }
     text += &format!(" |\n|---|{}\n", "---:|".repeat(columns.len()));
-    for (row, label) in *rows {
-        let values = columns.iter().map(|(_, name)| value(row, name));
+    for (row, label) in rows {
+        let values = columns.iter().map(|(_, name)| value(&row, name));
         if values.clone().any(|value| value.is_some()) {
-            let told = values.map(|value| value.map(|it| it.to_string()).unwrap_or_default());
-            line(&mut text, &[vec![(*label).to_owned()], told.collect()].concat());
+            let shown = values.map(|value| value.map(|it| it.to_string()).unwrap_or_default());
+            line(&mut text, &[vec![label], shown.collect()].concat());
         }
     }
     text
+}
+
+fn with_domains(rows: &[(&str, &str)]) -> Vec<(String, String)> {
+    let mut all = Vec::new();
+    for (name, label) in rows {
+        if *name == EACH_DOMAIN {
+            let domains = catalog().domains().iter().map(|domain| domain.as_str());
+            all.extend(domains.map(|domain| (domain.to_owned(), label.replace(EACH_DOMAIN, domain))));
+        } else {
+            all.push(((*name).to_owned(), (*label).to_owned()));
+        }
+    }
+    all
 }
 
 fn line(text: &mut String, cells: &[String]) {

@@ -1,4 +1,4 @@
-//! What was measured: a value a round for each name, their median and spread, and ratios within the rounds.
+//! The results: one value per round for each name, their median and spread, and ratios within the rounds.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::fmt;
 #[derive(Debug, Clone, Default)]
 pub struct Results(BTreeMap<String, Vec<f64>>);
 
-/// The middle of what was measured, and how far it went.
+/// The median of a result, with its lowest and highest value.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Spread {
     pub lowest: f64,
@@ -37,7 +37,7 @@ impl fmt::Display for Spread {
     }
 }
 
-/// A value with the digits that mean something, and thousands apart.
+/// A value with its significant digits, and commas between thousands.
 pub fn figure(value: f64) -> String {
     let places = match value.abs() {
         0.0 => 0,
@@ -46,8 +46,8 @@ pub fn figure(value: f64) -> String {
         _ => 2,
     };
     let mut text = format!("{value:.places$}");
-    let whole = text.find('.').unwrap_or(text.len());
-    for position in (1..whole).rev().filter(|position| (whole - position) % 3 == 0) {
+    let system = text.find('.').unwrap_or(text.len());
+    for position in (1..system).rev().filter(|position| (system - position) % 3 == 0) {
         text.insert(position, ',');
     }
     text
@@ -72,19 +72,19 @@ impl Results {
         Spread::of(&ratios)
     }
 
-    /// Of all whose names begin so, the one with the highest median.
+    /// Of all results whose name has this prefix, the one with the highest median.
     pub fn most(&self, prefix: &str) -> Option<Spread> {
         let named = self.0.iter().filter(|(name, _)| name.starts_with(prefix));
         let spreads = named.filter_map(|(_, values)| Spread::of(values));
         spreads.max_by(|one, other| one.median.total_cmp(&other.median))
     }
 
-    /// How many rounds were made, as the most measured one tells.
+    /// The number of rounds.
     pub fn rounds(&self) -> usize {
         self.0.values().map(Vec::len).max().unwrap_or_default()
     }
 
-    /// Prints all of it.
+    /// Prints all results.
     pub fn print(&self) {
         println!("\nbench: {:<42} {:>12} {:>12} {:>12}", "of all rounds", "median", "lowest", "highest");
         for (name, values) in &self.0 {

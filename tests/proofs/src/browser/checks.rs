@@ -1,12 +1,12 @@
-//! What a reader of the page must find.
+//! The checks: what a user of the page must find.
 
 use fantoccini::key::Key;
 use millrace_testkit::world::{API_KEY, World};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::browser::orders;
 use crate::browser::reader::{Look, Reader};
-use crate::browser::stage;
 
 const LOOKS: [(&str, Look); 4] = [
     ("wide-light.png", Look { scheme: "light", width: 1280, height: 800 }),
@@ -23,13 +23,13 @@ const ROWS: [&str; 5] = [
     "orders.confirmed, caused by payments.captured | nobody | unheard",
 ];
 
-/// Makes a world, and goes through all that a reader may do in it.
+/// Starts a world and goes through everything that a user can do on the page.
 pub async fn run(reader: Reader) {
     let mut world = World::empty().await;
     world.start_api().await;
     reader.look(LOOKS[0].1).await;
-    let customer = stage::customer(&world).await;
-    let job = stage::order(&world, customer).await;
+    let customer = orders::customer(&world).await;
+    let job = orders::order(&world, customer).await;
     reader.open(&world.url(&format!("/jobs/{job}"))).await;
 
     stream_is_read_wherever_it_is_cut(&reader).await;
@@ -91,7 +91,7 @@ async fn page_follows_the_job(reader: &Reader, world: &mut World) {
     reader.network(true).await;
     reader.until("#connection", |state| state == "Live").await;
     assert_only_refusals(reader, "net::ERR_INTERNET_DISCONNECTED").await;
-    stage::staff(world);
+    orders::start_workers(world);
     let state = reader.until("#state", |state| state.starts_with("Settled")).await;
     assert!(state.starts_with("Settled: 4 messages handled in "), "{state}");
     reader.until("#connection", |state| state == "Complete").await;
@@ -200,7 +200,7 @@ async fn assert_quiet(reader: &Reader) {
     assert_eq!(reader.console().await, Vec::<String>::new(), "the console");
 }
 
-/// A browser notes each answer that is not a good one; nothing else may be there.
+/// A browser logs each failed request; nothing else may be in the console.
 async fn assert_only_refusals(reader: &Reader, reason: &str) {
     let lines = reader.console().await;
     assert!(!lines.is_empty(), "the browser notes refusals");

@@ -1,24 +1,25 @@
 //! Chromium and its driver: found or installed, started for this run, and ended with it.
 
-use std::io;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use fantoccini::error::NewSessionError;
 use fantoccini::{Client, ClientBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use millrace_testkit::services::watchdog::Watchdog;
-use millrace_testkit::services::{ServicesError, install, ports};
+use millrace_testkit::services::{install, ports};
+use millrace_testkit::stack::StackError;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use crate::error::Error;
 
 /// Debian's packages, and the programs in them.
 const PACKAGES: [&str; 2] = ["chromium", "chromium-driver"];
 const PROGRAMS: [&str; 2] = ["chromium", "chromedriver"];
 const START_DEADLINE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(50);
-/// It has no screen, nobody to greet, and nobody else to talk to but the door.
+/// Headless, without any traffic but what the page causes.
 const FLAGS: [&str; 8] = [
     "--headless=new",
     "--no-sandbox",
@@ -29,21 +30,6 @@ const FLAGS: [&str; 8] = [
     "--disable-component-update",
     "--disable-sync",
 ];
-
-/// Why there is no browser.
-#[derive(Debug, thiserror::Error)]
-pub enum NoBrowser {
-    #[error(
-        "chromium or chromedriver not found: install both (on Debian: the packages chromium and chromium-driver)"
-    )]
-    NotFound,
-    #[error(transparent)]
-    Install(#[from] ServicesError),
-    #[error("the system: {0}")]
-    Io(#[from] io::Error),
-    #[error("chromedriver opens no browser: {0}")]
-    Session(#[source] Box<NewSessionError>),
-}
 
 /// A browser with one window.
 #[derive(Debug)]
@@ -56,7 +42,7 @@ pub struct Browser {
 }
 
 impl Browser {
-    pub async fn start() -> Result<Self, NoBrowser> {
+    pub async fn start() -> Result<Self, Error> {
         let [chromium, driver] = found_or_installed()?;
         let (watchdog, profile) = (Watchdog::start()?, tempfile::tempdir()?);
         watchdog.remove(profile.path())?;
@@ -88,15 +74,22 @@ impl Browser {
     }
 }
 
-fn found_or_installed() -> Result<[PathBuf; 2], NoBrowser> {
+fn found_or_installed() -> Result<[PathBuf; 2], Error> {
     if let Some(programs) = found() {
         return Ok(programs);
     }
     if !install::possible() {
-        return Err(NoBrowser::NotFound);
+        return Err(not_found());
     }
-    install::install(&PACKAGES)?;
-    found().ok_or(NoBrowser::NotFound)
+    install::install(&PACKAGES).map_err(StackError::from)?;
+    found().ok_or_else(not_found)
+}
+
+fn not_found() -> Error {
+    Error::new(
+        "looking for chromium and chromedriver",
+        "install both (on Debian: the packages chromium and chromium-driver)",
+    )
 }
 
 fn found() -> Option<[PathBuf; 2]> {
@@ -107,8 +100,8 @@ fn found() -> Option<[PathBuf; 2]> {
     Some([chromium?, driver?])
 }
 
-/// The driver takes a moment until it listens.
-async fn session(url: &str, wanted: &Value) -> Result<Client, NoBrowser> {
+/// Waits until the driver listens, then opens a session.
+async fn session(url: &str, wanted: &Value) -> Result<Client, Error> {
     let started = Instant::now();
     let capabilities = wanted.as_object().cloned().unwrap_or_default();
     loop {
@@ -116,7 +109,7 @@ async fn session(url: &str, wanted: &Value) -> Result<Client, NoBrowser> {
         match builder.capabilities(capabilities.clone()).connect(url).await {
             Ok(client) => return Ok(client),
             Err(error) if started.elapsed() > START_DEADLINE => {
-                return Err(NoBrowser::Session(Box::new(error)));
+                return Err(Error::new("starting a session of chromedriver", error));
             }
             Err(_) => tokio::time::sleep(PAUSE).await,
         }

@@ -1,4 +1,4 @@
-//! A person in front of the browser: presses keys, looks, and knows what the browser noted meanwhile.
+//! A user of the browser: presses keys, reads the page, and sees the console and the requests.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 use url::{ParseError, Url};
 
 const PAUSE: Duration = Duration::from_millis(20);
-/// More than there are stops on the page.
+/// More than the page has focusable elements.
 const TABS_MAX: usize = 40;
 
-/// A command that only Chromium's driver knows.
+/// A WebDriver command that only chromedriver knows.
 #[derive(Debug)]
 struct Own {
     path: &'static str,
@@ -33,7 +33,7 @@ impl WebDriverCompatibleCommand for Own {
     }
 }
 
-/// How a page is looked at.
+/// The colour scheme and the window's size in pixels.
 #[derive(Debug, Clone, Copy)]
 pub struct Look {
     pub scheme: &'static str,
@@ -51,7 +51,7 @@ impl Reader {
         Self { client, screenshots }
     }
 
-    /// Opens a page as in a new tab: nothing that an earlier one kept is there.
+    /// Opens a page as in a new tab, without what an earlier one has stored.
     pub async fn open(&self, url: &str) {
         self.client.goto(url).await.expect("the browser goes there");
         self.run("sessionStorage.clear()").await;
@@ -71,7 +71,7 @@ impl Reader {
         }
     }
 
-    /// Goes on with Tab until the focus is on an element that this selector matches, and can be seen there.
+    /// Presses Tab until the focus is on an element that this selector matches, and checks that the focus is visible.
     pub async fn tab_to(&self, selector: &str) {
         let there = format!("return document.activeElement.matches({})", json!(selector));
         for _ in 0..TABS_MAX {
@@ -85,12 +85,12 @@ impl Reader {
         panic!("no key leads to {selector}");
     }
 
-    /// What a script gives back.
+    /// Runs a script and returns its value.
     pub async fn run(&self, script: &str) -> Value {
         self.client.execute(script, Vec::new()).await.unwrap_or_else(|error| panic!("{script}: {error}"))
     }
 
-    /// What a script passes on to its last argument, a function, some time later.
+    /// Runs a script that passes its value to a callback, its last argument.
     pub async fn run_later(&self, script: &str) -> Value {
         self.client.execute_async(script, Vec::new()).await.expect("the script comes to its end")
     }
@@ -104,7 +104,7 @@ impl Reader {
         serde_json::from_value(self.run(&all).await).expect("texts")
     }
 
-    /// Waits until the visible text that this selector leads to is as wanted, and gives it back.
+    /// Waits until the visible text of this selector's elements is as wanted, and returns it.
     pub async fn until(&self, selector: &str, wanted: impl Fn(&str) -> bool) -> String {
         let started = Instant::now();
         loop {
@@ -120,7 +120,7 @@ impl Reader {
         }
     }
 
-    /// Looks at the page like this, without anything that moves.
+    /// Sets colour scheme and window size, and asks the page for no animations.
     pub async fn look(&self, Look { scheme, width, height }: Look) {
         let features = json!([
             {"name": "prefers-color-scheme", "value": scheme},
@@ -137,7 +137,7 @@ impl Reader {
         std::fs::write(self.screenshots.join(name), picture).expect("the picture is kept");
     }
 
-    /// Pulls the plug, or puts it back.
+    /// Switches the browser's network off or on.
     pub async fn network(&self, there: bool) {
         self.chromium("Network.enable", json!({})).await;
         let conditions =
@@ -151,13 +151,13 @@ impl Reader {
         self.client.issue_cmd(own).await.unwrap_or_else(|error| panic!("{command}: {error}"));
     }
 
-    /// What the console has shown since it was last asked.
+    /// The console's lines since the last call.
     pub async fn console(&self) -> Vec<String> {
         let entries = self.log("browser").await;
         entries.iter().map(|entry| entry["message"].as_str().unwrap_or_default().to_owned()).collect()
     }
 
-    /// Every request, with `url` and `headers`, of pages from here since this was last asked.
+    /// Every request, with `url` and `headers`, that pages of this origin have sent since the last call.
     pub async fn requests(&self, origin: &str) -> Vec<Value> {
         let entries = self.log("performance").await;
         let messages = entries.iter().filter_map(|entry| entry["message"].as_str());

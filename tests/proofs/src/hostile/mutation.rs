@@ -1,10 +1,10 @@
-//! Mutations of good messages, drawn from a seed.
+//! Mutations of valid messages, generated from a seed.
 
 use millrace_testkit::random::Random;
 use uuid::Uuid;
 
-use crate::hostile::good;
-use crate::hostile::raw::{Field, Message, SIZES, Table};
+use crate::hostile::amqp::{Field, Message, SIZES, Table};
+use crate::hostile::valid;
 
 fn byte(random: &mut Random) -> u8 {
     random.number().to_be_bytes()[0]
@@ -14,19 +14,19 @@ fn bytes(random: &mut Random, length: usize) -> Vec<u8> {
     (0..length).map(|_| byte(random)).collect()
 }
 
-/// What a short string may hold: anything that is text.
+/// Any text that a short string may hold.
 fn text(random: &mut Random) -> Vec<u8> {
     let length = random.below(60);
     let text: String = (0..length).map(|_| char::from(byte(random) & 0x7f)).collect();
     text.into_bytes()
 }
 
-/// A good message with one to four things changed; `before` are the ids of earlier ones.
+/// A valid message with one to five changes; `before` are the ids of earlier ones.
 ///
-/// Short strings stay text: what is none ends the worker's connection, and has kinds of its own.
+/// Short strings stay text: others end the worker's connection, and are kinds of poison of their own.
 pub fn mutated(random: &mut Random, before: &[Uuid]) -> (Uuid, Message) {
     let id = Uuid::now_v7();
-    let mut message = if random.below(8) == 0 { good::customer(id) } else { good::order(id) };
+    let mut message = if random.below(8) == 0 { valid::customer(id) } else { valid::order(id) };
     for _ in 0..=random.below(4) {
         match random.below(10) {
             0..=3 => body(random, &mut message.body),
@@ -105,7 +105,7 @@ fn field(random: &mut Random) -> Field {
             let (letter, size) = SIZES[position - 4];
             let mut bytes = bytes(random, size);
             if let (b'f' | b'd', Some(first)) = (letter, bytes.first_mut()) {
-                // The broker does not take floats that are no numbers.
+                // The broker rejects floats that are not numbers.
                 *first &= 0x3f;
             }
             Field::Other(letter, bytes)

@@ -1,14 +1,12 @@
-//! Our own way to the broker: what lies in queues, emptying them, and taking an exchange away.
+//! A connection of the proof's own to the broker: reads and purges queues, and deletes an exchange.
 
 use lapin::options::{BasicGetOptions, BasicPublishOptions, ExchangeDeleteOptions, QueuePurgeOptions};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
-use millrace_broker::topology::{self, Management};
 use millrace_testkit::stack::servers::Servers;
-use url::Url;
 
-use crate::siege::stage::{Broken, RETRY_SCALE};
+use crate::error::Error;
 
-/// A connection of our own. What it has looked at goes back when it is dropped.
+/// Messages that were read return to their queues when this is dropped.
 #[derive(Debug)]
 pub struct Amqp {
     connection: Connection,
@@ -16,14 +14,14 @@ pub struct Amqp {
 }
 
 impl Amqp {
-    pub async fn open(servers: &Servers) -> Result<Self, Broken> {
+    pub async fn open(servers: &Servers) -> Result<Self, Error> {
         let connection = Connection::connect(&servers.amqp_url, ConnectionProperties::default()).await?;
         let channel = connection.create_channel().await?;
         Ok(Self { connection, channel })
     }
 
-    /// Everything of every message that is ready in a queue, as text. The messages stay there.
-    pub async fn read(&self, queue: &str) -> Result<Vec<String>, Broken> {
+    /// Properties and bodies of all ready messages of a queue, as text. The messages stay there.
+    pub async fn read(&self, queue: &str) -> Result<Vec<String>, Error> {
         let mut messages = Vec::new();
         while let Some(message) = self.channel.basic_get(queue.into(), BasicGetOptions::default()).await? {
             let body = String::from_utf8_lossy(&message.delivery.data).into_owned();
@@ -33,33 +31,23 @@ impl Amqp {
         Ok(messages)
     }
 
-    /// Puts a message in that no worker can read.
-    pub async fn put(&self, queue: &str) -> Result<(), Broken> {
+    /// Publishes a message that no worker can read.
+    pub async fn put(&self, queue: &str) -> Result<(), Error> {
         let (options, properties) = (BasicPublishOptions::default(), BasicProperties::default());
         self.channel.basic_publish("".into(), queue.into(), options, b"unreadable", properties).await?;
         Ok(())
     }
 
-    pub async fn purge(&self, queue: &str) -> Result<u32, Broken> {
+    pub async fn purge(&self, queue: &str) -> Result<u32, Error> {
         Ok(self.channel.queue_purge(queue.into(), QueuePurgeOptions::default()).await?)
     }
 
-    pub async fn delete_exchange(&self, exchange: &str) -> Result<(), Broken> {
+    pub async fn delete_exchange(&self, exchange: &str) -> Result<(), Error> {
         Ok(self.channel.exchange_delete(exchange.into(), ExchangeDeleteOptions::default()).await?)
     }
 
-    /// Ends it; only then may others have what was looked at.
-    pub async fn close(self) -> Result<(), Broken> {
+    /// Closes the connection, which returns what was read.
+    pub async fn close(self) -> Result<(), Error> {
         Ok(self.connection.close(200, "done".into()).await?)
     }
-}
-
-/// Makes exchanges, queues and bindings as they must be.
-pub async fn apply_topology(servers: &Servers) -> Result<(), Broken> {
-    let failed = |error: &dyn std::fmt::Display| Broken::Topology(error.to_string());
-    let url = Url::parse(&servers.management_url).map_err(|error| failed(&error))?;
-    let management = Management::new(&url, servers.vhost).map_err(|error| failed(&error))?;
-    let topology = millrace_contracts::topology::Topology::of(millrace_contracts::catalog(), RETRY_SCALE);
-    topology::apply(&management, &topology, |_| {}).await.map_err(|error| failed(&error))?;
-    Ok(())
 }

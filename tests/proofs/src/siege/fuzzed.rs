@@ -1,4 +1,4 @@
-//! Hostile requests by the thousand: each is answered or cut off, nothing of the inside is told, and the doors live on.
+//! Malformed requests by the thousand: each is answered or cut off, no answer leaks anything internal, and the API stays up.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -9,20 +9,21 @@ use millrace_testkit::random::Random;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::siege::draw::{Draw, Drawn, Manner};
-use crate::siege::judge::{Judge, is_bare, short};
-use crate::siege::stage::{Broken, Stage};
-use crate::siege::verdict::{Trial, Verdict};
-use crate::siege::wire::{Answer, Heard, Wire};
+use crate::error::Error;
+use crate::report::{Outcome, Scenario};
+use crate::siege::answer_rules::{AnswerRules, is_bare, short};
+use crate::siege::http::{Answer, Connection, Reply};
+use crate::siege::requests::{Manner, RawRequest, RequestSource};
+use crate::siege::target::Target;
 
-/// Some wait for seconds, while the others go on.
+/// Many, because some wait for seconds.
 const CLIENTS: usize = 48;
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
-/// Each client remembers so many jobs to ask for.
+/// How many job ids each client remembers and asks for.
 const JOBS_MAX: usize = 200;
-/// A machine that does other things may make the broker miss its deadline, which is then told: so many of a thousand.
+/// Answers 503 that are tolerated, per thousand: on a busy machine the broker may miss its deadline.
 const BUSY_PER_MILLE: usize = 5;
-/// The memory of two hashers takes 38 MiB, and the uses of keys up to 10.
+/// Two password hashers take 38 MiB, the key usage log up to 10.
 const RSS_GROWTH_MAX_KIB: u64 = 64 * 1024;
 
 /// What became of a client's requests.
@@ -30,51 +31,54 @@ const RSS_GROWTH_MAX_KIB: u64 = 64 * 1024;
 struct Tally {
     /// By status.
     answers: BTreeMap<u16, usize>,
-    /// Answers 503, by what they tell of.
+    /// Answers 503, by kind of problem.
     busy: BTreeMap<String, usize>,
     bare: usize,
-    /// Connections that the door closed without an answer to a whole request.
+    /// Connections that were closed without an answer to a complete request.
     closed: usize,
-    /// Those whose clients did not wait.
+    /// Requests whose clients did not wait.
     left: usize,
-    findings: Vec<String>,
+    violations: Vec<String>,
 }
 
-pub async fn run(stage: &Stage, requests: usize, seed: u64) -> Result<Verdict, Broken> {
-    let mut trial = Trial::begin("fuzzed");
-    let (pids, panics) = (stage.door_pids().await, stage.panics());
-    let (before, started) = (stage.rss(0).await, Instant::now());
+pub async fn run(target: &Target, requests: usize, seed: u64) -> Result<Outcome, Error> {
+    let mut scenario = Scenario::begin("fuzzed");
+    let (pids, panics) = (target.api_pids().await, target.panics());
+    let (before, started) = (target.rss(0).await, Instant::now());
     let mut clients = JoinSet::new();
     for client in 0..CLIENTS {
         let count = requests / CLIENTS + usize::from(client < requests % CLIENTS);
-        let besieger = Besieger {
+        let attacker = Attacker {
             number: client,
-            door: stage.door(client % 2),
-            key: stage.key().to_owned(),
-            judge: stage.judge.clone(),
+            api: target.api(client % 2),
+            key: target.key().to_owned(),
+            rules: target.rules.clone(),
         };
-        clients.spawn(async move { besieger.besiege(count, seed).await });
+        clients.spawn(async move { attacker.attack_all(count, seed).await });
     }
     let tallies = clients.join_all().await;
     let took = started.elapsed();
     let mut whole = Tally::default();
     tallies.into_iter().for_each(|tally| whole.add(tally));
-    whole.findings.iter().for_each(|finding| trial.find(finding));
-    trial.must(stage.door_pids().await == pids, || "a door was started anew".to_owned());
-    for door in stage.doors() {
-        trial.must(door.program.lock().await.ended().is_none(), || format!("{} has ended", door.name));
+    whole.violations.iter().for_each(|violation| scenario.violation(violation));
+    scenario.require(target.api_pids().await == pids, || "an API process was restarted".to_owned());
+    for api in target.stack.apis() {
+        scenario.require(api.program.lock().await.ended().is_none(), || format!("{} has ended", api.name));
     }
-    stage.ready().await?;
-    trial.must(stage.panics() == panics, || "a door's log tells of a panic".to_owned());
-    let (after, busy) = (stage.rss(0).await, whole.answers.get(&503).copied().unwrap_or(0));
-    trial.must(busy * 1_000 <= requests * BUSY_PER_MILLE, || format!("{busy} answers 503: {:?}", whole.busy));
+    target.stack.until_ready().await?;
+    scenario.require(target.panics() == panics, || "the API's log tells of a panic".to_owned());
+    let (after, busy) = (target.rss(0).await, whole.answers.get(&503).copied().unwrap_or(0));
+    scenario.require(busy * 1_000 <= requests * BUSY_PER_MILLE, || {
+        format!("{busy} answers 503: {:?}", whole.busy)
+    });
     let growth = after.saturating_sub(before);
-    trial.must(growth <= RSS_GROWTH_MAX_KIB, || format!("a door grew by {:.1} MiB", mib(growth)));
+    scenario
+        .require(growth <= RSS_GROWTH_MAX_KIB, || format!("an API process grew by {:.1} MiB", mib(growth)));
     let statuses =
         whole.answers.iter().map(|(status, count)| format!(" {status}:{count}")).collect::<String>();
-    Ok(trial.end(format!(
+    Ok(scenario.end(format!(
         "{requests} of seed {seed}:{statuses} {:?}; {} bare answers to what is no HTTP, {} closed without an answer, {} clients \
-         left; a door's memory {:.1} MiB before, {:.1} MiB after; {:.0}/s",
+         left; the API's memory {:.1} MiB before, {:.1} MiB after; {:.0}/s",
         whole.busy,
         whole.bare,
         whole.closed,
@@ -85,26 +89,26 @@ pub async fn run(stage: &Stage, requests: usize, seed: u64) -> Result<Verdict, B
     )))
 }
 
-/// One of several clients side by side.
-struct Besieger {
+/// One of several concurrent clients.
+struct Attacker {
     number: usize,
-    door: SocketAddr,
+    api: SocketAddr,
     key: String,
-    judge: Judge,
+    rules: AnswerRules,
 }
 
-impl Besieger {
-    async fn besiege(&self, count: usize, seed: u64) -> Tally {
+impl Attacker {
+    async fn attack_all(&self, count: usize, seed: u64) -> Tally {
         let client = u64::try_from(self.number).unwrap_or(0);
         let random = Random::seeded(seed.wrapping_mul(1_000_003).wrapping_add(client));
-        let mut draw = Draw { random, key: &self.key, jobs: Vec::new() };
-        let (mut tally, mut wire) = (Tally::default(), None);
+        let mut draw = RequestSource { random, key: &self.key, jobs: Vec::new() };
+        let (mut tally, mut connection) = (Tally::default(), None);
         for number in 0..count {
             let drawn = draw.next();
-            let findings = tally.findings.len();
-            wire = self.attack(wire, &drawn, &mut tally, &mut draw.jobs).await;
-            for finding in &mut tally.findings[findings..] {
-                finding.push_str(&format!(
+            let violations = tally.violations.len();
+            connection = self.attack(connection, &drawn, &mut tally, &mut draw.jobs).await;
+            for violation in &mut tally.violations[violations..] {
+                violation.push_str(&format!(
                     " (client {}, request {number}, {:?}: {})",
                     self.number,
                     drawn.manner,
@@ -115,57 +119,57 @@ impl Besieger {
         tally
     }
 
-    /// Says it, and gives back the connection if it can go on.
+    /// Sends the bytes and checks the answers; returns the connection if it can be used again.
     async fn attack(
         &self,
-        wire: Option<Wire>,
-        drawn: &Drawn,
+        connection: Option<Connection>,
+        drawn: &RawRequest,
         tally: &mut Tally,
         jobs: &mut Vec<Uuid>,
-    ) -> Option<Wire> {
-        let mut kept = wire.is_some();
-        let mut wire = match wire {
-            Some(wire) => wire,
-            None => match Wire::open(self.door).await {
-                Ok(wire) => wire,
+    ) -> Option<Connection> {
+        let mut kept = connection.is_some();
+        let mut connection = match connection {
+            Some(connection) => connection,
+            None => match Connection::open(self.api).await {
+                Ok(connection) => connection,
                 Err(error) => {
-                    tally.findings.push(format!("the door takes no connection: {error}"));
+                    tally.violations.push(format!("the API takes no connection: {error}"));
                     return None;
                 }
             },
         };
-        // A door that has answered already need not read the rest.
-        let _ = tokio::time::timeout(ANSWER_WITHIN, wire.say(&drawn.bytes)).await;
+        // A server that has answered already need not read the rest.
+        let _ = tokio::time::timeout(ANSWER_WITHIN, connection.write(&drawn.bytes)).await;
         if drawn.manner == Manner::Leaves {
             tally.left += 1;
             return None;
         }
         for to_head in &drawn.to_head {
-            match wire.hear(*to_head, ANSWER_WITHIN).await {
-                Heard::Answer(answer) => {
+            match connection.read(*to_head, ANSWER_WITHIN).await {
+                Reply::Answer(answer) => {
                     let closes = answer.head.closes();
                     self.note(&answer, tally, jobs);
                     if closes {
                         return None;
                     }
                 }
-                Heard::Closed => {
+                Reply::Closed => {
                     // A connection that was kept may have been closed for having been idle, or after a body too many.
-                    tally.closed += usize::from(!kept && drawn.manner == Manner::Stays);
+                    tally.closed += usize::from(!kept && drawn.manner == Manner::KeepsOpen);
                     return None;
                 }
-                Heard::Silence => {
-                    tally.findings.push(format!("no answer within {} s", ANSWER_WITHIN.as_secs()));
+                Reply::Timeout => {
+                    tally.violations.push(format!("no answer within {} s", ANSWER_WITHIN.as_secs()));
                     return None;
                 }
-                Heard::Nonsense(text) => {
-                    tally.findings.push(format!("no HTTP: {text}"));
+                Reply::NotHttp(text) => {
+                    tally.violations.push(format!("no HTTP: {text}"));
                     return None;
                 }
             }
             kept = true;
         }
-        (drawn.manner == Manner::Stays).then_some(wire)
+        (drawn.manner == Manner::KeepsOpen).then_some(connection)
     }
 
     fn note(&self, answer: &Answer, tally: &mut Tally, jobs: &mut Vec<Uuid>) {
@@ -175,12 +179,12 @@ impl Besieger {
         }
         *tally.answers.entry(answer.status()).or_default() += 1;
         if answer.status() >= 500 && answer.status() != 503 {
-            tally.findings.push(format!("answered {}: {}", answer.status(), short(&answer.body)));
+            tally.violations.push(format!("answered {}: {}", answer.status(), short(&answer.body)));
         }
         if answer.status() == 503 {
             *tally.busy.entry(answer.problem().unwrap_or_default()).or_default() += 1;
         }
-        tally.findings.extend(self.judge.findings(answer));
+        tally.violations.extend(self.rules.violations(answer));
         let job = answer.text("/job_id").and_then(|job| job.parse().ok());
         if jobs.len() < JOBS_MAX {
             jobs.extend::<Option<Uuid>>(job);
@@ -199,6 +203,6 @@ impl Tally {
         self.bare += other.bare;
         self.closed += other.closed;
         self.left += other.left;
-        self.findings.extend(other.findings);
+        self.violations.extend(other.violations);
     }
 }

@@ -89,6 +89,7 @@ pub struct Stack {
     pub servers: Servers,
     /// What every door lets in.
     pub api_key: String,
+    preparing: Launcher,
 }
 
 impl Stack {
@@ -118,19 +119,74 @@ impl Stack {
         };
         let secrets = Secrets::random();
         let api_key = secrets.api_key.clone();
-        let mut stack = Self { units: Vec::new(), reach, watchdog, servers, api_key };
+        let mut stack = Self { units: Vec::new(), reach, watchdog, servers, api_key, preparing };
         stack.start_programs(settings, &launcher, &secrets)?;
-        for unit in &stack.units {
-            unit.until_ready(READY_DEADLINE).await?;
-        }
+        stack.until_ready().await?;
         Ok(stack)
     }
 
-    /// Where the doors are.
+    /// Creates whatever is missing of tables, exchanges, queues and bindings.
+    ///
+    /// # Errors
+    ///
+    /// With what `ops` said, when it could not.
+    pub fn prepare(&self) -> Result<(), StackError> {
+        self.preparing.prepare(&self.servers.addresses())
+    }
+
+    /// The processes that serve the API.
+    pub fn apis(&self) -> impl Iterator<Item = &Unit> {
+        self.units.iter().filter(|unit| unit.role == Role::Door)
+    }
+
+    /// The workers of all domains.
+    pub fn workers(&self) -> impl Iterator<Item = &Unit> {
+        self.units.iter().filter(|unit| unit.role != Role::Door)
+    }
+
+    /// Where the API is served.
     #[must_use]
     pub fn door_urls(&self) -> Vec<String> {
-        let doors = self.units.iter().filter(|unit| unit.role == Role::Door);
-        doors.map(|door| format!("http://{}", door.listens)).collect()
+        self.apis().map(|api| format!("http://{}", api.listens)).collect()
+    }
+
+    /// Asks every worker to stop, and waits for their ends.
+    ///
+    /// # Errors
+    ///
+    /// When one still runs after this time.
+    pub async fn stop_workers(&self, patience: Duration) -> Result<(), StackError> {
+        for worker in self.workers() {
+            worker.program.lock().await.signal(Signal::Terminate)?;
+        }
+        for worker in self.workers() {
+            worker.stop(patience).await?;
+        }
+        Ok(())
+    }
+
+    /// Starts every worker that was stopped, and waits until all programs are ready.
+    ///
+    /// # Errors
+    ///
+    /// When one is not ready within a minute.
+    pub async fn start_workers(&self) -> Result<(), StackError> {
+        for worker in self.workers() {
+            worker.program.lock().await.start_again(&self.watchdog)?;
+        }
+        self.until_ready().await
+    }
+
+    /// Waits until every program is ready.
+    ///
+    /// # Errors
+    ///
+    /// When one is not within a minute.
+    pub async fn until_ready(&self) -> Result<(), StackError> {
+        for unit in &self.units {
+            unit.until_ready(READY_DEADLINE).await?;
+        }
+        Ok(())
     }
 
     fn start_programs(

@@ -1,7 +1,7 @@
-//! Bodies that are no order.
+//! Bodies that are not orders.
 
-use super::{Ends, Kind};
-use crate::hostile::raw::Message;
+use super::{Ending, Kind};
+use crate::hostile::amqp::Message;
 
 /// The broker's own limit is 16 MiB or more; this is what a worker must bear.
 const LARGE: usize = 8 << 20;
@@ -16,7 +16,7 @@ fn replaced(what: &str, by: &str) -> impl FnOnce(&mut Message) {
 
 fn add_all(kinds: &mut Vec<Kind>, bodies: Vec<(&str, Vec<u8>)>) {
     for (name, body) in bodies {
-        super::add(kinds, format!("body: {name}"), Ends::Dead, |message| message.body = body);
+        super::add(kinds, format!("body: {name}"), Ending::Dead, |message| message.body = body);
     }
 }
 
@@ -43,12 +43,12 @@ fn add_replaced(kinds: &mut Vec<Kind>) {
         ("101 lines", r#""lines":["#, format!(r#""lines":[{}"#, format!("{line},").repeat(100))),
         ("100,000 lines", r#""lines":["#, format!(r#""lines":[{}"#, format!("{line},").repeat(100_000))),
     ] {
-        super::add(kinds, format!("body: {name}"), Ends::Dead, replaced(what, &by));
+        super::add(kinds, format!("body: {name}"), Ending::Dead, replaced(what, &by));
     }
     let unknown = format!(r#"{{"x":{}{},"#, "[".repeat(10_000), "]".repeat(10_000));
-    super::add(kinds, "body: an unknown field, 10,000 deep", Ends::Worked, replaced("{", &unknown));
+    super::add(kinds, "body: an unknown field, 10,000 deep", Ending::Processed, replaced("{", &unknown));
     let many: String = (0..10_000).map(|number| format!(r#""x{number}":0,"#)).collect();
-    super::add(kinds, "body: 10,000 unknown fields", Ends::Worked, replaced("{", &format!("{{{many}")));
+    super::add(kinds, "body: 10,000 unknown fields", Ending::Processed, replaced("{", &format!("{{{many}")));
 }
 
 pub fn add(kinds: &mut Vec<Kind>) {

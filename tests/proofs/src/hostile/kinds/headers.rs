@@ -1,18 +1,18 @@
 //! Headers that are missing, malformed, forged, deep or large.
 
-use super::{Ends, Kind, set, unset};
-use crate::hostile::raw::{Field, SIZES, nested};
+use super::{Ending, Kind, set, unset};
+use crate::hostile::amqp::{Field, SIZES, nested};
 
 const NEEDED: [&str; 5] = ["version", "causation-id", "client-id", "attempt", "fingerprint"];
-/// What all else takes of a header frame, at most.
+/// Bytes of a header frame that everything else takes, at most.
 const ROOM: usize = 700;
 
 pub fn add(kinds: &mut Vec<Kind>, header_max: usize) {
-    super::add(kinds, "header: none at all", Ends::Dead, |message| message.headers = None);
+    super::add(kinds, "header: none at all", Ending::Dead, |message| message.headers = None);
     for name in NEEDED {
-        super::add(kinds, format!("header: no {name}"), Ends::Dead, |message| unset(message, name));
+        super::add(kinds, format!("header: no {name}"), Ending::Dead, |message| unset(message, name));
         let mut wrong = |what: &str, value| {
-            super::add(kinds, format!("header: {name} is {what}"), Ends::Dead, |message| {
+            super::add(kinds, format!("header: {name} is {what}"), Ending::Dead, |message| {
                 set(message, name, value)
             });
         };
@@ -31,20 +31,20 @@ fn values(kinds: &mut Vec<Kind>) {
     for (name, value) in
         [("version", -1), ("version", 0), ("version", 2), ("version", 65_536), ("attempt", -1)]
     {
-        super::add(kinds, format!("header: {name} is {value}"), Ends::Dead, |message| {
+        super::add(kinds, format!("header: {name} is {value}"), Ending::Dead, |message| {
             set(message, name, Field::number(value));
         });
     }
-    super::add(kinds, "header: attempt is 65535", Ends::Worked, |message| {
+    super::add(kinds, "header: attempt is 65535", Ending::Processed, |message| {
         set(message, "attempt", Field::number(65_535));
     });
-    super::add(kinds, "header: attempt is 65536", Ends::Dead, |message| {
+    super::add(kinds, "header: attempt is 65536", Ending::Dead, |message| {
         set(message, "attempt", Field::number(65_536));
     });
-    super::add(kinds, "header: traceparent is nonsense", Ends::Worked, |message| {
+    super::add(kinds, "header: traceparent is nonsense", Ending::Processed, |message| {
         set(message, "traceparent", Field::text("00-\0-\u{fffd}"));
     });
-    super::add(kinds, "header: failure-class is forged", Ends::Worked, |message| {
+    super::add(kinds, "header: failure-class is forged", Ending::Processed, |message| {
         set(message, "failure-class", Field::text("crash"));
         set(message, "first-failed-at", Field::Table(Vec::new()));
     });
@@ -54,7 +54,7 @@ fn values(kinds: &mut Vec<Kind>) {
 fn types(kinds: &mut Vec<Kind>) {
     for (letter, size) in SIZES {
         let name = format!("header: one of type {}", char::from(letter));
-        super::add(kinds, name, Ends::Worked, |message| {
+        super::add(kinds, name, Ending::Processed, |message| {
             set(message, "extra", Field::Other(letter, vec![0x40; size]));
         });
     }
@@ -63,19 +63,19 @@ fn types(kinds: &mut Vec<Kind>) {
         ("A", Field::Array(vec![Field::number(1), Field::text("a"), Field::Array(Vec::new())])),
         ("F", Field::Table(vec![(b"a".to_vec(), Field::number(1))])),
     ] {
-        super::add(kinds, format!("header: one of type {name}"), Ends::Worked, |message| {
+        super::add(kinds, format!("header: one of type {name}"), Ending::Processed, |message| {
             set(message, "extra", value)
         });
     }
-    super::add(kinds, "header: one of type d that is no number", Ends::NotTaken, |message| {
+    super::add(kinds, "header: one of type d that is no number", Ending::Rejected, |message| {
         set(message, "extra", Field::Other(b'd', vec![0xff; 8]));
     });
-    super::add(kinds, "header: one of type ?, which there is not", Ends::NotTaken, |message| {
+    super::add(kinds, "header: one of type ?, which there is not", Ending::Rejected, |message| {
         set(message, "extra", Field::Other(b'?', vec![0; 8]));
     });
 }
 
-/// What the broker writes itself, or acts upon.
+/// Headers that the broker writes itself or acts upon.
 fn brokers_own(kinds: &mut Vec<Kind>) {
     let death = || {
         let entry = [
@@ -95,9 +95,9 @@ fn brokers_own(kinds: &mut Vec<Kind>) {
         ("CC to nowhere", "CC", Field::Array(vec![Field::text("nowhere")])),
         ("BCC to nowhere", "BCC", Field::Array(vec![Field::text("nowhere")])),
     ] {
-        super::add(kinds, format!("header: {name}"), Ends::Worked, |message| set(message, key, value));
+        super::add(kinds, format!("header: {name}"), Ending::Processed, |message| set(message, key, value));
     }
-    super::add(kinds, "header: CC of another type", Ends::NotTaken, |message| {
+    super::add(kinds, "header: CC of another type", Ending::Rejected, |message| {
         set(message, "CC", Field::number(1))
     });
 }
@@ -105,35 +105,35 @@ fn brokers_own(kinds: &mut Vec<Kind>) {
 fn deep_and_large(kinds: &mut Vec<Kind>, header_max: usize) {
     // No more than 18,000 fit into a frame.
     for depth in [100, 1_000, 10_000, 18_000] {
-        super::add(kinds, format!("header: tables {depth} deep"), Ends::Worked, |message| {
+        super::add(kinds, format!("header: tables {depth} deep"), Ending::Processed, |message| {
             set(message, "deep", nested(depth));
         });
     }
-    super::add(kinds, "header: tables 100 deep, and the body not JSON", Ends::Dead, |message| {
+    super::add(kinds, "header: tables 100 deep, and the body not JSON", Ending::Dead, |message| {
         set(message, "deep", nested(100));
         message.body = b"{".to_vec();
     });
-    super::add(kinds, "header: as large as a frame", Ends::Worked, |message| {
+    super::add(kinds, "header: as large as a frame", Ending::Processed, |message| {
         set(message, "large", Field::text("x".repeat(header_max - ROOM)));
     });
-    super::add(kinds, "header: as large as a frame, and the body not JSON", Ends::Dead, |message| {
+    super::add(kinds, "header: as large as a frame, and the body not JSON", Ending::Dead, |message| {
         set(message, "large", Field::text("x".repeat(header_max - ROOM)));
         message.body = b"{".to_vec();
     });
-    super::add(kinds, "header: 5000 of them, and the body not JSON", Ends::Dead, |message| {
+    super::add(kinds, "header: 5000 of them, and the body not JSON", Ending::Dead, |message| {
         (0..5_000).for_each(|number| set(message, format!("h{number}"), Field::number(number)));
         message.body = b"{".to_vec();
     });
-    super::add(kinds, "header: a key that is no UTF-8", Ends::GivenUpByBroker, |message| {
+    super::add(kinds, "header: a key that is no UTF-8", Ending::GivenUpByBroker, |message| {
         set(message, b"caf\xe9", Field::number(1));
     });
-    super::add(kinds, "header: a key of 255 bytes", Ends::Worked, |message| {
+    super::add(kinds, "header: a key of 255 bytes", Ending::Processed, |message| {
         set(message, "k".repeat(255), Field::number(1));
     });
-    super::add(kinds, "header: a key that is empty", Ends::Worked, |message| {
+    super::add(kinds, "header: a key that is empty", Ending::Processed, |message| {
         set(message, "", Field::number(1))
     });
-    super::add(kinds, "header: a key twice", Ends::Worked, |message| {
+    super::add(kinds, "header: a key twice", Ending::Processed, |message| {
         let headers = message.headers.get_or_insert_default();
         headers.push((b"attempt".to_vec(), Field::number(1)));
     });

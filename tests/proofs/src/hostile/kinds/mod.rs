@@ -6,40 +6,33 @@ mod properties;
 
 use uuid::Uuid;
 
-use crate::hostile::good;
-use crate::hostile::raw::{Field, Message, find};
+use crate::hostile::amqp::{Field, Message, find};
+use crate::hostile::valid;
 
 /// How a message must end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ends {
-    /// A dead letter of the worker, which says why.
+pub enum Ending {
+    /// The worker dead-letters it, with a reason.
     Dead,
-    /// A dead letter of the broker, because the message can't even be delivered.
+    /// The broker dead-letters it, because it cannot be delivered.
     GivenUpByBroker,
-    /// Worked like any other: what is odd about it does not matter.
-    Worked,
-    /// The broker does not take it.
-    NotTaken,
-    /// A dead letter that does not say why: never right.
+    /// Processed like any other: what is odd about it does not matter.
+    Processed,
+    /// The broker does not accept it.
+    Rejected,
+    /// It is dead-lettered without a reason: never right.
     Reasonless,
-}
-
-impl Ends {
-    /// Whether this is as it must be, when the process ended this often meanwhile.
-    pub fn allows(self, end: Option<Self>, exits: usize) -> bool {
-        end == Some(self) && exits == 0
-    }
 }
 
 /// One kind of poison.
 pub struct Kind {
     pub name: String,
-    pub ends: Ends,
+    pub ending: Ending,
     pub id: Uuid,
     pub message: Message,
 }
 
-/// All of them. `header_max` is how many bytes a header frame carries.
+/// All kinds. `header_max` is the number of bytes that a header frame carries.
 pub fn all(header_max: usize) -> Vec<Kind> {
     let mut kinds = Vec::new();
     bodies::add(&mut kinds);
@@ -48,15 +41,15 @@ pub fn all(header_max: usize) -> Vec<Kind> {
     kinds
 }
 
-/// A good order, spoilt.
-fn add(kinds: &mut Vec<Kind>, name: impl Into<String>, ends: Ends, spoil: impl FnOnce(&mut Message)) {
+/// A valid order, spoilt.
+fn add(kinds: &mut Vec<Kind>, name: impl Into<String>, ending: Ending, spoil: impl FnOnce(&mut Message)) {
     let id = Uuid::now_v7();
-    let mut message = good::order(id);
+    let mut message = valid::order(id);
     spoil(&mut message);
-    // Whatever the ledger will know it by.
+    // The id that the ledger will know it by.
     let given = message.message_id.as_deref().and_then(|given| Uuid::try_parse_ascii(given).ok());
     let id = given.unwrap_or(id);
-    kinds.push(Kind { name: name.into(), ends, id, message });
+    kinds.push(Kind { name: name.into(), ending, id, message });
 }
 
 fn set(message: &mut Message, key: impl AsRef<[u8]>, value: Field) {

@@ -1,6 +1,6 @@
-//! Secrets that are looked for afterwards, wherever programs leave anything: logs, queues, tables, metrics.
+//! Secrets that are searched for afterwards wherever programs leave anything: logs, queues, tables, metrics.
 
-mod places;
+mod traces;
 
 use std::path::Path;
 
@@ -9,80 +9,84 @@ use millrace_testkit::services::ports;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::siege::stage::{Broken, PATIENCE, Stage, count, until};
-use crate::siege::verdict::{Trial, Verdict};
-use crate::siege::wire::{Answer, Client, Request};
-use places::Places;
+use crate::error::Error;
+use crate::report::{Outcome, Scenario};
+use crate::siege::http::{Answer, Client, Request};
+use crate::siege::target::{PATIENCE, STOP_PATIENCE, Target, count};
+use crate::wait::until;
+use traces::Traces;
 
-/// All that our own programs can say, and what libraries say that is not byte by byte.
+/// As much as Millrace's programs can log, and what libraries log without dumping every byte.
 const LOGS: &str = "debug,producer_api=trace,millrace_broker=trace,millrace_service=trace,millrace_runtime=trace,\
                     millrace_workers=trace,millrace_protocol=trace,millrace_contracts=trace,lapin=info";
 
-/// Makes passwords fail when they are saved, so that they are tried again and given up.
+/// Makes saving a password fail, so that it is retried and given up.
 const REFUSE_ACCOUNTS: &str =
     "ALTER TABLE auth.accounts ADD CONSTRAINT besieged CHECK (version < 0) NOT VALID";
 const ENDED: &str = "SELECT count(*) FROM ledger.entries WHERE message_id = $1 AND status <> 'retrying'";
 
-/// What must be found nowhere, and what must be found, or nothing was looked at.
+/// The secrets, which must be found nowhere, and what must be found, or else the search is broken.
 struct Planted {
     canaries: Vec<(&'static str, String)>,
     user: Uuid,
-    /// Of the keys that were issued.
+    /// Hashes of the keys that were issued.
     hashes: Vec<String>,
     jobs: Vec<Uuid>,
 }
 
-pub async fn run(programs: &Path, logs: &Path) -> Result<Verdict, Broken> {
-    let mut trial = Trial::begin("canaries");
-    let stage = Stage::set(programs, logs, LOGS).await?;
-    let customer = stage.customer().await?;
-    // What is posted lies in its queue until it has been looked at there.
-    stage.stop_workers().await?;
-    let planted = plant(&stage, customer, &mut trial).await?;
-    let mut places = Places::default();
-    places.read_queues(&stage).await?;
-    trial.must(places.has(&planted.user.to_string()), || "the queues were not looked at".to_owned());
+pub async fn run(programs: &Path, logs: &Path) -> Result<Outcome, Error> {
+    let mut scenario = Scenario::begin("canaries");
+    let target = Target::start(programs, logs, LOGS).await?;
+    let customer = target.customer().await?;
+    // Posted jobs stay in their queues until those have been searched.
+    target.stack.stop_workers(STOP_PATIENCE).await?;
+    let planted = plant(&target, customer, &mut scenario).await?;
+    let mut traces = Traces::default();
+    traces.read_queues(&target).await?;
+    scenario.require(traces.has(&planted.user.to_string()), || "the queues were not searched".to_owned());
     for hash in &planted.hashes {
-        trial.must(places.has(hash), || "a new key's hash is in no queue".to_owned());
+        scenario.require(traces.has(hash), || "a new key's hash is in no queue".to_owned());
     }
-    // Then it is tried, tried again, given up or done, and looked for at each turn.
-    execute(&stage, REFUSE_ACCOUNTS).await?;
-    stage.start_workers().await?;
-    noted(&stage, &planted, "SELECT count(*) FROM ledger.entries WHERE message_id = $1").await?;
-    stage.stop_workers().await?;
-    places.read_queues(&stage).await?;
-    stage.start_workers().await?;
-    use_keys(&stage, &planted).await?;
-    noted(&stage, &planted, ENDED).await?;
-    places.read_metrics(&stage).await;
-    stage.stop_workers().await?;
-    places.read_queues(&stage).await?;
-    trial.must(places.names("the queue auth.dead"), || "no password has become a dead letter".to_owned());
-    places.read_tables(&stage).await?;
-    places.read_logs(&stage.logs)?;
+    // Then the jobs are tried, retried, given up or done, and the secrets are searched for after each step.
+    execute(&target, REFUSE_ACCOUNTS).await?;
+    target.stack.start_workers().await?;
+    noted(&target, &planted, "SELECT count(*) FROM ledger.entries WHERE message_id = $1").await?;
+    target.stack.stop_workers(STOP_PATIENCE).await?;
+    traces.read_queues(&target).await?;
+    target.stack.start_workers().await?;
+    use_keys(&target, &planted).await?;
+    noted(&target, &planted, ENDED).await?;
+    traces.read_metrics(&target).await;
+    target.stack.stop_workers(STOP_PATIENCE).await?;
+    traces.read_queues(&target).await?;
+    scenario
+        .require(traces.names("the queue auth.dead"), || "no password has become a dead letter".to_owned());
+    traces.read_tables(&target).await?;
+    traces.read_logs(&target.logs)?;
     for job in &planted.jobs {
-        trial.must(places.has(&job.to_string()), || format!("job {job} is in no place that was looked at"));
+        scenario
+            .require(traces.has(&job.to_string()), || format!("job {job} is in no place that was searched"));
     }
     for (name, canary) in &planted.canaries {
-        for place in places.with(canary) {
-            trial.find(format!("{name} is in {place}"));
+        for place in traces.with(canary) {
+            scenario.violation(format!("{name} is in {place}"));
         }
     }
-    trial.must(stage.panics() == 0, || "a door's log tells of a panic".to_owned());
-    Ok(trial.end(format!("{} secrets looked for in {places}", planted.canaries.len())))
+    scenario.require(target.panics() == 0, || "the API's log tells of a panic".to_owned());
+    Ok(scenario.end(format!("{} secrets looked for in {traces}", planted.canaries.len())))
 }
 
-/// Lets secrets in at every place where clients put them, right and wrong.
-async fn plant(stage: &Stage, customer: Uuid, trial: &mut Trial) -> Result<Planted, Broken> {
+/// Sends secrets in every place where clients put them, rightly or wrongly.
+async fn plant(target: &Target, customer: Uuid, scenario: &mut Scenario) -> Result<Planted, Error> {
     let canary = || format!("canary{}{}", ports::password(), ports::password());
     let mut planted = Planted { canaries: Vec::new(), user: customer, hashes: Vec::new(), jobs: Vec::new() };
-    let mut client = Client::of(stage.door(0));
-    let key = stage.key().to_owned();
+    let mut client = Client::of(target.api(0));
+    let key = target.key().to_owned();
     planted.canaries.push(("the development key", key.clone()));
     for (name, request) in wrong_and_right(customer, &key, &canary) {
         let (kind, secret) = name;
-        let answer = client.ask(&request, PATIENCE).await.answer();
-        note(kind, &secret, answer, &mut planted, trial);
+        let answer = client.send(&request, PATIENCE).await.answer();
+        note(kind, &secret, answer, &mut planted, scenario);
         planted.canaries.push((kind, secret));
     }
     for name in [None, Some(canary())] {
@@ -91,9 +95,9 @@ async fn plant(stage: &Stage, customer: Uuid, trial: &mut Trial) -> Result<Plant
         if let Some(name) = name {
             request = request.with("Idempotency-Key", format!("\"{name}\""));
         }
-        let answer = stage.taken(&request).await?;
+        let answer = target.accepted(&request).await?;
         let issued = answer.text("/api_key").unwrap_or_default();
-        trial.must(!issued.is_empty(), || "a new key is not shown".to_owned());
+        scenario.require(!issued.is_empty(), || "a new key is not shown".to_owned());
         planted.hashes.push(ApiKey::hash_of(&issued).as_str().to_owned());
         planted.jobs.extend(job(&answer));
         planted.canaries.push(("a new API key", issued));
@@ -101,7 +105,7 @@ async fn plant(stage: &Stage, customer: Uuid, trial: &mut Trial) -> Result<Plant
     Ok(planted)
 }
 
-/// A secret, what it is, and the request that it is in.
+/// What each secret is, the secret, and the request that contains it.
 fn wrong_and_right(
     customer: Uuid,
     key: &str,
@@ -151,12 +155,12 @@ fn wrong_and_right(
     requests
 }
 
-fn note(kind: &str, secret: &str, answer: Option<Answer>, planted: &mut Planted, trial: &mut Trial) {
+fn note(kind: &str, secret: &str, answer: Option<Answer>, planted: &mut Planted, scenario: &mut Scenario) {
     let Some(answer) = answer else {
-        return trial.find(format!("{kind}: no answer"));
+        return scenario.violation(format!("{kind}: no answer"));
     };
     let body = String::from_utf8_lossy(&answer.body);
-    trial.must(!body.contains(secret), || format!("{kind} is repeated in the answer: {body}"));
+    scenario.require(!body.contains(secret), || format!("{kind} is repeated in the answer: {body}"));
     planted.jobs.extend(job(&answer));
 }
 
@@ -164,12 +168,12 @@ fn job(answer: &Answer) -> Option<Uuid> {
     answer.text("/job_id")?.parse().ok()
 }
 
-/// The new keys work, which is noted of them.
-async fn use_keys(stage: &Stage, planted: &Planted) -> Result<(), Broken> {
+/// Uses the new keys, which records their last use.
+async fn use_keys(target: &Target, planted: &Planted) -> Result<(), Error> {
     for (_, key) in planted.canaries.iter().filter(|(kind, _)| *kind == "a new API key") {
-        until("a new key to work", async || {
-            let mut client = Client::of(stage.door(1));
-            let answer = client.ask(&Request::get("/v1/jobs", key), PATIENCE).await.answer();
+        until("a new key to work", PATIENCE, async || {
+            let mut client = Client::of(target.api(1));
+            let answer = client.send(&Request::get("/v1/jobs", key), PATIENCE).await.answer();
             Ok(answer.is_some_and(|answer| answer.status() == 200))
         })
         .await?;
@@ -177,18 +181,18 @@ async fn use_keys(stage: &Stage, planted: &Planted) -> Result<(), Broken> {
     Ok(())
 }
 
-/// Waits until this names a row for each job.
-async fn noted(stage: &Stage, planted: &Planted, sql: &'static str) -> Result<(), Broken> {
-    let mut session = stage.stack.servers.session().await?;
+/// Waits until this statement counts a row for each job.
+async fn noted(target: &Target, planted: &Planted, sql: &'static str) -> Result<(), Error> {
+    let mut session = target.stack.servers.session().await?;
     for job in &planted.jobs {
         let noted = async || Ok(count(&mut session, sql, *job).await? > 0);
-        until("a planted job to be worked", noted).await?;
+        until("a planted job to be processed", PATIENCE, noted).await?;
     }
     Ok(())
 }
 
-async fn execute(stage: &Stage, statement: &'static str) -> Result<(), Broken> {
-    let mut session = stage.stack.servers.session().await?;
+async fn execute(target: &Target, statement: &'static str) -> Result<(), Error> {
+    let mut session = target.stack.servers.session().await?;
     sqlx::raw_sql(statement).execute(&mut session).await?;
     Ok(())
 }

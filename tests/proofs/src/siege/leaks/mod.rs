@@ -1,93 +1,97 @@
-//! Every endpoint while something that the door stands on is broken: what it says is its own, in time, and when to come
-//! back.
+//! Every endpoint while the broker or the database is broken: the answers come in time, leak nothing internal, and say when to
+//! retry.
 
-mod asked;
-mod trouble;
+mod fault;
+mod requests;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
-use crate::siege::stage::{Broken, PAUSE, Stage, until};
-use crate::siege::verdict::{Trial, Verdict};
-use crate::siege::wire::{Client, Request};
-use asked::{Asked, Kind};
-use trouble::Trouble;
+use crate::error::Error;
+use crate::report::{Outcome, Scenario};
+use crate::siege::http::{Client, Request};
+use crate::siege::target::{PATIENCE, PAUSE, Target};
+use crate::wait::until;
+use fault::Fault;
+use requests::{Kind, Probe};
 
-/// The door reads Postgres for nine seconds at most.
+/// The API reads Postgres for nine seconds at most.
 const READ_WITHIN: Duration = Duration::from_secs(10);
-/// What a post is answered within whatever the broker does.
+/// Deadline of a post's answer, whatever the broker does.
 const AT_ONCE: Duration = Duration::from_millis(1_200);
-/// What a post may wait for on top where Postgres is silent: for a key that isn't known, and for a job's name.
+/// Deadline of a post's answer while Postgres is silent: the API looks for an unknown key and for the idempotency key.
 const POST_WITHOUT_DATABASE: Duration = Duration::from_millis(2_500);
-/// How often everything is asked.
+/// How often each request is sent during each fault.
 const TIMES: usize = 2;
 
-pub async fn run(stage: &mut Stage) -> Result<Verdict, Broken> {
-    let mut trial = Trial::begin("leaks");
-    let customer = stage.customer().await?;
-    let job = stage.taken(&asked::order(customer, stage.key())).await?.text("/job_id").unwrap_or_default();
-    let mut told = Vec::new();
-    for trouble in Trouble::ALL {
-        let undo = trouble.begin(stage).await?;
-        // What is noticed only with the first answers is asked for until then.
-        settle(stage, trouble, &asked::order(customer, stage.key())).await?;
+pub async fn run(target: &mut Target) -> Result<Outcome, Error> {
+    let mut scenario = Scenario::begin("leaks");
+    let customer = target.customer().await?;
+    let job =
+        target.accepted(&requests::order(customer, target.key())).await?.text("/job_id").unwrap_or_default();
+    let mut seen = Vec::new();
+    for fault in Fault::ALL {
+        let undo = fault.begin(target).await?;
+        // Some faults are noticed only by a failing request.
+        settle(target, fault, &requests::order(customer, target.key())).await?;
         let mut statuses: BTreeMap<u16, usize> = BTreeMap::new();
         for _ in 0..TIMES {
             // All at once: some wait for seconds.
-            let all = asked::all(customer, &job, stage.key());
-            for (status, findings) in join_all(all.iter().map(|asked| ask(stage, trouble, asked))).await {
+            let all = requests::all(customer, &job, target.key());
+            for (status, violations) in join_all(all.iter().map(|probe| ask(target, fault, probe))).await {
                 *statuses.entry(status).or_default() += 1;
-                findings.into_iter().for_each(|finding| trial.find(finding));
+                violations.into_iter().for_each(|violation| scenario.violation(violation));
             }
         }
-        trouble.end(stage, undo).await?;
-        stage.ready().await?;
+        fault.end(target, undo).await?;
+        target.stack.until_ready().await?;
         let statuses =
             statuses.iter().map(|(status, count)| format!(" {status}:{count}")).collect::<String>();
-        println!("    {trouble:?}:{statuses}");
-        told.push(statuses);
+        println!("    {fault:?}:{statuses}");
+        seen.push(statuses);
     }
-    Ok(trial.end(format!(
-        "{} kinds of trouble, {} requests each to the doors: no inner word, problem details throughout",
-        told.len(),
-        TIMES * asked::all(customer, &job, stage.key()).len()
+    Ok(scenario.end(format!(
+        "{} faults, {} requests each to the APIs: nothing internal leaked, problem details throughout",
+        seen.len(),
+        TIMES * requests::all(customer, &job, target.key()).len()
     )))
 }
 
-/// Waits until the door has noticed a trouble that makes posts fail.
-async fn settle(stage: &Stage, trouble: Trouble, order: &Request) -> Result<(), Broken> {
-    if !trouble.is_of_broker() {
+/// Waits until the API has noticed a fault that makes posts fail.
+async fn settle(target: &Target, fault: Fault, order: &Request) -> Result<(), Error> {
+    if !fault.is_of_broker() {
         return Ok(());
     }
-    until(&format!("{trouble:?} to be noticed"), async || {
-        let mut client = Client::of(stage.door(0));
-        let answer = client.ask(order, READ_WITHIN).await.answer();
+    until(&format!("{fault:?} to be noticed"), PATIENCE, async || {
+        let mut client = Client::of(target.api(0));
+        let answer = client.send(order, READ_WITHIN).await.answer();
         tokio::time::sleep(PAUSE).await;
         Ok(answer.is_some_and(|answer| answer.status() == 503))
     })
     .await
+    .map(drop)
 }
 
-/// Asks once, and looks at the answer: its status, or 0, and what is wrong with it.
-async fn ask(stage: &Stage, trouble: Trouble, asked: &Asked) -> (u16, Vec<String>) {
-    let within = match asked.kind {
-        Kind::Post if trouble.is_of_broker() => AT_ONCE,
+/// Sends one request; returns the answer's status, or 0, and the violations in it.
+async fn ask(target: &Target, fault: Fault, probe: &Probe) -> (u16, Vec<String>) {
+    let within = match probe.kind {
+        Kind::Post if fault.is_of_broker() => AT_ONCE,
         Kind::Post => POST_WITHOUT_DATABASE,
         Kind::Read | Kind::Neither => READ_WITHIN,
     };
     let started = Instant::now();
-    let heard = Client::of(stage.door(0)).ask(&asked.request, READ_WITHIN * 2).await;
+    let reply = Client::of(target.api(0)).send(&probe.request, READ_WITHIN * 2).await;
     let took = started.elapsed();
-    let Some(answer) = heard.answer() else {
-        return (0, vec![format!("{trouble:?}, {}: no answer", asked.name)]);
+    let Some(answer) = reply.answer() else {
+        return (0, vec![format!("{fault:?}, {}: no answer", probe.name)]);
     };
-    let mut findings = stage.judge.findings(&answer);
+    let mut violations = target.rules.violations(&answer);
     if took > within {
-        findings.push(format!("answered {} after {took:?}", answer.status()));
+        violations.push(format!("answered {} after {took:?}", answer.status()));
     }
-    let fits = match (asked.kind, trouble.is_of_broker()) {
+    let fits = match (probe.kind, fault.is_of_broker()) {
         (Kind::Post, true) => answer.status() == 503,
         (Kind::Post, false) => [200, 202, 503].contains(&answer.status()),
         (Kind::Read, true) => answer.status() == 200,
@@ -95,8 +99,9 @@ async fn ask(stage: &Stage, trouble: Trouble, asked: &Asked) -> (u16, Vec<String
         (Kind::Neither, _) => answer.status() < 500 || answer.status() == 503,
     };
     if !fits {
-        findings.push(format!("answered {} {:?}", answer.status(), answer.problem()));
+        violations.push(format!("answered {} {:?}", answer.status(), answer.problem()));
     }
-    let findings = findings.into_iter().map(|finding| format!("{trouble:?}, {}: {finding}", asked.name));
-    (answer.status(), findings.collect())
+    let violations =
+        violations.into_iter().map(|violation| format!("{fault:?}, {}: {violation}", probe.name));
+    (answer.status(), violations.collect())
 }
