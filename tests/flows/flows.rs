@@ -16,12 +16,10 @@ mod topology;
 
 use std::process::Output;
 
-use millrace_contracts::{OrderId, UserId};
+use millrace_contracts::{OrderId, UserId, payments};
+use millrace_runtime::Store;
 use millrace_testkit::world::World;
-use millrace_workers::auth::Auth;
-use millrace_workers::orders::Orders;
-use millrace_workers::payments::Payments;
-use millrace_workers::users::Users;
+use millrace_workers::{Visitor, visit_domains};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -31,12 +29,19 @@ async fn staffed() -> World {
 }
 
 async fn staff(mut world: World) -> World {
-    world.start_worker::<Users>(&[]);
-    world.start_worker::<Auth>(&[]);
-    world.start_worker::<Orders>(&[]);
-    world.start_worker::<Payments>(&["--gateway-deadline-ms=300"]);
+    visit_domains(&mut Workers(&mut world));
     world.start_api().await;
     world
+}
+
+/// Starts a worker of each domain.
+struct Workers<'a>(&'a mut World);
+
+impl Visitor for Workers<'_> {
+    fn visit<D: Store>(&mut self) {
+        let own: &[&str] = if D::NAME == payments::DOMAIN { &["--gateway-deadline-ms=300"] } else { &[] };
+        self.0.start_worker::<D>(own);
+    }
 }
 
 /// Registers a user, and waits until orders knows them.
