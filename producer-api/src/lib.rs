@@ -3,7 +3,7 @@
 //! It decides nothing and writes nothing to Postgres. [`ApiServer`] starts and stops it; `routes` is the table of paths and
 //! who may take them. A module may use those of the lines above it, never the other way round:
 //!
-//! - `settings`, `client`, `rate_headers`, `prefer`, `database`, `flow`: values and rules without state
+//! - `settings`, `client`, `rate_headers`, `prefer`, `cors`, `database`, `flow`: values and rules without state
 //! - `problem`: every answer that is an error
 //! - `http`, `limits`, `idempotency`, `job_id`, `secrets`, `keys`, `ledger`: the parts of a request's way
 //! - `admission`, `readiness`, `jobs`: which requests are served, and the endpoints

@@ -1,4 +1,4 @@
-"""What schemathesis can't know from the OpenAPI document: how NDJSON is written and read, and what a key is for."""
+"""What schemathesis can't learn from the OpenAPI document: how NDJSON is written and read, and what an idempotency key is for."""
 
 import json
 import re
@@ -25,7 +25,7 @@ def first_line(ctx, response):
 def before_call(context, case, kwargs):
     name_anew(case)
     wait = (case.query or {}).get("wait")
-    # A job that waits for something itself would be waited for as long as is asked.
+    # A job that waits for another one is not decided, so its request would wait as long as it asks for.
     if isinstance(wait, int) and wait > 1:
         case.query["wait"] = 1
 

@@ -1,4 +1,4 @@
-//! What the door answers to input that it can't take: a status, a problem and a pointer to the place.
+//! What the API answers to invalid input: a status, a problem and a pointer to the place.
 
 use millrace_testkit::world::{API_KEY, Answer, World};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use millrace_contracts::UserId;
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 
-async fn door() -> World {
+async fn api() -> World {
     let mut world = World::empty().await;
     world.start_api().await;
     world
@@ -38,7 +38,7 @@ fn spoilt(pointer: &str, value: Value) -> String {
 
 #[tokio::test]
 async fn every_bad_order_is_told_what_is_wrong_and_where() {
-    let world = door().await;
+    let world = api().await;
     let good = order(UserId(Uuid::nil()), "pm_ok").to_string();
     let without_currency = good.replace(r#""currency":"EUR","#, "");
     let many_lines = json!(vec![json!({"sku": "A", "quantity": 1, "unit_price_minor": 1}); 101]);
@@ -101,7 +101,7 @@ async fn every_bad_order_is_told_what_is_wrong_and_where() {
 
 #[tokio::test]
 async fn what_is_wrong_with_the_request_itself() {
-    let world = door().await;
+    let world = api().await;
     let good = order(UserId(Uuid::nil()), "pm_ok").to_string();
     type Case<'a> = (&'a str, &'a str, Vec<(&'a str, &'a str)>, String, u16);
     let cases: Vec<Case<'_>> = vec![
@@ -134,7 +134,7 @@ async fn what_is_wrong_with_the_request_itself() {
 
 #[tokio::test]
 async fn secrets_do_not_enter_the_queue() {
-    let world = door().await;
+    let world = api().await;
     let password = json!({"user_id": Uuid::nil(), "password": "correct horse battery staple"});
     let answer = world.post("auth.set-password", &password).await;
     assert_eq!(answer.status, 202, "{:#}", answer.json);

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{order, registered, staffed};
 
-/// A message of this type as the door would publish it.
+/// A message of this type as the API would publish it.
 pub fn properties(message_type: &str, id: Uuid) -> BasicProperties {
     let mut headers = FieldTable::default();
     let text = |text: String| AMQPValue::LongString(text.into());
@@ -27,7 +27,7 @@ pub fn properties(message_type: &str, id: Uuid) -> BasicProperties {
         .with_headers(headers)
 }
 
-/// Publishes a command past the door, as a copy of it would come.
+/// Publishes a command without the API, as a copy of it would arrive.
 pub async fn publish(world: &World, message_type: &str, id: Uuid, body: &serde_json::Value) {
     world
         .channel

@@ -1,9 +1,9 @@
 //! The one test binary: whole flows on a real broker and a real database, looked at as their owner would; the pipeline
 //! as a model; and the rules of the repository.
 
+mod api;
 mod bad_input;
 mod contracts_check;
-mod door;
 mod duplicates;
 mod faults;
 mod keys;
@@ -23,7 +23,7 @@ use millrace_workers::{Visitor, visit_domains};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// A world with a door and a worker per domain.
+/// A world with an API and a worker for each domain.
 async fn staffed() -> World {
     staff(World::empty().await).await
 }

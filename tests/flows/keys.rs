@@ -1,4 +1,4 @@
-//! API keys: the first one, made by an operator, and when they were last used, told by the door.
+//! API keys: the first one, made by an operator, and when they were last used, as the API reports it.
 
 use millrace_contracts::ApiKey;
 use millrace_testkit::world::World;

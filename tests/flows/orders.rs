@@ -1,4 +1,4 @@
-//! Orders from the door to the last follow-up.
+//! Orders from the API to the last follow-up.
 
 use millrace_contracts::{OrderId, UserId, catalog};
 use serde_json::json;

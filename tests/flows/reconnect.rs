@@ -43,7 +43,7 @@ async fn close_connections(world: &World, named: &str) -> usize {
     closed
 }
 
-/// Works for orders and users, with a door, and with batches so small that much is in work at any time.
+/// Works for orders and users, with an API, and with batches so small that much is in work at any time.
 async fn small_steps() -> World {
     let mut world = World::empty().await;
     world.start_worker::<Users>(&[]);
@@ -155,7 +155,7 @@ async fn connections_that_an_operator_closes_cost_nothing() {
 }
 
 #[tokio::test]
-async fn a_door_without_its_exchange_takes_nothing_until_it_is_back() {
+async fn an_api_without_its_exchange_accepts_nothing_until_it_is_back() {
     let world = staffed().await;
     let customer = registered(&world).await;
     let deleted = world.channel.exchange_delete("commands".into(), ExchangeDeleteOptions::default()).await;
@@ -171,7 +171,7 @@ async fn a_door_without_its_exchange_takes_nothing_until_it_is_back() {
     }
     topology::apply(&world.management, &world.topology, |_| {}).await.expect("it is made again");
     let taken = world
-        .until_some("the door to take jobs again", async |world| {
+        .until_some("the API to accept jobs again", async |world| {
             let answer = world.post("orders.place", &order(customer, "pm_ok")).await;
             (answer.status == 202).then_some(answer.json["job_id"].clone())
         })

@@ -158,12 +158,12 @@ fn nobody_selects_everything() {
 }
 
 #[test]
-fn the_door_writes_nothing() {
+fn the_api_writes_nothing() {
     let writes =
         |text: &str| ["INSERT ", "UPDATE ", "DELETE ", "TRUNCATE "].iter().any(|verb| text.contains(verb));
     let writing = queries("producer-api/src").into_iter().filter(|(_, text)| writes(text));
     let writing: Vec<_> = writing.map(|(name, _)| name).collect();
-    assert_none("The door takes jobs while the database is down: let a worker write.", &writing);
+    assert_none("The API accepts jobs while the database is down: let a worker write.", &writing);
 }
 
 #[test]

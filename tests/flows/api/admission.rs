@@ -1,4 +1,4 @@
-//! Who comes in: keys as they are issued, rotated, revoked and expire, and how much of it.
+//! Admission: keys that are issued, rotated, revoked and expire, and limits.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use serde_json::json;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{Caller, another_door, issued, slug, through_a_proxy};
+use super::{Caller, another_api, issued, slug, through_a_proxy};
 use crate::user;
 
-/// A world with a door and the auth domain at work.
+/// A world with an API and the auth worker.
 async fn with_auth() -> World {
     let mut world = World::empty().await;
     world.start_worker::<Auth>(&[]);
@@ -38,9 +38,7 @@ async fn a_key_works_from_its_issue_to_its_end_and_two_at_once_make_a_rotation()
     assert_eq!(seen.status, 200, "both keys are the same client's");
     for gone in [&first, &passing] {
         world
-            .until("the key to open nothing any more", async |_| {
-                dev.with(gone).get("/v1/jobs").await.status == 401
-            })
+            .until("the key to be refused", async |_| dev.with(gone).get("/v1/jobs").await.status == 401)
             .await;
     }
     assert_eq!(dev.with(&second).get("/v1/jobs").await.status, 200);
@@ -61,7 +59,7 @@ async fn a_key_may_do_what_its_scopes_say() {
     assert_eq!(
         orders.post("orders.cancel", &[], &json!({})).await.status,
         422,
-        "let in, and told what is missing"
+        "permitted, and refused for what is missing"
     );
     let more = json!({"client_id": "desk", "name": "desk", "scopes": ["jobs:*"]});
     let refused = keys.post("auth.issue-api-key", &[], &more).await;
@@ -72,13 +70,13 @@ async fn a_key_may_do_what_its_scopes_say() {
 }
 
 #[tokio::test]
-async fn a_client_that_is_known_comes_in_while_postgres_is_down_and_its_use_is_noted_later() {
+async fn a_known_client_is_admitted_while_postgres_is_down_and_its_use_is_recorded_later() {
     let world = with_auth().await;
     let (mut settings, proxy) = through_a_proxy(&world).await;
     settings.http.api_key_use_every = Duration::from_millis(100);
-    let door = another_door(settings).await;
-    let dev = Caller::of(&world).at(&door);
-    world.until("the door to be ready", async |_| dev.get("/readyz").await.status == 200).await;
+    let api = another_api(settings).await;
+    let dev = Caller::of(&world).at(&api);
+    world.until("the API to be ready", async |_| dev.get("/readyz").await.status == 200).await;
     let (_, known) = issued(&dev, "shop", &json!({})).await;
     let (_, unknown) = issued(&Caller::of(&world), "mall", &json!({})).await;
     assert_eq!(dev.with(&known).get("/v1/jobs").await.status, 200);
@@ -92,26 +90,26 @@ async fn a_client_that_is_known_comes_in_while_postgres_is_down_and_its_use_is_n
     assert_eq!((refused.status, slug(&refused)), (503, "keys-unavailable"), "{:#}", refused.json);
     proxy.set(Rule::Pass);
     world
-        .until("the other one to come in, too", async |_| {
+        .until("the other one to be admitted, too", async |_| {
             dev.with(&unknown).get("/v1/jobs").await.status == 200
         })
         .await;
     world
-        .until("the uses to be noted", async |world| {
+        .until("the uses to be recorded", async |world| {
             world.count("SELECT count(*) FROM auth.api_keys WHERE last_used_at IS NOT NULL").await == 2
         })
         .await;
-    door.stop().await;
+    api.stop().await;
     world.finish().await;
 }
 
 #[tokio::test]
-async fn who_takes_too_much_is_told_when_to_come_back() {
+async fn a_client_above_its_rate_learns_when_to_try_again() {
     let world = with_auth().await;
     let mut settings = world.api_settings();
     settings.http.api_client_rate = 5;
-    let door = another_door(settings).await;
-    let caller = Caller::of(&world).at(&door);
+    let api = another_api(settings).await;
+    let caller = Caller::of(&world).at(&api);
     let mut limited = 0;
     for _ in 0..20 {
         let answer = caller.get("/v1/jobs/nothing").await;
@@ -124,22 +122,22 @@ async fn who_takes_too_much_is_told_when_to_come_back() {
     }
     assert!(limited >= 5, "{limited} of 20 were limited");
     assert_eq!(caller.get("/healthz").await.status, 200, "probes are not limited");
-    door.stop().await;
+    api.stop().await;
     world.finish().await;
 }
 
 #[tokio::test]
-async fn a_page_of_another_origin_may_call_the_door_only_if_it_is_named() {
+async fn a_page_of_another_origin_may_call_the_api_only_if_its_origin_is_in_the_settings() {
     let world = with_auth().await;
     let mut settings = world.api_settings();
     settings.http.api_cors_origins = vec!["https://console.example.com".parse().expect("a value")];
-    let door = another_door(settings).await;
-    let (closed, open) = (Caller::of(&world), Caller::of(&world).at(&door));
+    let api = another_api(settings).await;
+    let (closed, open) = (Caller::of(&world), Caller::of(&world).at(&api));
     let allowed = async |caller: &Caller, origin: &str| {
         let preflight =
             caller.http.request(reqwest::Method::OPTIONS, format!("{}/v1/jobs/orders.place", caller.base));
         let preflight = preflight.header("origin", origin).header("access-control-request-method", "POST");
-        let answer = preflight.send().await.expect("the door answers");
+        let answer = preflight.send().await.expect("the API answers");
         answer
             .headers()
             .get("access-control-allow-origin")
@@ -151,6 +149,6 @@ async fn a_page_of_another_origin_may_call_the_door_only_if_it_is_named() {
         Some("https://console.example.com")
     );
     assert_eq!(allowed(&open, "https://evil.example.com").await, None);
-    door.stop().await;
+    api.stop().await;
     world.finish().await;
 }

@@ -10,7 +10,7 @@ use millrace_workers::users::Users;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Caller, another_door};
+use super::{Caller, another_api};
 use crate::user;
 
 /// One event: its id, its name, its data.
@@ -18,7 +18,7 @@ type Event = (String, String, Value);
 
 async fn open(caller: &Caller, job: Uuid, last_id: &str) -> reqwest::Response {
     let request = caller.getting(&format!("/v1/jobs/{job}/events")).header("last-event-id", last_id);
-    request.send().await.expect("the door answers")
+    request.send().await.expect("the API answers")
 }
 
 /// All events until the stream ends.
@@ -82,9 +82,9 @@ async fn a_flow_is_told_as_it_happens_and_once() {
     ] {
         assert_eq!(last.iter().filter(|state| *state == once).count(), 1, "{once}: {last:?}");
     }
-    let second = another_door(world.api_settings()).await;
+    let second = another_api(world.api_settings()).await;
     let there = caller.at(&second);
-    world.until("the other door to be ready", async |_| there.get("/readyz").await.status == 200).await;
+    world.until("the other API to be ready", async |_| there.get("/readyz").await.status == 200).await;
     let nothing = open(&there, job, &told.last().expect("events").0).await;
     assert_eq!(nothing.status().as_u16(), 204, "nothing more will come");
     let resumed = states(&all(open(&there, job, &told[1].0).await).await);
@@ -102,16 +102,16 @@ async fn a_flow_is_told_as_it_happens_and_once() {
 }
 
 #[tokio::test]
-async fn a_door_that_closes_lets_its_listeners_go() {
+async fn an_api_that_stops_ends_its_streams() {
     let mut world = World::empty().await;
     world.start_api().await;
-    let door = another_door(world.api_settings()).await;
-    let caller = Caller::of(&world).at(&door);
-    world.until("the door to be ready", async |_| caller.get("/readyz").await.status == 200).await;
+    let api = another_api(world.api_settings()).await;
+    let caller = Caller::of(&world).at(&api);
+    world.until("the API to be ready", async |_| caller.get("/readyz").await.status == 200).await;
     let job = world.job("users.register", &user(None)).await;
     let listening = open(&caller, job, "").await;
     let started = Instant::now();
-    door.stop().await;
+    api.stop().await;
     assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
     let told = all(listening).await;
     assert_eq!(states(&told), [" by : pending", "flow running"]);

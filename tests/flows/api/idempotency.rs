@@ -8,26 +8,26 @@ use millrace_workers::orders::Orders;
 use millrace_workers::users::Users;
 use serde_json::{Value, json};
 
-use super::{Caller, another_door, issued, job_id, slug, through_a_proxy, without_database};
+use super::{Caller, another_api, issued, job_id, slug, through_a_proxy, without_database};
 use crate::user;
 
 const KEY: (&str, &str) = ("idempotency-key", "\"ada\"");
 
-/// A world with a door, in which somebody works for users and nobody hears of it.
-async fn door() -> World {
+/// A world with an API, and no worker yet.
+async fn api() -> World {
     let mut world = World::empty().await;
     world.start_api().await;
     world
 }
 
-/// Has somebody hear of users, and ends the world.
+/// Starts the subscribers of the users' events, and ends the world.
 async fn finish(mut world: World) {
     world.start_worker::<Auth>(&[]);
     world.start_worker::<Orders>(&[]);
     world.finish().await;
 }
 
-/// The answer once the door says that a worker has the job already. A look at the ledger that takes too long is not waited
+/// The answer once the API says that a worker has the job already. A look at the ledger that takes too long is not waited
 /// for, so it may need more than one.
 async fn replayed(world: &World, caller: &Caller, body: &Value) -> Answer {
     world
@@ -39,11 +39,11 @@ async fn replayed(world: &World, caller: &Caller, body: &Value) -> Answer {
 }
 
 #[tokio::test]
-async fn a_hundred_posts_at_two_doors_with_one_key_are_one_job() {
-    let mut world = door().await;
-    let (second, body) = (another_door(world.api_settings()).await, user(None));
-    let doors = [Caller::of(&world), Caller::of(&world).at(&second)];
-    let posts = (0..100).map(|number: usize| doors[number % 2].post("users.register", &[KEY], &body));
+async fn a_hundred_posts_to_two_processes_with_one_key_are_one_job() {
+    let mut world = api().await;
+    let (second, body) = (another_api(world.api_settings()).await, user(None));
+    let apis = [Caller::of(&world), Caller::of(&world).at(&second)];
+    let posts = (0..100).map(|number: usize| apis[number % 2].post("users.register", &[KEY], &body));
     let answers = join_all(posts).await;
     assert!(answers.iter().all(|answer| answer.status == 202), "{answers:#?}");
     let job = job_id(&answers[0]);
@@ -57,7 +57,7 @@ async fn a_hundred_posts_at_two_doors_with_one_key_are_one_job() {
         .await;
     world.until("all its copies to be worked off", async |world| world.depth("users").await == 0).await;
     assert_eq!(world.count("SELECT count(*) FROM users.users").await, 1);
-    let again = replayed(&world, &doors[0], &body).await;
+    let again = replayed(&world, &apis[0], &body).await;
     assert_eq!((again.status, job_id(&again)), (202, job));
     assert!(!answers.iter().any(|answer| answer.headers.contains_key("idempotency-replayed")));
     second.stop().await;
@@ -66,12 +66,12 @@ async fn a_hundred_posts_at_two_doors_with_one_key_are_one_job() {
 
 #[tokio::test]
 async fn a_key_that_was_used_for_something_else_is_refused() {
-    let mut world = door().await;
-    let second = another_door(world.api_settings()).await;
+    let mut world = api().await;
+    let second = another_api(world.api_settings()).await;
     let (here, there) = (Caller::of(&world), Caller::of(&world).at(&second));
     let (body, other) = (user(None), user(None));
     assert_eq!(here.post("users.register", &[KEY], &body).await.status, 202);
-    // Nobody has touched it yet, but this door remembers.
+    // No worker has received it yet, but this process remembers.
     for (command, body) in
         [("users.register", &other), ("orders.cancel", &json!({"order_id": uuid::Uuid::nil()}))]
     {
@@ -99,11 +99,11 @@ async fn a_key_that_was_used_for_something_else_is_refused() {
 
 #[tokio::test]
 async fn a_key_means_the_same_while_postgres_is_down() {
-    let mut world = door().await;
-    let (second, body) = (another_door(without_database(&world)).await, user(None));
+    let mut world = api().await;
+    let (second, body) = (another_api(without_database(&world)).await, user(None));
     let there = Caller::of(&world).at(&second);
     world
-        .until("that door to reach the broker", async |_| {
+        .until("that API to reach the broker", async |_| {
             there.post("users.register", &[KEY], &body).await.status == 202
         })
         .await;
@@ -120,15 +120,15 @@ async fn a_key_means_the_same_while_postgres_is_down() {
     finish(world).await;
 }
 
-/// What a door was told first, while it could not look, is not what counts.
+/// Data that a process received while it could not read the ledger does not count.
 #[tokio::test]
-async fn the_ledger_knows_better_than_a_door() {
-    let mut world = door().await;
+async fn the_ledger_counts_more_than_what_a_process_remembers() {
+    let mut world = api().await;
     world.start_worker::<Users>(&[]);
     let (settings, proxy) = through_a_proxy(&world).await;
-    let second = another_door(settings).await;
+    let second = another_api(settings).await;
     let (here, there) = (Caller::of(&world), Caller::of(&world).at(&second));
-    world.until("the other door to be ready", async |_| there.get("/readyz").await.status == 200).await;
+    world.until("the other API to be ready", async |_| there.get("/readyz").await.status == 200).await;
     let (body, other) = (user(None), user(None));
     assert_eq!(here.post("users.register", &[KEY], &body).await.status, 202);
     replayed(&world, &here, &body).await;
@@ -146,9 +146,9 @@ async fn the_ledger_knows_better_than_a_door() {
 
 #[tokio::test]
 async fn a_key_belongs_to_its_client_and_a_new_api_key_is_shown_again() {
-    let mut world = door().await;
+    let mut world = api().await;
     world.start_worker::<Auth>(&[]);
-    let second = another_door(world.api_settings()).await;
+    let second = another_api(world.api_settings()).await;
     let dev = Caller::of(&world);
     let asked = json!({"client_id": "shop", "name": "shop", "scopes": ["jobs:*"]});
     let first = dev.post("auth.issue-api-key", &[KEY, ("prefer", "wait=10")], &asked).await;

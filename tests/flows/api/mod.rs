@@ -1,5 +1,5 @@
-//! What the door promises those who post jobs: one job for one key, outcomes that are waited for, batches, events, lists,
-//! keys and limits.
+//! What the API promises its clients: one job for one idempotency key, waiting for outcomes, batches, events, lists, keys and
+//! limits.
 
 mod admission;
 mod batches;
@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use url::Url;
 use uuid::Uuid;
 
-/// Somebody who calls a door.
+/// A client of an API.
 #[derive(Clone)]
 struct Caller {
     http: reqwest::Client,
@@ -29,14 +29,14 @@ struct Caller {
 }
 
 impl Caller {
-    /// Calls the world's own door with the development key.
+    /// Calls the world's own API with the development key.
     fn of(world: &World) -> Self {
         Self { http: world.http.clone(), base: world.url(""), key: API_KEY.to_owned() }
     }
 
-    /// Calls another door.
-    fn at(&self, door: &ApiServer) -> Self {
-        Self { base: format!("http://{}", door.address()), ..self.clone() }
+    /// Calls another process of the API.
+    fn at(&self, api: &ApiServer) -> Self {
+        Self { base: format!("http://{}", api.address()), ..self.clone() }
     }
 
     /// Calls with another key.
@@ -48,7 +48,7 @@ impl Caller {
         let request =
             self.http.post(format!("{}/v1/jobs/{command}", self.base)).bearer_auth(&self.key).json(body);
         let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
-        answer(request.send().await.expect("the door answers")).await
+        answer(request.send().await.expect("the API answers")).await
     }
 
     fn getting(&self, path: &str) -> reqwest::RequestBuilder {
@@ -56,16 +56,16 @@ impl Caller {
     }
 
     async fn get(&self, path: &str) -> Answer {
-        answer(self.getting(path).send().await.expect("the door answers")).await
+        answer(self.getting(path).send().await.expect("the API answers")).await
     }
 }
 
-/// One more door of the same system.
-async fn another_door(settings: ApiSettings) -> ApiServer {
+/// One more process of the same API.
+async fn another_api(settings: ApiSettings) -> ApiServer {
     ApiServer::start(settings, millrace_contracts::catalog(), Arc::new(LogAlerts)).await.expect("a free port")
 }
 
-/// The settings of a door to whose database there is no way.
+/// The settings of an API whose database can't be reached.
 fn without_database(world: &World) -> ApiSettings {
     let nowhere = "postgres://nobody@127.0.0.1:1/nothing";
     let mut settings = world.api_settings();
@@ -73,7 +73,7 @@ fn without_database(world: &World) -> ApiSettings {
     settings
 }
 
-/// The settings of a door whose way to the database can be cut.
+/// The settings of an API whose connections to the database can be cut.
 async fn through_a_proxy(world: &World) -> (ApiSettings, Proxy) {
     let mut url = Url::parse(&world.database_url).expect("the world's own URL");
     let address = (url.host_str().expect("a host"), url.port().unwrap_or(5432));

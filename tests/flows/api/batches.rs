@@ -14,13 +14,13 @@ fn posting(caller: &Caller, kind: &str, body: impl Into<reqwest::Body>) -> reqwe
 }
 
 async fn post(caller: &Caller, kind: &str, body: &str) -> Answer {
-    answer(posting(caller, kind, body.to_owned()).send().await.expect("the door answers")).await
+    answer(posting(caller, kind, body.to_owned()).send().await.expect("the API answers")).await
 }
 
 /// The answer to a whole batch, line by line.
 async fn lines(caller: &Caller, body: &str) -> Vec<Value> {
     let response =
-        posting(caller, "application/x-ndjson", body.to_owned()).send().await.expect("the door answers");
+        posting(caller, "application/x-ndjson", body.to_owned()).send().await.expect("the API answers");
     assert_eq!(response.status().as_u16(), 200);
     assert_eq!(response.headers()["content-type"], "application/x-ndjson");
     let text = response.text().await.expect("a whole answer");
@@ -103,7 +103,7 @@ async fn answers_come_while_lines_are_still_sent() {
     for name in ["b", "c"] {
         let answered = answers.next().await.expect("an answer before the next line").expect("readable");
         assert_eq!(answered.iter().filter(|byte| **byte == b'\n').count(), 1);
-        lines.send(line(name)).await.expect("the door still reads");
+        lines.send(line(name)).await.expect("the API still reads");
     }
     drop(lines);
     let rest: Vec<_> = answers.collect().await;
@@ -128,7 +128,7 @@ async fn a_batch_is_declared_as_one_and_has_no_key_of_its_own() {
     let refused = post(&caller, "application/json", "{}").await;
     assert_eq!((refused.status, slug(&refused)), (415, "not-ndjson"), "{:#}", refused.json);
     let keyed = posting(&caller, "application/x-ndjson", "").header("idempotency-key", "\"a\"");
-    let refused = answer(keyed.send().await.expect("the door answers")).await;
+    let refused = answer(keyed.send().await.expect("the API answers")).await;
     assert_eq!((refused.status, slug(&refused)), (400, "idempotency-key-malformed"));
     assert_eq!(lines(&caller, "\n\n").await, [Value::Null; 0]);
     let single = caller.post("users.register", &[], &user(None)).await;

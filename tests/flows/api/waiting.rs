@@ -7,7 +7,7 @@ use millrace_contracts::UserId;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Caller, another_door, job_id, without_database};
+use super::{Caller, another_api, job_id, without_database};
 use crate::{order, registered, staffed, user};
 
 const WAIT: (&str, &str) = ("prefer", "wait=20");
@@ -45,15 +45,15 @@ async fn a_job_is_answered_with_its_outcome() {
     world.finish().await;
 }
 
-/// There is no other way than the worker's message: that door has no database.
+/// The outcome can only come as the worker's reply: that API has no database.
 #[tokio::test]
 async fn the_answer_is_the_workers_own_also_after_a_retry() {
     let world = staffed().await;
-    let door = another_door(without_database(&world)).await;
-    let caller = Caller::of(&world).at(&door);
+    let api = another_api(without_database(&world)).await;
+    let caller = Caller::of(&world).at(&api);
     let customer = UserId(Uuid::now_v7());
     world
-        .until("that door to hear answers", async |_| {
+        .until("that API to receive replies", async |_| {
             let nobody = json!({"user_id": Uuid::now_v7()});
             caller.post("users.deactivate", &[("prefer", "wait=3")], &nobody).await.status == 200
         })
@@ -72,7 +72,7 @@ async fn the_answer_is_the_workers_own_also_after_a_retry() {
         answer.json
     );
     assert!(answer.json["attempts"].as_u64() > Some(1), "{:#}", answer.json);
-    door.stop().await;
+    api.stop().await;
     world.finish().await;
 }
 
