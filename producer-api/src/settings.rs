@@ -86,7 +86,7 @@ pub struct HttpSettings {
         default_value = "60000", value_parser = millis::<100, 86_400_000>)]
     pub api_key_use_every: Duration,
 
-    /// Origins whose pages may call the API from a browser, separated by commas, such as https://console.example.com;
+    /// Origins whose pages may call the API from a browser, separated by commas, such as `https://console.example.com`;
     /// without it, none may
     #[arg(long, env = "API_CORS_ORIGINS", value_name = "ORIGIN,…", value_delimiter = ',', value_parser = origin)]
     pub api_cors_origins: Vec<HeaderValue>,

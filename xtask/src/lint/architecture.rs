@@ -61,14 +61,7 @@ const RULES: [Rule; 8] = [
     },
     Rule {
         package: "millrace-runtime",
-        without: &[
-            "axum",
-            "reqwest",
-            "millrace-contracts",
-            "millrace-workers",
-            "producer-api",
-            "millrace-ops",
-        ],
+        without: &["millrace-contracts", "millrace-workers", "producer-api", "millrace-ops"],
         because: "the runtime works for any domain and any outside system",
     },
     Rule {
