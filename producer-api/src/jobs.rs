@@ -7,6 +7,8 @@ pub(crate) mod events;
 mod headers;
 pub(crate) mod intake;
 pub(crate) mod list;
+#[cfg(feature = "armed")]
+mod mutants;
 pub(crate) mod post;
 mod query;
 pub(crate) mod trail;

@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use millrace_broker::Outgoing;
 use millrace_faults::{Mutant, Point, mutated, reach, reach_within};
 use millrace_protocol::ledger::FollowUp;
 use sqlx::{PgConnection, raw_sql};
@@ -111,7 +110,7 @@ async fn transaction<D: Store>(
 }
 
 /// Everything between BEGIN and COMMIT. The ledger comes last, so that nothing can fail unseen before the commit.
-async fn process<D: Store>(
+pub async fn process<D: Store>(
     connection: &mut PgConnection,
     handler: &Handler,
     batch: &[BatchItem<D>],
@@ -146,23 +145,6 @@ fn heeded(saved: Result<(), SaveError>) -> Result<(), SaveError> {
         Err(SaveError::Conflict { .. }) if mutated(Mutant::ConflictIgnored) => Ok(()),
         other => other,
     }
-}
-
-/// What a batch would publish, if it were committed: for the mutant that does not wait for that.
-pub async fn rehearse<D: Store>(
-    session: &mut Session,
-    batch: &[BatchItem<D>],
-    now: OffsetDateTime,
-) -> Vec<Outgoing> {
-    let handler = Arc::clone(&session.handler);
-    let Ok(connection) = session.connection().await else { return Vec::new() };
-    let rehearsed = bounded(async {
-        raw_sql("BEGIN").execute(&mut *connection).await?;
-        process(connection, &handler, batch, now).await
-    });
-    let settlements = rehearsed.await.unwrap_or_default();
-    session.disconnect();
-    settlements.into_iter().flat_map(|settlement| settlement.publish).collect()
 }
 
 /// Decides the messages in order, each seeing what the earlier ones changed.

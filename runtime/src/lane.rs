@@ -1,14 +1,18 @@
 //! A consumer lane: one broker channel, one database session, one loop. [`Lane::process`] takes a batch through its steps, and
 //! each step has a file of its own.
 
+#[cfg(feature = "armed")]
+mod mutants;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use millrace_broker::{
     Connection, ConsumeError, Consumer, ConsumerSettings, Incoming, PublishError, Publisher, Replier,
 };
-use millrace_faults::{Mutant, Point, mutated, reach};
+use millrace_faults::{Point, reach};
 use millrace_service::{AlertSink, Check, Readiness};
+use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
@@ -176,38 +180,43 @@ impl<D: Store> Lane<D> {
         consumer.close().await;
     }
 
-    /// Takes a batch through its life: decode, call, commit, publish, acknowledge.
+    /// Takes a batch through its life: decode and call, commit, publish, acknowledge.
     async fn process(&mut self, consumer: &Consumer, batch: IsolationBatch) -> Result<(), Abandoned> {
+        #[cfg(feature = "armed")]
+        if mutants::reorder_steps() {
+            return self.process_reordered(consumer, batch).await;
+        }
+        let (started, now) = (Instant::now(), self.context.clock.now());
+        let mut items = self.prepare(batch, now).await;
+        let mut settlements = commit::commit(&mut self.session, &mut items, now).await;
+        reach(Point::Committed);
+        reply::send(&self.context.replier, &items, &settlements);
+        self.publish(consumer, &mut settlements).await?;
+        reach(Point::Confirmed);
+        acknowledge(consumer, items.iter().map(|item| &item.incoming)).await?;
+        reach(Point::Acknowledging);
+        report(&self.context, settlements, started);
+        reach(Point::Acknowledged);
+        Ok(())
+    }
+
+    /// Everything before the transaction: decodes the messages, and makes the outside calls that they need.
+    async fn prepare(&mut self, batch: IsolationBatch, now: OffsetDateTime) -> Vec<BatchItem<D>> {
         let Self { context, session } = self;
         let IsolationBatch { deliveries, crashes, .. } = batch;
-        let started = Instant::now();
-        let now = context.clock.now();
         deliveries.iter().for_each(|_| reach(Point::Delivered));
-        if mutated(Mutant::AckBeforeCommit) {
-            acknowledge(consumer, &deliveries).await?;
-        }
         isolation::record_start(session, &deliveries).await;
         let decode = |incoming| BatchItem::<D>::decode(incoming, now, &context.trusted, crashes);
         let mut items: Vec<BatchItem<D>> = deliveries.into_iter().map(decode).collect();
         calls::make(session, &context.effects, context.call_limits, &mut items).await;
         reach(Point::Called);
-        if mutated(Mutant::PublishBeforeCommit) {
-            let early = commit::rehearse(session, &items, now).await;
-            emit::publish(&context.publisher, consumer, early).await.map_err(Abandoned::NotPublished)?;
-        }
-        let mut settlements = commit::commit(session, &mut items, now).await;
-        reach(Point::Committed);
-        reply::send(&context.replier, &items, &settlements);
+        items
+    }
+
+    /// Publishes what the settlements hold, and returns once the broker has confirmed it.
+    async fn publish(&self, consumer: &Consumer, settlements: &mut [Settlement]) -> Result<(), Abandoned> {
         let messages = settlements.iter_mut().flat_map(|settlement| settlement.publish.drain(..)).collect();
-        emit::publish(&context.publisher, consumer, messages).await.map_err(Abandoned::NotPublished)?;
-        reach(Point::Confirmed);
-        if !mutated(Mutant::AckBeforeCommit) {
-            acknowledge(consumer, items.iter().map(|item| &item.incoming)).await?;
-        }
-        reach(Point::Acknowledging);
-        report(context, settlements, started);
-        reach(Point::Acknowledged);
-        Ok(())
+        emit::publish(&self.context.publisher, consumer, messages).await.map_err(Abandoned::NotPublished)
     }
 }
 

@@ -62,6 +62,9 @@ fn programs() -> Result<Vec<String>, Error> {
     Ok(["producer-api", "ops"].map(str::to_owned).into_iter().chain(workers).collect())
 }
 
+/// The features with which programs can be made to die at a given point and to break a given guarantee.
+pub const ARMED: &str = "millrace-runtime/armed,producer-api/armed";
+
 /// Builds the programs of Millrace and returns the folder they are in.
 pub fn build_programs(release: bool) -> Result<PathBuf, Error> {
     let mut build = build(&PACKAGES);
@@ -77,7 +80,7 @@ pub fn build_programs(release: bool) -> Result<PathBuf, Error> {
 /// The ones without faults are put back where cargo leaves programs.
 pub fn build_armed_programs() -> Result<(), Error> {
     let mut armed = build(&PACKAGES);
-    armed.args(["--package", "millrace-faults", "--features", "millrace-faults/armed"]);
+    armed.args(["--package", "millrace-runtime", "--features", ARMED]);
     run(armed)?;
     let folder = target().join("armed");
     std::fs::create_dir_all(&folder).map_err(Error::file(&folder))?;

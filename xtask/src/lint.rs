@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use clap::Args;
 
-use crate::cargo::{cargo, run as run_command};
+use crate::cargo::{ARMED, cargo, run as run_command};
 use crate::error::Error;
 use crate::sqlx_data;
 
@@ -61,16 +61,11 @@ async fn check(name: &str) -> Result<Outcome, Error> {
     match name {
         "format" => run_command(cargo(&["fmt", "--all", "--check"]))?,
         "clippy" => {
-            run_command(cargo(&[
-                "clippy",
-                "--quiet",
-                "--locked",
-                "--workspace",
-                "--all-targets",
-                "--",
-                "-D",
-                "warnings",
-            ]))?;
+            const STRICT: [&str; 4] = ["--all-targets", "--", "-D", "warnings"];
+            let clippy = ["clippy", "--quiet", "--locked"];
+            run_command(cargo(&[&clippy[..], &["--workspace"], &STRICT].concat()))?;
+            let armed = ["--package", "millrace-runtime", "--package", "producer-api", "--features", ARMED];
+            run_command(cargo(&[&clippy[..], &armed, &STRICT].concat()))?;
         }
         "docs" => {
             let mut docs = cargo(&["doc", "--quiet", "--locked", "--no-deps", "--workspace"]);

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use millrace_broker::{Outgoing, PendingReply, PublishError, Publisher, ReplyQueue};
 use millrace_contracts::ApiKey;
-use millrace_faults::{Mutant, Point, mutated, reach};
+use millrace_faults::{Point, reach};
 use millrace_protocol::{Catalog, ClientId, Entry, Envelope, Fingerprint, JobId, Trace};
 
 use crate::client::Client;
 use crate::idempotency::{Claim, IdempotencyCache, IdempotencyKey, Usage};
 use crate::job_id::JobIds;
+#[cfg(feature = "armed")]
+use crate::jobs::mutants::publish;
 use crate::ledger::Ledger;
 use crate::problem::Problem;
 use crate::secrets::{Request, SealedBody, Secrets};
@@ -159,12 +161,8 @@ impl Intake {
     }
 }
 
+#[cfg(not(feature = "armed"))]
 async fn publish(publisher: &Publisher, message: Outgoing) -> Result<(), PublishError> {
-    if mutated(Mutant::AcceptedBeforeConfirm) {
-        let publisher = publisher.clone();
-        tokio::spawn(async move { publisher.publish([message].into()).await });
-        return Ok(());
-    }
     publisher.publish([message].into()).await
 }
 
