@@ -1,6 +1,7 @@
 //! The rules of the repository, checked on the sources themselves. Each says what to do instead.
 
 mod circles;
+mod documents;
 
 use std::fs;
 use std::path::{Path, PathBuf};
