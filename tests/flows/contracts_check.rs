@@ -44,8 +44,8 @@ async fn purge(world: &World, queue: &str) {
 async fn where_nothing_lies_there_is_nothing_to_complain_of() {
     let world = World::empty().await;
     let checked = ops(&world, &CHECK).await;
-    let (out, told) = written(&checked);
-    assert_eq!(checked.status.code(), Some(0), "{out}{told}");
+    let (out, errors) = written(&checked);
+    assert_eq!(checked.status.code(), Some(0), "{out}{errors}");
     assert_eq!(
         out.lines().filter(|line| line.ends_with(": empty")).count(),
         world.topology.queues.len(),
@@ -55,9 +55,9 @@ async fn where_nothing_lies_there_is_nothing_to_complain_of() {
     let deleted = world.channel.queue_delete("unrouted".into(), QueueDeleteOptions::default()).await;
     deleted.expect("the queue was there");
     let checked = ops(&world, &CHECK).await;
-    let (out, told) = written(&checked);
-    assert_eq!(checked.status.code(), Some(1), "{out}{told}");
-    assert!(told.contains("queue `unrouted` does not exist. `ops topology apply` creates it"), "{told}");
+    let (out, errors) = written(&checked);
+    assert_eq!(checked.status.code(), Some(1), "{out}{errors}");
+    assert!(errors.contains("queue `unrouted` does not exist. `ops topology apply` creates it"), "{errors}");
     assert!(out.contains("retry.1h: empty"), "the other queues are inspected all the same: {out}");
     topology::apply(&world.management, &world.topology, |_| {}).await.expect("the queue is made again");
     world.finish().await;
@@ -79,8 +79,8 @@ async fn what_cannot_be_read_is_told_of_wherever_it_lies_and_stays_there() {
     }
 
     let checked = ops(&world, &CHECK).await;
-    let (out, told) = written(&checked);
-    assert_eq!(checked.status.code(), Some(2), "{out}{told}");
+    let (out, errors) = written(&checked);
+    assert_eq!(checked.status.code(), Some(2), "{out}{errors}");
     let newer = "version 2: `orders.cancel` version 2 is not known to this release, which reads version 1";
     for line in [
         "orders: inspected 2, cannot decode 1".to_owned(),
@@ -124,9 +124,9 @@ async fn a_long_queue_is_inspected_as_far_as_asked_and_keeps_its_order() {
         (&[], "orders: inspected 2,500, cannot decode 0"),
     ] {
         let checked = ops(&world, &[&CHECK, flags].concat()).await;
-        let (out, told) = written(&checked);
-        assert!(out.lines().any(|line| line == said), "{said:?} is not in {out}{told}");
-        assert_eq!(checked.status.code(), Some(0), "{out}{told}");
+        let (out, errors) = written(&checked);
+        assert!(out.lines().any(|line| line == said), "{said:?} is not in {out}{errors}");
+        assert_eq!(checked.status.code(), Some(0), "{out}{errors}");
         until_there(&world, "orders", COUNT).await;
     }
     for id in &ids {

@@ -8,7 +8,7 @@ use millrace_workers::orders::Orders;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{order, registered, staffed};
+use super::{order, registered, world_at_work};
 
 /// A message of this type as the API would publish it.
 pub fn properties(message_type: &str, id: Uuid) -> BasicProperties {
@@ -42,7 +42,7 @@ pub async fn publish(world: &World, message_type: &str, id: Uuid, body: &serde_j
         .expect("the broker takes it");
 }
 
-/// A queue that hears an event beside its domains.
+/// A queue that subscribes to an event beside its domains.
 async fn overhear(world: &World, event: &str) {
     let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
     let mut arguments = FieldTable::default();
@@ -72,13 +72,13 @@ async fn overheard_ids(world: &World, at_least: u32) -> Vec<String> {
 
 #[tokio::test]
 async fn five_copies_to_one_worker_have_one_effect() {
-    let world = staffed().await;
+    let world = world_at_work().await;
     copies_have_one_effect(world).await;
 }
 
 #[tokio::test]
 async fn five_copies_to_two_workers_have_one_effect() {
-    let mut world = staffed().await;
+    let mut world = world_at_work().await;
     world.start_worker::<Orders>(&["--worker-prefetch=1", "--worker-batch-max=1"]);
     world.start_worker::<Orders>(&["--worker-prefetch=1", "--worker-batch-max=1"]);
     copies_have_one_effect(world).await;
@@ -98,7 +98,7 @@ async fn copies_have_one_effect(world: World) {
             world.count("SELECT count(*) FROM orders.orders WHERE status = 'confirmed'").await == 1
         })
         .await;
-    world.until("the copies to be worked", async |world| world.depth("orders").await == 0).await;
+    world.until("the copies to be processed", async |world| world.depth("orders").await == 0).await;
     let ids = overheard_ids(&world, 1).await;
     assert!(ids.iter().all(|id| *id == ids[0]), "a follow-up that is published again keeps its id: {ids:?}");
     assert_eq!(world.count("SELECT count(*) FROM orders.orders").await, 1);
@@ -110,7 +110,7 @@ async fn copies_have_one_effect(world: World) {
 
 #[tokio::test]
 async fn a_finished_message_is_published_again_with_the_same_ids() {
-    let world = staffed().await;
+    let world = world_at_work().await;
     let user = registered(&world).await;
     overhear(&world, "orders.placed").await;
     let id = Uuid::now_v7();

@@ -16,7 +16,7 @@ use url::Url;
 use uuid::Uuid;
 
 use super::duplicates::publish;
-use super::{order, order_state, registered, staff, staffed};
+use super::{order, order_state, registered, start_all, world_at_work};
 
 fn header(letter: &Delivery, name: &str) -> String {
     let headers = letter.properties.headers().as_ref().expect("a dead letter has headers");
@@ -36,7 +36,7 @@ async fn throw_in(world: &World, body: &[u8], properties: BasicProperties) {
 
 #[tokio::test]
 async fn garbage_is_dead_lettered_with_a_reason_and_hurts_nobody() {
-    let mut world = staffed().await;
+    let mut world = world_at_work().await;
     let user = registered(&world).await;
     throw_in(&world, b"\xff\xfe not json", BasicProperties::default()).await;
     let neighbour = world.job("orders.place", &order(user, "pm_ok")).await;
@@ -55,7 +55,7 @@ async fn garbage_is_dead_lettered_with_a_reason_and_hurts_nobody() {
 
 #[tokio::test]
 async fn a_row_that_the_database_refuses_fails_alone() {
-    let mut world = staff(World::hurried().await).await;
+    let mut world = start_all(World::hurried().await).await;
     let (first, second) = (Uuid::now_v7(), Uuid::now_v7());
     for id in [first, second] {
         publish(&world, "auth.issue-api-key", id, &key(id)).await;
@@ -78,7 +78,7 @@ async fn a_row_that_the_database_refuses_fails_alone() {
 
 #[tokio::test]
 async fn a_silent_gateway_is_asked_eight_times_and_then_a_person() {
-    let mut world = staff(World::hurried().await).await;
+    let mut world = start_all(World::hurried().await).await;
     let user = registered(&world).await;
     let job = world.job("orders.place", &order(user, "pm_timeout")).await;
     let letters = world.dead_letters(millrace_contracts::payments::DOMAIN, 1).await;
@@ -128,7 +128,7 @@ async fn registered_with_orders_only(world: &World) -> millrace_contracts::UserI
 
 #[tokio::test]
 async fn a_dead_letter_is_sent_again_once_its_cause_is_mended() {
-    let world = staff(World::hurried().await).await;
+    let world = start_all(World::hurried().await).await;
     let (first, second) = (Uuid::now_v7(), Uuid::now_v7());
     for id in [first, second] {
         publish(&world, "auth.issue-api-key", id, &key(id)).await;

@@ -24,11 +24,11 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// A world with an API and a worker for each domain.
-async fn staffed() -> World {
-    staff(World::empty().await).await
+async fn world_at_work() -> World {
+    start_all(World::empty().await).await
 }
 
-async fn staff(mut world: World) -> World {
+async fn start_all(mut world: World) -> World {
     visit_domains(&mut Workers(&mut world));
     world.start_api().await;
     world

@@ -62,10 +62,10 @@ async fn the_first_key_is_shown_once_and_there_is_no_second_first_one() {
     assert!(written(&ops(&world, &["keys", "list"]).await).0.starts_with("There are no API keys"));
 
     let made = ops(&world, &first(&["--scopes", "jobs:auth.*", "--expires-in-days", "7"])).await;
-    let (key, told) = written(&made);
-    assert!(made.status.success(), "{told}");
+    let (key, errors) = written(&made);
+    assert!(made.status.success(), "{errors}");
     let key = key.strip_suffix('\n').expect("a line").to_owned();
-    assert!(key.starts_with("mr_") && key.len() == 46 && !told.contains(&key), "{key:?}: {told}");
+    assert!(key.starts_with("mr_") && key.len() == 46 && !errors.contains(&key), "{key:?}: {errors}");
     let stored: (String, String) =
         sqlx::query_as("SELECT key_hash, client_id FROM auth.api_keys WHERE status = 'active'")
             .fetch_one(&world.database)
@@ -74,9 +74,9 @@ async fn the_first_key_is_shown_once_and_there_is_no_second_first_one() {
     assert_eq!(stored, (ApiKey::hash_of(&key).as_str().to_owned(), "admin".to_owned()));
 
     let again = ops(&world, &FIRST).await;
-    let (out, told) = written(&again);
-    assert_eq!((again.status.code(), out.as_str()), (Some(1), ""), "{told}");
-    assert!(told.contains(&key[..11]) && told.contains("may issue keys"), "{told}");
+    let (out, errors) = written(&again);
+    assert_eq!((again.status.code(), out.as_str()), (Some(1), ""), "{errors}");
+    assert!(errors.contains(&key[..11]) && errors.contains("may issue keys"), "{errors}");
 
     assert!(ops(&world, &first(&["--force"])).await.status.success());
     let (listed, _) = written(&ops(&world, &["keys", "list"]).await);
@@ -110,15 +110,15 @@ async fn only_a_key_that_may_issue_keys_and_is_alive_stands_in_the_way() {
 async fn without_an_auth_worker_or_a_broker_no_key_is_shown() {
     let mut world = World::empty().await;
     let late = ops(&world, &first(&["--bootstrap-deadline-ms", "300"])).await;
-    let (out, told) = written(&late);
-    assert_eq!((late.status.code(), out.as_str()), (Some(1), ""), "{told}");
-    assert!(told.contains("The auth worker has not issued the key within 300 ms"), "{told}");
+    let (out, errors) = written(&late);
+    assert_eq!((late.status.code(), out.as_str()), (Some(1), ""), "{errors}");
+    assert!(errors.contains("The auth worker has not issued the key within 300 ms"), "{errors}");
     world.claim("auth", 1);
 
     let nowhere = format!("{}-that-is-not-there", world.amqp_url);
     let refused = ops(&world, &first(&["--amqp-url", &nowhere])).await;
-    let (out, told) = written(&refused);
-    assert_eq!((refused.status.code(), out.as_str()), (Some(1), ""), "{told}");
-    assert!(told.contains("No key was issued: the broker refuses the connection"), "{told}");
+    let (out, errors) = written(&refused);
+    assert_eq!((refused.status.code(), out.as_str()), (Some(1), ""), "{errors}");
+    assert!(errors.contains("No key was issued: the broker refuses the connection"), "{errors}");
     world.finish().await;
 }

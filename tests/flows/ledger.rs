@@ -28,8 +28,8 @@ async fn a_database_that_is_up_to_date_is_left_alone() {
         (&["prune", "--keep-days", "30"], "Nothing in the ledger is older than 30 days"),
     ] {
         let done = ops(&world, arguments).await;
-        let (out, told) = written(&done);
-        assert!(done.status.success() && out.starts_with(said), "{out}{told}");
+        let (out, errors) = written(&done);
+        assert!(done.status.success() && out.starts_with(said), "{out}{errors}");
     }
     world.finish().await;
 }

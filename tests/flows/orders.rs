@@ -4,11 +4,11 @@ use millrace_contracts::{OrderId, UserId, catalog};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{order, order_state, registered, staffed, trail, user};
+use super::{order, order_state, registered, trail, user, world_at_work};
 
 #[tokio::test]
 async fn an_order_is_placed_paid_and_confirmed() {
-    let world = staffed().await;
+    let world = world_at_work().await;
     let user = registered(&world).await;
     let job = world.job("orders.place", &order(user, "pm_ok")).await;
     let view = world.expect(job, "succeeded").await;
@@ -35,7 +35,7 @@ async fn an_order_is_placed_paid_and_confirmed() {
 
 #[tokio::test]
 async fn a_declined_payment_cancels_the_order() {
-    let world = staffed().await;
+    let world = world_at_work().await;
     let user = registered(&world).await;
     let job = world.job("orders.place", &order(user, "pm_declined")).await;
     world.expect(job, "succeeded").await;
@@ -45,7 +45,7 @@ async fn a_declined_payment_cancels_the_order() {
 
 #[tokio::test]
 async fn cancelling_a_paid_order_pays_it_back() {
-    let world = staffed().await;
+    let world = world_at_work().await;
     let user = registered(&world).await;
     let placed = world.job("orders.place", &order(user, "pm_ok")).await;
     world.expect(placed, "succeeded").await;
@@ -60,7 +60,7 @@ async fn cancelling_a_paid_order_pays_it_back() {
 
 #[tokio::test]
 async fn an_order_that_overtook_its_customer_waits_for_them() {
-    let world = staffed().await;
+    let world = world_at_work().await;
     let customer = UserId(Uuid::now_v7());
     let job = world.job("orders.place", &order(customer, "pm_ok")).await;
     world
@@ -77,7 +77,7 @@ async fn an_order_that_overtook_its_customer_waits_for_them() {
 
 #[tokio::test]
 async fn an_order_of_nobody_is_refused_in_the_end() {
-    let world = staffed().await;
+    let world = world_at_work().await;
     let job = world.job("orders.place", &order(UserId(Uuid::now_v7()), "pm_ok")).await;
     let view = world.expect(job, "refused").await;
     assert_eq!(view["problem"]["type"], "urn:millrace:problem:customer-unknown");
@@ -87,7 +87,7 @@ async fn an_order_of_nobody_is_refused_in_the_end() {
 
 #[tokio::test]
 async fn a_flaky_gateway_is_asked_again() {
-    let world = staffed().await;
+    let world = world_at_work().await;
     let user = registered(&world).await;
     let job = world.job("orders.place", &order(user, "pm_flaky")).await;
     world.expect(job, "succeeded").await;
@@ -97,7 +97,7 @@ async fn a_flaky_gateway_is_asked_again() {
 
 #[tokio::test]
 async fn two_users_can_not_have_one_address() {
-    let world = staffed().await;
+    let world = world_at_work().await;
     let first = json!({"email": "ada@example.com", "name": "Ada"});
     let second = json!({"email": "ADA@example.com", "name": "Another Ada"});
     let (first, second) =

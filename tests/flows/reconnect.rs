@@ -16,7 +16,7 @@ use url::Url;
 use uuid::Uuid;
 
 use super::duplicates::publish;
-use super::{order, registered, staffed, user};
+use super::{order, registered, user, world_at_work};
 
 /// The management API, past what the topology needs of it.
 async fn manage(method: Method, path: &str, body: &Value) -> Value {
@@ -75,14 +75,14 @@ async fn placed(world: &World, count: i64) {
 
 /// Ends a world in which nobody works for payments and auth.
 async fn finish(mut world: World, orders: u32) {
-    world.until("every order to be told of", async |world| world.depth("payments").await >= orders).await;
-    // Told of more than once where a confirm or an acknowledgement was lost; the copies come as soon as the message is back.
-    let mut told = 0;
-    while told != world.depth("payments").await {
-        told = world.depth("payments").await;
+    world.until("every order to be published", async |world| world.depth("payments").await >= orders).await;
+    // Published more than once where a confirm or an acknowledgement was lost; the copies come once the message is redelivered.
+    let mut published = 0;
+    while published != world.depth("payments").await {
+        published = world.depth("payments").await;
         tokio::time::sleep(COPIES_WITHIN).await;
     }
-    world.claim("payments", told);
+    world.claim("payments", published);
     world.claim("auth", 1);
     world.finish().await;
 }
@@ -156,7 +156,7 @@ async fn connections_that_an_operator_closes_cost_nothing() {
 
 #[tokio::test]
 async fn an_api_without_its_exchange_accepts_nothing_until_it_is_back() {
-    let world = staffed().await;
+    let world = world_at_work().await;
     let customer = registered(&world).await;
     let deleted = world.channel.exchange_delete("commands".into(), ExchangeDeleteOptions::default()).await;
     deleted.expect("an administrator may");
@@ -215,25 +215,25 @@ async fn publish_into_orders(world: &World, customer: UserId) {
 }
 
 /// A broker user of a test's own, and a worker for orders that logs in as that user.
-struct Hireling {
+struct RestrictedWorker {
     user: String,
     probes: String,
 }
 
-impl Hireling {
+impl RestrictedWorker {
     /// With this password, and what it may read.
-    async fn employ(world: &mut World, password: &str, read: &str) -> Self {
+    async fn start(world: &mut World, password: &str, read: &str) -> Self {
         let [port] = ports::free().expect("a free port");
-        let hireling = Self { user: format!("hireling-{port}"), probes: format!("127.0.0.1:{port}") };
-        hireling.has_password(password).await;
-        hireling.may_read(world, read).await;
+        let worker = Self { user: format!("worker-{port}"), probes: format!("127.0.0.1:{port}") };
+        worker.has_password(password).await;
+        worker.may_read(world, read).await;
         let mut url = Url::parse(&world.amqp_url).expect("the world's own URL");
-        url.set_username(&hireling.user).expect("a URL with a host");
+        url.set_username(&worker.user).expect("a URL with a host");
         url.set_password(Some("right")).expect("a URL with a host");
         let own = std::mem::replace(&mut world.amqp_url, url.into());
-        world.start_worker::<Orders>(&[&format!("--probes-listen={}", hireling.probes)]);
+        world.start_worker::<Orders>(&[&format!("--probes-listen={}", worker.probes)]);
         world.amqp_url = own;
-        hireling
+        worker
     }
 
     async fn has_password(&self, password: &str) {
@@ -259,7 +259,7 @@ impl Hireling {
             .await;
     }
 
-    async fn dismiss(self, world: World, orders: u32) {
+    async fn stop(self, world: World, orders: u32) {
         finish_told(world, orders).await;
         manage(Method::DELETE, &format!("users/{}", self.user), &Value::Null).await;
     }
@@ -284,23 +284,23 @@ async fn with_an_order(world: &mut World) {
 async fn a_worker_that_may_not_read_its_queue_says_so_and_works_once_it_may() {
     let mut world = World::empty().await;
     with_an_order(&mut world).await;
-    let hireling = Hireling::employ(&mut world, "right", "^$").await;
-    hireling.until_it_says(&world, 503, "refused").await;
+    let worker = RestrictedWorker::start(&mut world, "right", "^$").await;
+    worker.until_it_says(&world, 503, "refused").await;
     assert_eq!(world.count("SELECT count(*) FROM orders.orders").await, 0);
-    hireling.may_read(&world, ".*").await;
+    worker.may_read(&world, ".*").await;
     placed(&world, 1).await;
-    hireling.until_it_says(&world, 200, "").await;
-    hireling.dismiss(world, 1).await;
+    worker.until_it_says(&world, 200, "").await;
+    worker.stop(world, 1).await;
 }
 
 #[tokio::test]
 async fn a_worker_with_a_wrong_password_says_so_and_works_once_it_is_right() {
     let mut world = World::empty().await;
     with_an_order(&mut world).await;
-    let hireling = Hireling::employ(&mut world, "wrong", ".*").await;
-    hireling.until_it_says(&world, 503, "refuse").await;
-    hireling.has_password("right").await;
+    let worker = RestrictedWorker::start(&mut world, "wrong", ".*").await;
+    worker.until_it_says(&world, 503, "refuse").await;
+    worker.has_password("right").await;
     placed(&world, 1).await;
-    hireling.until_it_says(&world, 200, "").await;
-    hireling.dismiss(world, 1).await;
+    worker.until_it_says(&world, 200, "").await;
+    worker.stop(world, 1).await;
 }

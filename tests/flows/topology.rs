@@ -30,8 +30,8 @@ async fn applying_twice_changes_nothing() {
 #[tokio::test]
 async fn a_waiting_message_goes_back_to_the_queue_that_its_key_names() {
     let mut world = World::empty().await;
-    for (rung, domain) in [("retry.200ms", "orders"), ("retry.1s", "auth"), ("retry.5s", "users")] {
-        publish(&world, rung, domain).await;
+    for (queue, domain) in [("retry.200ms", "orders"), ("retry.1s", "auth"), ("retry.5s", "users")] {
+        publish(&world, queue, domain).await;
         world.until("it to come back", async |world| world.depth(domain).await == 1).await;
         world.claim(domain, 1);
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{Caller, issued, slug};
-use crate::{staffed, user};
+use crate::{user, world_at_work};
 
 async fn pages(caller: &Caller, first: &str) -> Vec<Vec<Value>> {
     let (mut path, mut pages) = (Some(first.to_owned()), Vec::new());
@@ -43,7 +43,7 @@ async fn posted(world: &World) -> (BTreeSet<String>, String) {
 
 #[tokio::test]
 async fn every_own_job_is_on_exactly_one_page_and_no_one_elses() {
-    let world = staffed().await;
+    let world = world_at_work().await;
     let (registered, refused) = posted(&world).await;
     let dev = Caller::of(&world);
     let (key, shop) = issued(&dev, "shop", &json!({})).await;

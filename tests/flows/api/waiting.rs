@@ -8,13 +8,13 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{Caller, another_api, job_id, without_database};
-use crate::{order, registered, staffed, user};
+use crate::{order, registered, user, world_at_work};
 
 const WAIT: (&str, &str) = ("prefer", "wait=20");
 
 #[tokio::test]
 async fn a_job_is_answered_with_its_outcome() {
-    let world = staffed().await;
+    let world = world_at_work().await;
     let customer = registered(&world).await;
     let caller = Caller::of(&world);
     let answer = caller.post("orders.place", &[WAIT], &order(customer, "pm_ok")).await;
@@ -48,7 +48,7 @@ async fn a_job_is_answered_with_its_outcome() {
 /// The outcome can only come as the worker's reply: that API has no database.
 #[tokio::test]
 async fn the_answer_is_the_workers_own_also_after_a_retry() {
-    let world = staffed().await;
+    let world = world_at_work().await;
     let api = another_api(without_database(&world)).await;
     let caller = Caller::of(&world).at(&api);
     let customer = UserId(Uuid::now_v7());
@@ -78,7 +78,7 @@ async fn the_answer_is_the_workers_own_also_after_a_retry() {
 
 #[tokio::test]
 async fn without_a_way_for_answers_the_ledger_tells() {
-    let world = staffed().await;
+    let world = world_at_work().await;
     let gone = world.channel.exchange_delete("replies".into(), ExchangeDeleteOptions::default()).await;
     gone.expect("an administrator may");
     let caller = Caller::of(&world);

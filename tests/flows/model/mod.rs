@@ -3,7 +3,7 @@
 //!
 //! `state` is what there is, `steps`, `work` and `faults` what can happen, `property` what must hold, `mutant` what each property must find.
 //! The steps are those of the runtime (`millrace_workers::runtime`). What a message says and what a domain makes of it
-//! is left out but for its outcome; so is time: whatever may happen at some time may happen now. What came back is worked
+//! is left out but for its outcome; so is time: whatever may happen at some time may happen now. What was redelivered is processed
 //! in company once and then alone; the runtime has one more step in between.
 
 mod faults;

@@ -17,7 +17,7 @@ pub enum Mutant {
     OutageUsesAttempt,
     AttemptsNotCarried,
     NoSuspects,
-    SuspectsNotAlone,
+    RedeliveredNotAlone,
     RunsNotWrittenBefore,
     RunsForgottenWhenGivenUp,
 }
@@ -48,7 +48,7 @@ pub const ALL: [Found; 15] = [
     found(Mutant::OutageUsesAttempt, ATTEMPTS, Kind::Refused, 0, 1),
     found(Mutant::AttemptsNotCarried, ATTEMPTS, Kind::Broken, 0, 0),
     found(Mutant::NoSuspects, KILLS, Kind::Killer, 0, 0),
-    found(Mutant::SuspectsNotAlone, ONLY_POISON_DIES, Kind::Killer, 0, 0),
+    found(Mutant::RedeliveredNotAlone, ONLY_POISON_DIES, Kind::Killer, 0, 0),
     found(Mutant::RunsNotWrittenBefore, KILLS, Kind::Killer, 0, 0),
     found(Mutant::RunsForgottenWhenGivenUp, KILLS, Kind::Killer, 1, 0),
 ];

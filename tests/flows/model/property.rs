@@ -8,14 +8,14 @@ use super::steps::{ATTEMPTS_MAX, RUNS_MAX};
 
 pub const ONE_EFFECT: &str = "a command takes effect once at most, and only with its ledger row";
 pub const NO_PHANTOM: &str = "a follow-up goes out only after its ledger row, with the id that stands there";
-pub const HEARD_ONCE: &str = "a command's follow-up is heard once at most";
+pub const DELIVERED_ONCE: &str = "a command's follow-up is delivered once at most";
 pub const NOTHING_LOST: &str = "nothing is acknowledged before all that follows from it is safe";
 pub const ATTEMPTS: &str = "attempts stay within the policy and only failures use them up";
 pub const ONLY_POISON_DIES: &str =
     "only poison is dead-lettered, and the broker's own limit is never reached";
 pub const KILLS: &str = "a message that kills processes is given up after a few";
 pub const ALL_DONE: &str =
-    "when nothing is left to do, every message has ended and every follow-up was heard";
+    "when nothing is left to do, every message has ended and every follow-up was delivered";
 
 type Condition = fn(&Pipeline, &State) -> bool;
 
@@ -23,7 +23,7 @@ type Condition = fn(&Pipeline, &State) -> bool;
 pub const ALWAYS: [(&str, Condition); 8] = [
     (ONE_EFFECT, one_effect),
     (NO_PHANTOM, no_phantom),
-    (HEARD_ONCE, heard_once),
+    (DELIVERED_ONCE, heard_once),
     (NOTHING_LOST, nothing_lost),
     (ATTEMPTS, attempts),
     (ONLY_POISON_DIES, only_poison_dies),
@@ -67,11 +67,13 @@ fn one_effect(_: &Pipeline, state: &State) -> bool {
 fn no_phantom(_: &Pipeline, state: &State) -> bool {
     let stored =
         |follow_up: &FollowUp| state.ledger[follow_up.of].and_then(|row| row.emitted) == Some(*follow_up);
-    state.downstream.iter().chain(&state.heard).all(stored)
+    state.downstream.iter().chain(&state.delivered).all(stored)
 }
 
 fn heard_once(_: &Pipeline, state: &State) -> bool {
-    COMMANDS.into_iter().all(|command| state.heard.iter().filter(|heard| heard.of == command).count() <= 1)
+    COMMANDS
+        .into_iter()
+        .all(|command| state.delivered.iter().filter(|follow_up| follow_up.of == command).count() <= 1)
 }
 
 fn nothing_lost(_: &Pipeline, state: &State) -> bool {
@@ -84,7 +86,7 @@ fn ended(state: &State, command: Command) -> bool {
     match state.ledger[command] {
         _ if state.is_dead(command) => true,
         Some(Row { status: Status::Succeeded, emitted: Some(emitted), .. }) => {
-            state.downstream.contains(&emitted) || state.heard.contains(&emitted)
+            state.downstream.contains(&emitted) || state.delivered.contains(&emitted)
         }
         Some(row) => row.status == Status::Refused,
         None => false,
@@ -97,8 +99,8 @@ fn attempts(_: &Pipeline, state: &State) -> bool {
         Kind::Flaky | Kind::Broken => message.attempt <= ATTEMPTS_MAX,
         Kind::Good | Kind::Refused | Kind::Unreadable | Kind::Killer => message.attempt == 1,
     };
-    state.ladder.iter().all(|message| message.attempt > 1)
-        && state.queue.iter().chain(&state.ladder).chain(held).all(allowed)
+    state.delayed.iter().all(|message| message.attempt > 1)
+        && state.queue.iter().chain(&state.delayed).chain(held).all(allowed)
 }
 
 fn only_poison_dies(_: &Pipeline, state: &State) -> bool {
@@ -117,11 +119,11 @@ fn kills(_: &Pipeline, state: &State) -> bool {
 }
 
 fn all_done(model: &Pipeline, state: &State) -> bool {
-    let heard = |command: Command| state.heard.iter().any(|heard| heard.of == command);
+    let delivered = |command: Command| state.delivered.iter().any(|follow_up| follow_up.of == command);
     !model.is_quiet(state)
         || COMMANDS.into_iter().all(|command| {
             !state.pending(command)
                 && ended(state, command)
-                && (heard(command) || !state.succeeded(command) || state.is_dead(command))
+                && (delivered(command) || !state.succeeded(command) || state.is_dead(command))
         })
 }

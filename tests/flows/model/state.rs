@@ -44,7 +44,7 @@ impl Message {
         Self { command, attempt: 1, returns: 0 }
     }
 
-    pub fn came_back(&self) -> bool {
+    pub fn was_redelivered(&self) -> bool {
         self.returns > 0
     }
 }
@@ -76,7 +76,7 @@ pub struct Row {
 }
 
 impl Row {
-    /// Whether a copy of the message is not worked any more.
+    /// Whether a copy of the message is not processed any more.
     pub fn suppresses(self) -> bool {
         matches!(self.status, Status::Succeeded | Status::Refused)
     }
@@ -119,14 +119,14 @@ pub enum Phase {
 pub struct Worker {
     /// Delivered and not begun.
     pub buffer: Vec<Message>,
-    /// Being worked on.
+    /// Being processed.
     pub batch: Vec<Message>,
     pub phase: Phase,
     /// Whether the batch's deliveries are this worker's still. Otherwise the broker has taken them back, and the
     /// worker does not know it.
     pub connected: bool,
     /// Prefetch is 1 until a message comes that was never returned.
-    pub probation: bool,
+    pub slow_start: bool,
     /// Only a mutant acknowledges what it has not finished.
     pub acknowledged: bool,
 }
@@ -138,7 +138,7 @@ impl Worker {
             batch: Vec::new(),
             phase: Phase::Idle,
             connected: true,
-            probation: true,
+            slow_start: true,
             acknowledged: false,
         }
     }
@@ -147,7 +147,7 @@ impl Worker {
     pub fn start_over(&mut self) {
         if !self.connected {
             self.buffer.clear();
-            self.probation = true;
+            self.slow_start = true;
         }
         self.batch.clear();
         self.phase = Phase::Idle;
@@ -176,14 +176,14 @@ pub struct State {
     pub workers: [Worker; 2],
     /// The domain's queue. Its order is left open, which covers every order that a broker may choose.
     pub queue: Vec<Message>,
-    /// On a rung of the retry ladder.
-    pub ladder: Vec<Message>,
+    /// In a delay queue.
+    pub delayed: Vec<Message>,
     /// Dead letters. That one may be there twice does not matter.
     pub dead: Vec<(Command, Why)>,
-    /// The queue of the domain that hears the follow-ups.
+    /// The queue of the domain that subscribes to the follow-ups.
     pub downstream: Vec<FollowUp>,
     /// What that domain has done: its ledger and its rows.
-    pub heard: Vec<FollowUp>,
+    pub delivered: Vec<FollowUp>,
     pub database_up: bool,
     pub ledger: [Option<Row>; 2],
     /// Runs of a returned delivery that were begun and not settled.
@@ -205,10 +205,10 @@ impl State {
             kinds,
             workers: [Worker::new(), Worker::new()],
             queue: COMMANDS.map(Message::new).to_vec(),
-            ladder: Vec::new(),
+            delayed: Vec::new(),
             dead: Vec::new(),
             downstream: Vec::new(),
-            heard: Vec::new(),
+            delivered: Vec::new(),
             database_up: true,
             ledger: [None; 2],
             runs: [0; 2],
@@ -220,10 +220,10 @@ impl State {
         }
     }
 
-    /// Every copy of a command that the broker still has to deliver or to be told about.
+    /// Every copy of a command that the broker still has to deliver or to be told of.
     pub fn pending(&self, command: Command) -> bool {
         let held = self.workers.iter().flat_map(Worker::unacknowledged);
-        let waiting = self.queue.iter().chain(&self.ladder).copied();
+        let waiting = self.queue.iter().chain(&self.delayed).copied();
         waiting.chain(held).any(|message| message.command == command)
     }
 
@@ -239,11 +239,11 @@ impl State {
     pub fn canonical(mut self) -> Self {
         self.workers.sort();
         self.queue.sort();
-        self.ladder.sort();
+        self.delayed.sort();
         self.dead.sort();
         self.dead.dedup();
         self.downstream.sort();
-        self.heard.sort();
+        self.delivered.sort();
         self
     }
 }

@@ -6,11 +6,11 @@ use super::mutant::Mutant;
 use super::state::{FollowUp, Kind, Message, Phase, State, Worker};
 use super::work::advance;
 
-/// How many messages that came back are worked together at most, the first time.
+/// How many messages that were redelivered are processed together at most, the first time.
 pub const COMPANY: usize = 2;
 /// Runs of a message that came back which may end in a crash: one in company, and as in the runtime three alone.
 pub const RUNS_MAX: u8 = 4;
-/// The runtime's ladders are longer; what happens on a rung is the same on each.
+/// The runtime's retry schedules are longer; what happens in a delay queue is the same in each.
 pub const ATTEMPTS_MAX: u8 = 2;
 const PREFETCH: usize = 2;
 
@@ -35,7 +35,7 @@ impl Pipeline {
     /// Everything that happens without anything going wrong.
     pub fn steps(&self, state: &State, steps: &mut Vec<Step>) {
         for (worker, at) in state.workers.iter().enumerate() {
-            let careful = at.probation && self.mutant != Some(Mutant::SuspectsNotAlone);
+            let careful = at.slow_start && self.mutant != Some(Mutant::RedeliveredNotAlone);
             let prefetch = if careful { 1 } else { PREFETCH };
             let unacknowledged = at.buffer.len() + if at.acknowledged { 0 } else { at.batch.len() };
             if at.connected && unacknowledged < prefetch {
@@ -47,7 +47,10 @@ impl Pipeline {
             match &at.phase {
                 // Whether work on what came back has begun before stands in the database.
                 Phase::Idle
-                    if at.buffer.first().is_some_and(|first| state.database_up || !first.came_back()) =>
+                    if at
+                        .buffer
+                        .first()
+                        .is_some_and(|first| state.database_up || !first.was_redelivered()) =>
                 {
                     steps.push(Step::Gather { worker });
                 }
@@ -64,7 +67,7 @@ impl Pipeline {
                 Phase::Idle | Phase::Suspected | Phase::Ready { .. } => {}
             }
         }
-        steps.extend((0..state.ladder.len()).map(|message| Step::Expire { message }));
+        steps.extend((0..state.delayed.len()).map(|message| Step::Expire { message }));
         steps.extend((0..state.downstream.len()).map(|follow_up| Step::Hear { follow_up }));
         if !state.database_up {
             steps.push(Step::DatabaseReturns);
@@ -97,7 +100,7 @@ impl Pipeline {
             }
             Step::Acknowledge { worker } => state.workers[worker].start_over(),
             Step::Expire { message } => {
-                let message = state.ladder.remove(message);
+                let message = state.delayed.remove(message);
                 state.queue.push(Message { returns: 0, ..message });
             }
             Step::Hear { follow_up } => {
@@ -127,7 +130,7 @@ impl Pipeline {
 }
 
 pub fn hear(state: &mut State, follow_up: FollowUp) {
-    if !state.heard.contains(&follow_up) {
-        state.heard.push(follow_up);
+    if !state.delivered.contains(&follow_up) {
+        state.delivered.push(follow_up);
     }
 }

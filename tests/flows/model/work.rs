@@ -13,11 +13,11 @@ struct Settled {
 }
 
 impl Pipeline {
-    /// Takes what may be worked together with the first that is there.
+    /// Takes what may be processed together with the first that is there.
     pub fn gather(&self, state: &mut State, worker: usize) {
         let runs = state.runs;
         let most = |message: &Message| match (self.mutant, message.returns, runs[message.command]) {
-            (Some(Mutant::NoSuspects | Mutant::SuspectsNotAlone), ..) | (_, 0, _) => usize::MAX,
+            (Some(Mutant::NoSuspects | Mutant::RedeliveredNotAlone), ..) | (_, 0, _) => usize::MAX,
             (_, _, 0) => COMPANY,
             (..) => 1,
         };
@@ -26,9 +26,9 @@ impl Pipeline {
         let fitting = worker.buffer.iter().take_while(|message| most(message) == most(&first));
         let size = fitting.count().min(most(&first));
         worker.batch = worker.buffer.drain(..size).collect();
-        worker.probation &= worker.batch.iter().all(Message::came_back);
+        worker.slow_start &= worker.batch.iter().all(Message::was_redelivered);
         worker.acknowledged = self.mutant == Some(Mutant::AcknowledgeOnDelivery);
-        let suspected = first.came_back() && self.mutant != Some(Mutant::NoSuspects);
+        let suspected = first.was_redelivered() && self.mutant != Some(Mutant::NoSuspects);
         worker.phase = if suspected { Phase::Suspected } else { Phase::Ready { given_up: false } };
     }
 
@@ -159,7 +159,7 @@ impl Pipeline {
         let Phase::Emitting { outgoing, next } = &state.workers[worker].phase else { return };
         match outgoing[*next] {
             Outgoing::FollowUp(follow_up) => state.downstream.push(follow_up),
-            Outgoing::Retry(message) => state.ladder.push(message),
+            Outgoing::Retry(message) => state.delayed.push(message),
             Outgoing::DeadLetter(command, why) => state.dead.push((command, why)),
         }
     }

@@ -1,4 +1,4 @@
-//! A world of one's own for each test: a vhost with the topology, a migrated database, a door and workers in-process.
+//! A world of one's own for each test: a vhost with the topology, a migrated database, an API and workers in the test's process.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use crate::http;
 use crate::services::Services;
 use crate::system::System;
 
-/// The development key of every world's door.
+/// The development key of every world's API.
 pub const API_KEY: &str = "a-key-for-tests-only";
 const JOB_ID_SECRET: &str = "a secret for tests only, long enough to be one";
 /// Retries wait a hundredth of their time: quick, and still long enough for what they wait for to happen.
@@ -52,7 +52,7 @@ pub struct World {
     pub management: Management,
     /// Speaks HTTP as any client may.
     pub http: reqwest::Client,
-    door: Option<ApiServer>,
+    api: Option<ApiServer>,
     workers: Vec<Worker>,
     claimed: BTreeMap<String, u32>,
     /// What was applied.
@@ -136,7 +136,7 @@ impl World {
             channel,
             management,
             http,
-            door: None,
+            api: None,
             workers: Vec::new(),
             claimed: BTreeMap::new(),
             topology,
@@ -145,23 +145,23 @@ impl World {
         }
     }
 
-    /// The settings of this world's door. Another door with the same is a second one of the same system.
+    /// The settings of this world's API. Another API process with the same settings is a second one of the same system.
     pub fn api_settings(&self) -> ApiSettings {
         ApiSettings::local(&self.amqp_url, &self.database_url, JOB_ID_SECRET, API_KEY).expect("good settings")
     }
 
-    /// Opens the door.
+    /// Starts the API.
     pub async fn start_api(&mut self) -> &mut Self {
         let settings = self.api_settings();
         self.start_api_with(settings).await
     }
 
-    /// Opens the door with settings of the test's own.
+    /// Starts the API with settings of the test's own.
     pub async fn start_api_with(&mut self, settings: ApiSettings) -> &mut Self {
-        self.door = Some(
+        self.api = Some(
             ApiServer::start(settings, self.system.catalog, Arc::new(LogAlerts)).await.expect("a free port"),
         );
-        self.until("the door to be ready", async |world| world.get("/readyz").await.status == 200).await;
+        self.until("the API to be ready", async |world| world.get("/readyz").await.status == 200).await;
         self
     }
 
@@ -202,18 +202,18 @@ impl World {
         for (name, value) in headers.iter().filter(|(_, value)| !value.is_empty()) {
             request = request.header(*name, *value);
         }
-        answer(request.send().await.expect("the door answers")).await
+        answer(request.send().await.expect("the API answers")).await
     }
 
     /// Gets a path, with the development key.
     pub async fn get(&self, path: &str) -> Answer {
         let request = self.http.get(self.url(path)).bearer_auth(API_KEY);
-        answer(request.send().await.expect("the door answers")).await
+        answer(request.send().await.expect("the API answers")).await
     }
 
-    /// Where the door answers this path.
+    /// Where the API answers this path.
     pub fn url(&self, path: &str) -> String {
-        let address = self.door.as_ref().expect("the door is open").address();
+        let address = self.api.as_ref().expect("the API is started").address();
         format!("http://{address}{path}")
     }
 
@@ -319,15 +319,15 @@ impl World {
         for worker in self.workers.drain(..) {
             worker.stop().await;
         }
-        if let Some(door) = self.door.take() {
-            door.stop().await;
+        if let Some(api) = self.api.take() {
+            api.stop().await;
         }
         self.assert_invariants().await;
         self.finished = true;
         self.remove().await;
     }
 
-    /// How many messages were sent out, are heard by a domain, and have not come to an end there.
+    /// How many messages were sent out, are delivered to a domain, and have not come to an end there.
     async fn unhandled(&self) -> usize {
         let rows: Vec<(String, Uuid, String, Option<String>)> = sqlx::query_as(include_str!("handled.sql"))
             .fetch_all(&self.database)
