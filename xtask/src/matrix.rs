@@ -6,7 +6,7 @@ use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
-use millrace_stack::services::FORCED_RUNG;
+use millrace_stack::services::FORCED_SOURCE;
 use millrace_stack::services::images::{Images, SUPPORTED};
 use millrace_stack::stack::program::log_tail;
 
@@ -97,7 +97,7 @@ async fn try_on(pair: &Images, suite: Suite, log: &Path) -> Result<(bool, Durati
     let file = File::create(log).map_err(Error::file(log))?;
     let mut command = suite.command()?;
     command
-        .env(FORCED_RUNG, "containers")
+        .env(FORCED_SOURCE, "containers")
         .env("RABBITMQ_IMAGE", pair.rabbitmq)
         .env("POSTGRES_IMAGE", pair.postgres)
         .stdout(file.try_clone().map_err(Error::file(log))?)

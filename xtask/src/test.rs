@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use millrace_stack::services::{FORCED_RUNG, Services};
+use millrace_stack::services::{FORCED_SOURCE, Services};
 
 use crate::cargo::cargo;
 use crate::error::Error;
@@ -28,7 +28,7 @@ pub async fn run(options: Options) -> Result<ExitCode, Error> {
         .env("AMQP_URL", &services.amqp_url)
         .env("AMQP_MANAGEMENT_URL", &services.management_url)
         .env("DATABASE_URL", &services.database_url)
-        .env(FORCED_RUNG, "given");
+        .env(FORCED_SOURCE, "given");
     let status = to_its_end(test).await?;
     println!("xtask test: ran on {}", services.description);
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -12,7 +12,7 @@ pub enum Story {
     Declined,
     /// Paid, then cancelled by the customer, so the money goes back.
     CancelledAfterPayment,
-    /// Came in before its user was known, waited on the retry ladder, then was paid.
+    /// Came in before its user was known, waited in a delay queue, then was paid.
     OvertookItsUser,
 }
 

@@ -52,7 +52,7 @@ impl Used {
 
 pub fn name(unit: &Unit) -> &str {
     match &unit.role {
-        Role::Door => DOOR,
+        Role::Api => DOOR,
         Role::Worker(domain) => domain,
     }
 }

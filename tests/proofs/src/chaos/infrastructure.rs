@@ -198,9 +198,9 @@ fn rule_of(kind: Kind) -> Option<Rule> {
 pub fn proxies(shared: &Shared, way: Way) -> Vec<&Proxy> {
     let reach = &shared.reach;
     match way {
-        Way::DoorBroker => vec![&reach.door_broker],
+        Way::DoorBroker => vec![&reach.api_broker],
         Way::WorkerBroker => vec![&reach.worker_broker],
-        Way::Database => vec![&reach.door_database, &reach.worker_database],
+        Way::Database => vec![&reach.api_database, &reach.worker_database],
     }
 }
 

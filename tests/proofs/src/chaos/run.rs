@@ -86,7 +86,7 @@ impl Run {
             programs: settings.programs.clone(),
             logs,
             domains: DOMAINS.map(str::to_owned).to_vec(),
-            doors: EACH,
+            apis: EACH,
             workers: EACH,
             retry_scale: settings.retry_scale,
             environment: settings.environment.clone(),
@@ -94,7 +94,7 @@ impl Run {
         .await?;
         let servers = &stack.servers;
         let endpoints =
-            Endpoints::new(&stack.door_urls(), &stack.api_key, servers.vhost, &servers.addresses())?;
+            Endpoints::new(&stack.api_urls(), &stack.api_key, servers.vhost, &servers.addresses())?;
         let Stack { units, reach, watchdog, servers, .. } = stack;
         let shared = Shared::new(units, reach, watchdog, &settings.history)?;
         let RunSettings { workload, history, .. } = &settings;

@@ -129,7 +129,7 @@ impl Shared {
 
     /// All workers.
     pub fn workers(&self) -> impl Iterator<Item = &Unit> {
-        self.units.iter().filter(|unit| unit.role != Role::Door)
+        self.units.iter().filter(|unit| unit.role != Role::Api)
     }
 
     fn domain_of(&self, kind: Kind, target: &Target) -> Option<String> {
@@ -137,7 +137,7 @@ impl Shared {
             Target::Domain(domain) if kind == Kind::DomainKilled => Some((*domain).to_owned()),
             Target::Program(name) => match &self.unit(name)?.role {
                 Role::Worker(domain) => Some(domain.clone()),
-                Role::Door => None,
+                Role::Api => None,
             },
             _ => None,
         }

@@ -45,7 +45,7 @@ impl Target {
             programs: programs.to_owned(),
             logs: logs.to_owned(),
             domains: vec![valid::QUEUE.to_owned()],
-            doors: 0,
+            apis: 0,
             workers: 1,
             retry_scale: RETRY_SCALE,
             environment: vec![

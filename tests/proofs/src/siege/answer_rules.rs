@@ -38,7 +38,7 @@ pub struct AnswerRules {
 impl AnswerRules {
     pub fn of(stack: &Stack) -> Self {
         let reach = &stack.reach;
-        let ways = [&reach.door_broker, &reach.door_database, &reach.worker_broker, &reach.worker_database];
+        let ways = [&reach.api_broker, &reach.api_database, &reach.worker_broker, &reach.worker_database];
         let mut secrets: Vec<_> = ways.map(|way| way.address().to_string()).into();
         let servers = &stack.servers;
         for url in [&servers.amqp_url, &servers.database_url, &servers.management_url] {

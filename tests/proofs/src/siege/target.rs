@@ -44,7 +44,7 @@ impl Target {
             programs: programs.to_owned(),
             logs: logs.to_owned(),
             domains: catalog().domains().iter().map(|domain| domain.as_str().to_owned()).collect(),
-            doors: 2,
+            apis: 2,
             workers: 1,
             retry_scale: RETRY_SCALE,
             environment: [

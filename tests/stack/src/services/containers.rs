@@ -1,4 +1,4 @@
-//! The second rung: both servers as containers, by testcontainers.
+//! The second source: both servers as containers, by testcontainers.
 //!
 //! testcontainers removes its containers when they are dropped, which a killed process or a static never does. So
 //! the containers are left to the watchdog, which removes them by name with the `docker` command.

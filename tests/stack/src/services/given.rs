@@ -1,4 +1,4 @@
-//! The first rung: the environment says where the services are.
+//! The first source: the environment says where the services are.
 
 use std::time::Duration;
 

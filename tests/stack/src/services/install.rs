@@ -1,4 +1,4 @@
-//! Installing programs with `apt-get`, without leaving services running that nobody asked for: the fourth rung.
+//! Installing programs with `apt-get`, without leaving services running that nobody asked for: the fourth source.
 
 use std::fs::{self, File};
 use std::io::{self, Write};

@@ -1,13 +1,13 @@
 //! The services a run stands on, RabbitMQ and PostgreSQL: found, or started for as long as the run lasts.
 //!
-//! They are looked for on a ladder, and the first rung that holds is taken:
+//! They come from the first of these sources that works:
 //!
 //! 1. *given*: `AMQP_URL` and `DATABASE_URL` (and `AMQP_MANAGEMENT_URL`) say where they are;
 //! 2. *containers*: a Docker engine answers and the images `RABBITMQ_IMAGE` and `POSTGRES_IMAGE` are there or can be pulled;
 //! 3. *private*: the servers' programs are on this machine; both are started in a temporary directory on free ports;
 //! 4. *installed*: on Debian and as root the programs are installed with `apt-get`, then as before.
 //!
-//! `MILLRACE_SERVICES=given|containers|private` forces one rung (`private` may install). What was started ends with
+//! `MILLRACE_SERVICES=given|containers|private` forces one source (`private` may install). What was started ends with
 //! the process that started it, however that ends: see [`watchdog`].
 
 mod answers;
@@ -36,7 +36,7 @@ use watchdog::Watchdog;
 /// Debian's packages of both.
 const SERVERS: [&str; 2] = ["rabbitmq-server", "postgresql"];
 
-pub const FORCED_RUNG: &str = "MILLRACE_SERVICES";
+pub const FORCED_SOURCE: &str = "MILLRACE_SERVICES";
 
 /// A RabbitMQ with its management API and a PostgreSQL, both answering.
 ///
@@ -49,7 +49,7 @@ pub struct Services {
     pub management_url: String,
     /// With user, password and `sslmode`; the user may create databases.
     pub database_url: String,
-    /// One line for people: which rung, which versions, where.
+    /// One line for people: which source, which versions, where.
     pub description: String,
     /// Only which versions.
     pub versions: String,
@@ -59,20 +59,20 @@ pub struct Services {
 }
 
 impl Services {
-    /// Climbs the ladder and says on standard error which rung was taken. Blocks until both servers answer; may be
+    /// Tries the sources in order and says on standard error which one was taken. Blocks until both servers answer; may be
     /// called from within any async runtime or none.
     ///
     /// # Errors
     ///
-    /// When no rung holds, when the forced one does not, or when servers were started and do not answer.
+    /// When no source works, when the forced one does not, or when servers were started and do not answer.
     pub fn find_or_start() -> Result<Self, ServicesError> {
-        let forced = std::env::var(FORCED_RUNG).ok().filter(|rung| !rung.is_empty());
+        let forced = std::env::var(FORCED_SOURCE).ok().filter(|source| !source.is_empty());
         let services = match forced.as_deref() {
             None => climb(),
             Some("given") => given::find()?.ok_or(ServicesError::NotGiven),
             Some("containers") => containers::start(),
             Some("private") => private_or_installed(),
-            Some(other) => Err(ServicesError::UnknownRung(other.to_owned())),
+            Some(other) => Err(ServicesError::UnknownSource(other.to_owned())),
         }?;
         say(&services.description);
         Ok(services)
@@ -91,12 +91,12 @@ impl Services {
         }
     }
 
-    /// The process of a private RabbitMQ, for tests that kill or pause it; `None` on the other rungs.
+    /// The process of a private RabbitMQ, for tests that kill or pause it; `None` from other sources.
     pub fn rabbitmq_pid(&self) -> Option<u32> {
         self.private.as_ref().map(|servers| servers.rabbitmq.pid())
     }
 
-    /// The process of a private PostgreSQL, for tests that kill or pause it; `None` on the other rungs.
+    /// The process of a private PostgreSQL, for tests that kill or pause it; `None` from other sources.
     pub fn postgres_pid(&self) -> Option<u32> {
         self.private.as_ref().map(|servers| servers.postgres.pid())
     }
@@ -175,10 +175,10 @@ fn say(line: &str) {
 #[derive(Debug, thiserror::Error)]
 pub enum ServicesError {
     #[error(
-        "{FORCED_RUNG} is `{0}`, but must be `given`, `containers` or `private` (or unset, to take what there is)"
+        "{FORCED_SOURCE} is `{0}`, but must be `given`, `containers` or `private` (or unset, to take what there is)"
     )]
-    UnknownRung(String),
-    #[error("{FORCED_RUNG} is `given`, but AMQP_URL and DATABASE_URL are not set; set both")]
+    UnknownSource(String),
+    #[error("{FORCED_SOURCE} is `given`, but AMQP_URL and DATABASE_URL are not set; set both")]
     NotGiven,
     #[error("{set} is set but {missing} is not, so only half of the services is given; set both or neither")]
     HalfGiven { set: &'static str, missing: &'static str },

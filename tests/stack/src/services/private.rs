@@ -1,4 +1,4 @@
-//! The third rung: both servers started from the programs on this machine, in a temporary directory on free ports.
+//! The third source: both servers started from the programs on this machine, in a temporary directory on free ports.
 
 use std::fs;
 use std::io;

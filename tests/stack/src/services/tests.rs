@@ -1,4 +1,4 @@
-//! The ladder itself: what it starts answers, and is gone when its holder is, however that one ended.
+//! Each source: the servers that it starts answer, and are gone when their holder is, however that one ended.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -13,9 +13,9 @@ use lapin::{BasicProperties, Connection, ConnectionProperties};
 use super::answers::block_on;
 use super::containers::name_and_tag;
 use super::given::usual_management_url;
-use super::{FORCED_RUNG, Services, ServicesError, containers, private, programs, say, without_login};
+use super::{FORCED_SOURCE, Services, ServicesError, containers, private, programs, say, without_login};
 
-/// Tells `holder` which rung to hold.
+/// Tells `holder` which source to take.
 const HOLD: &str = "MILLRACE_TEST_HOLD";
 const GONE_DEADLINE: Duration = Duration::from_secs(20);
 
@@ -94,18 +94,21 @@ fn a_described_url_has_no_login() {
     );
 }
 
-fn killing_the_holder_leaves_nothing(rung: &str) {
-    let mut holder = hold(rung);
+fn killing_the_holder_leaves_nothing(source: &str) {
+    let mut holder = hold(source);
     let left = Left::announced_by(&mut holder);
-    assert!(left.running() > 0, "{rung}: nothing runs, so nothing is shown");
+    assert!(left.running() > 0, "{source}: nothing runs, so nothing is shown");
     holder.kill().expect("our own child");
     holder.wait().expect("our own child");
     left.assert_gone(GONE_DEADLINE);
 }
 
-fn hold(rung: &str) -> Child {
+fn hold(source: &str) -> Child {
     let mut holder = Command::new(std::env::current_exe().expect("a test has a program"));
-    holder.args(["--exact", "services::tests::holder", "--nocapture"]).env(HOLD, "1").env(FORCED_RUNG, rung);
+    holder
+        .args(["--exact", "services::tests::holder", "--nocapture"])
+        .env(HOLD, "1")
+        .env(FORCED_SOURCE, source);
     holder.stdout(Stdio::piped()).spawn().expect("the test's own program")
 }
 

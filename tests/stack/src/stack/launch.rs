@@ -101,7 +101,7 @@ impl Launcher {
             ("DEV_API_KEY", secrets.api_key.clone()),
             ("JOB_ID_SECRET", secrets.job_id_secret.clone()),
         ];
-        self.unit(name, API, Role::Door, listens, self.environment_with(addresses, own))
+        self.unit(name, API, Role::Api, listens, self.environment_with(addresses, own))
     }
 
     /// Starts a domain's worker and does not wait for it.

@@ -1,4 +1,4 @@
-//! Starting the whole: servers, tables and queues, proxies, doors and workers.
+//! Starting all of it: servers, tables and queues, proxies, API processes and workers.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -31,8 +31,8 @@ pub struct StackSettings {
     pub logs: PathBuf,
     /// Domains that have a worker.
     pub domains: Vec<String>,
-    /// How many doors.
-    pub doors: usize,
+    /// How many processes serve the API.
+    pub apis: usize,
     /// How many workers each domain has.
     pub workers: usize,
     /// What every retry delay is multiplied by.
@@ -44,9 +44,9 @@ pub struct StackSettings {
 /// What a program does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Role {
-    /// Takes jobs.
-    Door,
-    /// Works a domain.
+    /// Serves the API.
+    Api,
+    /// Processes the messages of this domain.
     Worker(String),
 }
 
@@ -57,21 +57,21 @@ pub struct Unit {
     pub name: String,
     /// What it does.
     pub role: Role,
-    /// Where it answers probes, and a door its clients.
+    /// Where it answers probes, and the API its clients.
     pub listens: SocketAddr,
     /// The process.
     pub program: Arc<Mutex<Program>>,
 }
 
-/// How the programs reach the servers: each way may be spoilt for itself.
+/// How the programs reach the servers: each proxy can be broken by itself.
 #[derive(Debug)]
 pub struct Reach {
-    /// From the doors to the broker.
-    pub door_broker: Proxy,
+    /// From the API processes to the broker.
+    pub api_broker: Proxy,
     /// From the workers to the broker.
     pub worker_broker: Proxy,
-    /// From the doors to the database.
-    pub door_database: Proxy,
+    /// From the API processes to the database.
+    pub api_database: Proxy,
     /// From the workers to the database.
     pub worker_database: Proxy,
 }
@@ -79,15 +79,15 @@ pub struct Reach {
 /// All of it. Fields are public so that several can be worked on at once; dropped, it is all gone.
 #[derive(Debug)]
 pub struct Stack {
-    /// Doors first, then workers.
+    /// API processes first, then workers.
     pub units: Vec<Unit>,
-    /// The ways between.
+    /// The proxies between programs and servers.
     pub reach: Reach,
     /// Ends the programs when the stack goes, however it goes.
     pub watchdog: Arc<Watchdog>,
     /// Broker and database; after the programs, which need them.
     pub servers: Servers,
-    /// What every door lets in.
+    /// The key that every API process accepts.
     pub api_key: String,
     preparing: Launcher,
 }
@@ -112,9 +112,9 @@ impl Stack {
         preparing.environment.push(("RETRY_SCALE".to_owned(), settings.retry_scale.to_string()));
         preparing.prepare(&servers.addresses())?;
         let reach = Reach {
-            door_broker: in_front_of(&servers.amqp_url).await?,
+            api_broker: in_front_of(&servers.amqp_url).await?,
             worker_broker: in_front_of(&servers.amqp_url).await?,
-            door_database: in_front_of(&servers.database_url).await?,
+            api_database: in_front_of(&servers.database_url).await?,
             worker_database: in_front_of(&servers.database_url).await?,
         };
         let secrets = Secrets::random();
@@ -136,17 +136,17 @@ impl Stack {
 
     /// The processes that serve the API.
     pub fn apis(&self) -> impl Iterator<Item = &Unit> {
-        self.units.iter().filter(|unit| unit.role == Role::Door)
+        self.units.iter().filter(|unit| unit.role == Role::Api)
     }
 
     /// The workers of all domains.
     pub fn workers(&self) -> impl Iterator<Item = &Unit> {
-        self.units.iter().filter(|unit| unit.role != Role::Door)
+        self.units.iter().filter(|unit| unit.role != Role::Api)
     }
 
     /// Where the API is served.
     #[must_use]
-    pub fn door_urls(&self) -> Vec<String> {
+    pub fn api_urls(&self) -> Vec<String> {
         self.apis().map(|api| format!("http://{}", api.listens)).collect()
     }
 
@@ -203,10 +203,10 @@ impl Stack {
                 ..addresses.clone()
             })
         };
-        let for_doors = through(&self.reach.door_broker, &self.reach.door_database)?;
-        for number in 1..=settings.doors {
+        let for_apis = through(&self.reach.api_broker, &self.reach.api_database)?;
+        for number in 1..=settings.apis {
             let name = format!("{API}-{number}");
-            self.units.push(launcher.api(&name, free_address()?, secrets, &for_doors)?);
+            self.units.push(launcher.api(&name, free_address()?, secrets, &for_apis)?);
         }
         let for_workers = through(&self.reach.worker_broker, &self.reach.worker_database)?;
         for domain in &settings.domains {

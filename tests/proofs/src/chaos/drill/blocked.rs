@@ -40,7 +40,7 @@ pub(super) async fn perform(
 
 async fn doors(shared: &Shared) -> Vec<(String, u64)> {
     let mut held = Vec::new();
-    for unit in shared.units.iter().filter(|unit| unit.role == Role::Door) {
+    for unit in shared.units.iter().filter(|unit| unit.role == Role::Api) {
         let resources = unit.program.lock().await.resources();
         held.push((unit.name.clone(), resources.map_or(0, |resources| resources.rss_kib)));
     }
