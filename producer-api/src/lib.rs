@@ -5,7 +5,7 @@
 //!
 //! - `settings`, `client`, `rate_headers`, `prefer`, `cors`, `database`, `flow`: values and rules without state
 //! - `problem`: every answer that is an error
-//! - `http`, `limits`, `idempotency`, `job_id`, `secrets`, `keys`, `ledger`: the parts of a request's way
+//! - `http`, `limits`, `idempotency`, `job_id`, `secrets`, `keys`, `ledger`: what a request passes through, and what it reads and writes
 //! - `admission`, `readiness`, `jobs`: which requests are served, and the endpoints
 //! - `openapi`, then `documents` and `page`: what people and programs read about the API
 //! - `routes`, then `api_server`: everything together

@@ -1,6 +1,6 @@
 //! Tests of the whole router without broker and database: what is refused, how, and that no request hangs.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -8,7 +8,10 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use millrace_broker::{Connection, ConnectionSettings};
 use millrace_contracts::catalog;
+use millrace_protocol::{About, Catalog, Contract, Domain, DomainName, Kind};
 use millrace_service::{Alert, AlertSink, Readiness};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -39,10 +42,14 @@ fn router(alerts: Raised) -> Router {
 }
 
 fn router_of(settings: &ApiSettings, alerts: Raised) -> Router {
+    router_with(catalog(), settings, alerts)
+}
+
+fn router_with(catalog: &'static Catalog, settings: &ApiSettings, alerts: Raised) -> Router {
     let connection =
         || Connection::open(ConnectionSettings::new(settings.broker.amqp_url.url().clone(), "test"));
     let components =
-        Components::over(catalog(), &[connection(), connection()], settings, "test").expect("a valid URL");
+        Components::over(catalog, &[connection(), connection()], settings, "test").expect("a valid URL");
     let stop = CancellationToken::new();
     api_server::router(settings, components, &Readiness::of(&["broker"]), Arc::new(alerts), &stop)
 }
@@ -443,4 +450,50 @@ async fn the_root_leads_people_and_programs_to_the_documents() {
         assert_eq!((status, kind.as_str()), (404, "application/problem+json"), "{program}");
         assert!(body.contains("/docs") && body.contains("/v1/jobs/{command}"), "{body}");
     }
+}
+
+/// A command of another system.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+struct Send {
+    parcels: u32,
+}
+
+impl Contract for Send {
+    const TYPE: &'static str = "shipping.send";
+    const KIND: Kind = Kind::Command;
+    fn example() -> Self {
+        Self { parcels: 2 }
+    }
+}
+
+static SHIPPING: LazyLock<Catalog> = LazyLock::new(|| {
+    let about = About { title: "Parcels", version: "7.0.0", description: "Where parcels are." };
+    Catalog::new(about, [Domain::new(DomainName::new("shipping")).message::<Send>()])
+});
+
+#[tokio::test]
+async fn the_api_serves_the_catalog_that_it_is_given() {
+    let settings = ApiSettings::local(AMQP, DATABASE, SECRET, KEY).expect("valid settings");
+    let router = router_with(&SHIPPING, &settings, Raised::default());
+    let ask = async |request: Request<Body>| {
+        let response = router.clone().oneshot(request).await.expect("an answer");
+        let body = to_bytes(response.into_body(), 1 << 20).await.expect("a whole body");
+        serde_json::from_slice::<Value>(&body).expect("JSON")
+    };
+    let post = |command: &str, body: &str| {
+        let request = request(Method::POST, &format!("/v1/jobs/{command}"));
+        let request = request.header(header::CONTENT_TYPE, "application/json");
+        request.body(Body::from(body.to_owned())).expect("a request")
+    };
+    let sent = ask(post("shipping.send", r#"{"parcels": 2}"#)).await;
+    assert_eq!(sent["type"], "urn:millrace:problem:broker-unavailable", "{sent}");
+    let foreign = ask(post("orders.place", &order(|_| ()))).await;
+    assert_eq!(foreign["type"], "urn:millrace:problem:unknown-command", "{foreign}");
+    let document = ask(Request::get("/openapi.json").body(Body::empty()).expect("a request")).await;
+    assert_eq!(
+        (&document["info"]["title"], &document["info"]["version"]),
+        (&json!("Parcels"), &json!("7.0.0"))
+    );
+    assert!(document["paths"]["/v1/jobs/shipping.send"].is_object());
+    assert!(document["paths"].get("/v1/jobs/orders.place").is_none());
 }
