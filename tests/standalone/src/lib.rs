@@ -17,8 +17,7 @@ static CATALOG: LazyLock<Catalog> = LazyLock::new(|| {
         version: env!("CARGO_PKG_VERSION"),
         description: "Parcels, from the counter to the door.",
     };
-    let parcels =
-        Domain::new(messages::DOMAIN).message::<messages::Send>().message::<messages::Sent>();
+    let parcels = Domain::new(messages::DOMAIN).message::<messages::Send>().message::<messages::Sent>();
     Catalog::new(about, [parcels])
 });
 

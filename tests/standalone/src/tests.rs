@@ -23,7 +23,10 @@ fn a_parcel_is_sent_once_and_a_heavy_one_never() {
     assert_eq!(published(&world.when(send(1))), [Sent::TYPE]);
     assert_eq!(problem(&world.when(send(2))), "parcel-already-sent");
     let heavy = Send { grams: 40_000, ..Send::example() };
-    assert_eq!(problem(&World::default().when(arrives::<Parcels, _>(1, &heavy))), "parcel-too-heavy");
+    assert_eq!(
+        problem(&World::<Parcels>::default().when(arrives::<Parcels, _>(1, &heavy))),
+        "parcel-too-heavy"
+    );
 }
 
 proptest! {
