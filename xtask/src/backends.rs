@@ -29,7 +29,7 @@ impl Backends {
         Self { addresses, created_through: None }
     }
 
-    /// A new vhost and a new database, so that nothing of what is there can disturb or be disturbed.
+    /// A new vhost and a new database, so that a run neither disturbs nor is disturbed by what is there.
     pub async fn create(services: &Services, purpose: &str) -> Result<Self, Error> {
         let id = Uuid::now_v7().simple().to_string();
         let name = format!("millrace_{purpose}_{}", &id[20..]);

@@ -17,7 +17,7 @@ pub fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new(program);
     // Queries are checked against the committed description; a DATABASE_URL meant for running must not change that.
     command.args(arguments).current_dir(root()).env("SQLX_OFFLINE", "true");
-    // These were set for building us and would make cargo build everything else anew.
+    // These were set for building xtask, and would make cargo build everything else again.
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("CARGO_PKG_") {
             command.env_remove(name);

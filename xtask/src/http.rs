@@ -1,4 +1,4 @@
-//! Speaking HTTP to RabbitMQ's management API and to Millrace's own.
+//! HTTP to RabbitMQ's management API and to Millrace's API.
 
 use std::time::Duration;
 

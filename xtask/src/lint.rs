@@ -29,7 +29,7 @@ const CHECKS: [&str; 8] =
 enum Outcome {
     Passed,
     Failed(String),
-    /// It could not be done here, which must not go unsaid and is no fault of the sources either.
+    /// It could not be checked on this machine, which is reported but is no fault of the sources.
     Undone(String),
 }
 

@@ -1,4 +1,4 @@
-//! The proofs: what each needs is built, and `proof` is run to its end with the arguments that were given to us.
+//! The proofs: builds what each needs, and runs `proof` with the arguments that were given.
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -83,7 +83,7 @@ pub async fn ends_as(command: Command) -> Result<ExitCode, Error> {
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
-/// Builds `proof`, and says where it is. It finds the programs of Millrace beside the folder that it is in itself.
+/// Builds `proof` and returns its path. It looks for the programs of Millrace beside its own folder.
 fn build(release: bool) -> Result<PathBuf, Error> {
     let mut build = cargo(&["build", "--quiet", "--locked", "--package", "millrace-proofs"]);
     if release {

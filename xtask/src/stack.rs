@@ -24,7 +24,7 @@ const STOP_DEADLINE: Duration = Duration::from_secs(15);
 pub struct Stack {
     pub api: ApiClient,
     units: Vec<Unit>,
-    // After the programs: they are stopped in order first, and killed with it if that was left out.
+    // Dropped after the programs: those that still run are killed with it.
     watchdog: Arc<Watchdog>,
 }
 
@@ -99,13 +99,13 @@ impl Stack {
         self.watchdog.remove(file).map_err(Error::file(file))
     }
 
-    /// Lets all finish what they have begun; returns the names of those that did not in time and were killed.
+    /// Lets all programs finish their work; returns the names of those that did not in time and were killed.
     pub async fn stop(self) -> Vec<String> {
         let stopped = self.units.iter().map(|unit| unit.stop(STOP_DEADLINE));
         let stopped = futures_util::future::join_all(stopped).await;
         let mut killed = Vec::new();
         for (unit, _) in self.units.iter().zip(stopped).filter(|(_, stopped)| stopped.is_err()) {
-            // It ended by itself just now, if this fails.
+            // If this fails, it has just ended by itself.
             let _ = unit.program.lock().await.kill();
             killed.push(unit.name.clone());
         }

@@ -30,7 +30,7 @@ pub enum Task {
     CrashPoints(Passed),
     /// Send every kind of poison, and mutated messages by the thousand, to a real worker
     Hostile(Passed),
-    /// Attack two real APIs: hostile requests, silent sockets, repeated keys, broken servers, secrets that leak
+    /// Abuse two API processes: malformed requests, silent sockets, repeated keys, broken servers, leaking secrets
     Siege(Passed),
     /// Measure API, worker and whole flow beside the bare broker and the bare database, in the same run
     Bench(Passed),

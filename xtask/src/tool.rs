@@ -7,7 +7,7 @@ use millrace_stack::services::install;
 
 use crate::error::Error;
 
-/// Makes sure that a tool is there, whose name is also that of its Debian package.
+/// Installs a tool if it is missing. Its name is also that of its Debian package.
 pub fn need(tool: &'static str) -> Result<(), Error> {
     match Command::new(tool).arg("--version").output() {
         Err(error) if error.kind() == ErrorKind::NotFound => {}

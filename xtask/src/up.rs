@@ -42,11 +42,11 @@ pub async fn run(options: Options) -> Result<ExitCode, Error> {
     let backends = Backends::existing(&services);
     let stack = tokio::select! {
         started = Stack::start(&programs, &backends, api_settings()?, Log::Prefixed) => started?,
-        // Nothing has begun to work yet that would have to be finished; dropping it all is enough.
+        // No program has begun any work; dropping everything is enough.
         () = asked_to_stop() => return Ok(ExitCode::SUCCESS),
     };
     let environment = write_environment(&stack, &backends)?;
-    // The addresses in it are soon nobody's.
+    // Its addresses are useless once the servers have stopped.
     stack.remove_at_end(&environment)?;
     println!("{}", welcome(&stack, &backends, &environment));
 
@@ -130,7 +130,7 @@ fn console(management_url: &str) -> (String, String, String) {
         return (management_url.to_owned(), String::new(), String::new());
     };
     let (user, password) = (url.username().to_owned(), url.password().unwrap_or_default().to_owned());
-    // Refused only for URLs that cannot have a login.
+    // Fails only for URLs that cannot have a login.
     let _ = url.set_username("");
     let _ = url.set_password(None);
     (url.to_string(), user, password)

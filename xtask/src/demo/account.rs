@@ -1,4 +1,4 @@
-//! The account: whether every job, every order, every queue and every cent ended where it had to.
+//! The account: whether every job, order, queue and cent ended where it had to.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -17,12 +17,12 @@ use crate::http;
 
 /// Where the one unreadable message has to be in the end.
 const DEAD_QUEUE: &str = "orders.dead";
-/// RabbitMQ counts its queues every five seconds, unless it is told to do so more often.
+/// RabbitMQ updates its queue counts every five seconds unless configured otherwise.
 const COUNT_DEADLINE: Duration = Duration::from_secs(15);
 const COUNT_PAUSE: Duration = Duration::from_millis(300);
 const PROBLEMS_SHOWN: usize = 20;
 
-/// All that did not end as it had to.
+/// Everything that did not end as it had to.
 #[derive(Debug, Default)]
 pub struct Account {
     pub problems: Vec<String>,
@@ -132,7 +132,7 @@ impl Account {
         Ok(text)
     }
 
-    /// Captured minus refunded must be what the paid and not refunded orders come to, in each currency.
+    /// In each currency, captured minus refunded must equal the sum of all paid and not refunded orders.
     pub async fn money(&mut self, backends: &Backends) -> Result<String, Error> {
         const SUMS: &str = "
             SELECT currency, captured, refunded, coalesce(owed, 0)

@@ -1,4 +1,4 @@
-//! The load: users registered, orders placed, some cancelled, one unreadable message, all by ways open to any client.
+//! The load: users registered, orders placed, some cancelled, and one unreadable message, all as any client could do it.
 
 use std::time::{Duration, Instant};
 
@@ -103,7 +103,7 @@ async fn until_postponed(api: &ApiClient, job: Uuid) -> Result<(), Error> {
     }
 }
 
-/// As any AMQP client can do it: straight into a queue, confirmed, with nothing that an envelope needs.
+/// As any AMQP client can: straight into a queue, confirmed, without anything that an envelope needs.
 async fn publish_garbled(backends: &Backends) -> Result<(), Error> {
     let publish = async {
         let connection =
@@ -118,7 +118,7 @@ async fn publish_garbled(backends: &Backends) -> Result<(), Error> {
     publish.await.map_err(Error::amqp("publishing an unreadable message"))
 }
 
-/// Does it for each, several at once, in the order given.
+/// Runs this for each item, several at once, in the order given.
 async fn all<'a, I, T, F>(
     items: &'a [I],
     bar: &ProgressBar,

@@ -1,4 +1,4 @@
-//! What is shown without being judged: one order's trail as a tree, and the ledger's outcomes per domain.
+//! What the demo shows without checking it: one order's trail as a tree, and the ledger's outcomes per domain.
 
 use std::fmt::Write;
 
@@ -58,7 +58,7 @@ fn branch(
     // Writing to a string cannot fail.
     let _ = writeln!(text, "{label:<52} {}{attempts:<12} {at:>10}", message.status);
     let below = children(trail, Some(message.message_id));
-    // A message that several domains hear has a row for each; what it led to is drawn below the first one only.
+    // A message to which several domains subscribe has a row for each; its follow-ups are drawn below the first one only.
     let below = if first_with_id(trail, message) { below } else { Vec::new() };
     for (index, child) in below.iter().enumerate() {
         let last = index + 1 == below.len();

@@ -13,7 +13,7 @@ use crate::error::Error;
 const CONCURRENCY: usize = 16;
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// A job that has not come to its end, or came to a bad one.
+/// A job whose flow is not settled, or has a dead message.
 #[derive(Debug)]
 pub struct Unsettled {
     pub job: Uuid,

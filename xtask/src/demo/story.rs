@@ -24,7 +24,7 @@ impl Story {
         match number % 20 {
             3 | 13 => Self::Declined,
             7 => Self::CancelledAfterPayment,
-            // Each of these has a user of its own that is registered late.
+            // Each of these has a user of its own, registered late.
             17 if number % 100 == 17 => Self::OvertookItsUser,
             _ => Self::Paid,
         }

@@ -16,12 +16,12 @@ pub(super) fn check() -> Result<(), Error> {
         let mut install = Command::new("npm");
         install.args(["ci", "--silent"]).current_dir(&folder);
         if let Err(error) = run_quietly(install) {
-            // The copy would say that all is there.
+            // The copy would say that the installation is complete.
             let _ = std::fs::remove_file(folder.join("package-lock.json"));
             return Err(error);
         }
     }
-    // The script lies beside what it imports.
+    // The script must lie beside the modules that it imports.
     copy("asyncapi.mjs", &folder)?;
     let mut parse = Command::new("node");
     parse.arg(folder.join("asyncapi.mjs")).arg("contracts/asyncapi.json").current_dir(cargo::root());

@@ -21,7 +21,7 @@ pub struct Options {
     /// Only this document
     #[arg(long, value_enum)]
     only: Option<Document>,
-    /// How many requests are made up for each operation, besides the systematic ones; 1000 make some 50,000 in all
+    /// How many requests are generated for each operation, besides the systematic ones; 1000 make some 50,000 in all
     #[arg(long, value_name = "COUNT", default_value_t = 25, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     examples: u32,
     /// What they are drawn from

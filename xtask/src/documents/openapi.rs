@@ -1,4 +1,4 @@
-//! The API against its OpenAPI document: requests made up from the document by schemathesis, answers judged by it.
+//! The API against its OpenAPI document: schemathesis generates requests from it and checks the answers against it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -42,7 +42,7 @@ fn install() -> Result<PathBuf, Error> {
         install.args(["install", "--quiet", "--disable-pip-version-check", "--requirement"]);
         install.arg(sources().join("requirements.txt"));
         run_quietly(install)?;
-        // Last: its copy says that all is there.
+        // Last, because this copy says that the installation is complete.
         copy("requirements.txt", &folder)?;
     }
     Ok(environment.join("bin/schemathesis"))
@@ -64,7 +64,7 @@ async fn against_api(
     run.args(["--max-examples", &options.examples.to_string(), "--seed", &options.seed.to_string()]);
     run.args(["--workers", &options.workers.to_string(), "--report", "junit", "--report-dir"]).arg(&logs);
     run.env("API_KEY", &stack.api.api_key).env("SCHEMATHESIS_HOOKS", sources().join("hooks.py"));
-    // What it finds it would keep beside where it runs.
+    // It writes its findings into its working directory.
     run.current_dir(&logs);
     let outcome = proof::ends_as(run).await;
     for name in stack.stop().await {

@@ -1,4 +1,4 @@
-//! The record beside what was counted now: what costs more, what costs less, and what is in only one of both.
+//! Compares the record with new counts: what costs more, what costs less, and what is in only one of both.
 
 use std::fmt::{self, Display};
 
@@ -9,7 +9,7 @@ use super::record::Counts;
 /// text either grows in its place or is copied: 2.3 % was seen for a whole batch.
 const TOLERANCE_PERCENT: f64 = 3.0;
 
-/// How a case stands to its record.
+/// How a case compares with its record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     AsRecorded,

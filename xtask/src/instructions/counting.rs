@@ -33,7 +33,7 @@ pub fn tools(valgrind: &str) -> Result<String, Error> {
     Ok([rustc.trim(), std::env::consts::ARCH, libc.trim(), valgrind].join(", "))
 }
 
-/// As optimized as what is released.
+/// Optimized like the released programs.
 pub fn build() -> Result<PathBuf, Error> {
     cargo::run(cargo(&["build", "--quiet", "--locked", "--release", "--package", "millrace-instructions"]))?;
     Ok(cargo::target().join("release/instructions"))
@@ -61,7 +61,7 @@ fn count(program: &Path, case: &str, profile: &Path) -> Result<u64, Error> {
     let mut file = OsString::from("--callgrind-out-file=");
     file.push(profile);
     callgrind.arg(file);
-    // By a name that is as long everywhere: where arguments lie in memory decides what can grow in its place.
+    // By a name of the same length everywhere: where arguments lie in memory decides whether a text can grow in place.
     let (folder, name) = (program.parent().unwrap_or(program), program.file_name().unwrap_or_default());
     callgrind.current_dir(folder).arg(Path::new(".").join(name)).arg(case);
     run_quietly(callgrind)?;

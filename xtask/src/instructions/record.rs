@@ -1,4 +1,4 @@
-//! The committed record: what a message cost in each case when somebody last said that this is how it should be.
+//! The committed record: what a message cost in each case when the record was last renewed.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,4 +1,4 @@
-//! What a comparison says of cases that cost more or less, and of those that only one side knows.
+//! Tests of what a comparison says about cases that cost more or less, or that only one side has.
 
 use super::comparison::{Comparison, Verdict};
 use super::counting::total;

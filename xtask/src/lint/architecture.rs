@@ -1,4 +1,4 @@
-//! Which crates may stand on which: the arrows of the architecture, as far as the dependency tree shows them.
+//! Which crates may depend on which: the arrows of the architecture, as far as the dependency tree shows them.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use super::Outcome;
 use crate::cargo::{cargo, run_quietly};
 use crate::error::Error;
 
-/// A crate, and what must not be below it.
+/// A crate, and what it must not depend on, directly or indirectly.
 struct Rule {
     package: &'static str,
     without: &'static [&'static str],

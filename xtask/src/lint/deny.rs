@@ -10,7 +10,7 @@ pub fn check() -> Result<Outcome, Error> {
         run(cargo(&["install", "cargo-deny", "--locked", "--quiet"]))?;
     }
     run(cargo(&["deny", "check", "--hide-inclusion-graph", "bans", "licenses", "sources"]))?;
-    // The database of vulnerabilities is elsewhere, and not every place can reach it.
+    // The database of vulnerabilities is on the internet, which not every machine can reach.
     if let Err(error) = run_quietly(cargo(&["deny", "fetch", "db"])) {
         let text = error.to_string();
         let reason = text.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default().trim();

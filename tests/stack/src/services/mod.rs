@@ -127,7 +127,7 @@ impl Services {
 /// A URL fit for a log: scheme, host, port and path.
 fn without_login(url: &str) -> String {
     let Ok(mut url) = Url::parse(url) else { return "…".to_owned() };
-    // Refused only for URLs that cannot have a login.
+    // Fails only for URLs that cannot have a login.
     let _ = url.set_username("");
     let _ = url.set_password(None);
     url.set_query(None);

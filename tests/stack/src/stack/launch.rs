@@ -36,7 +36,7 @@ pub struct Secrets {
 }
 
 impl Secrets {
-    /// Ones that nobody has seen before.
+    /// Random ones.
     #[must_use]
     pub fn random() -> Self {
         let password = |count| (0..count).map(|_| ports::password()).collect::<String>();

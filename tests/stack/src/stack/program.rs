@@ -134,30 +134,6 @@ impl Program {
     }
 }
 
-/// Asks all of them to stop and waits until they have; returns the names of those that had to be killed.
-pub fn stop_all(programs: &mut [Program], patience: Duration) -> Vec<String> {
-    for program in &mut *programs {
-        if program.ended().is_none() {
-            // Whoever could not be asked is killed below.
-            let _ = program.signal(Signal::Terminate);
-        }
-    }
-    let until = Instant::now() + patience;
-    let mut killed = Vec::new();
-    for program in programs {
-        while program.ended().is_none() {
-            if Instant::now() > until {
-                killed.push(program.name.clone());
-                // It ended by itself just now, if this fails.
-                let _ = program.kill();
-                break;
-            }
-            std::thread::sleep(LOOK_PAUSE);
-        }
-    }
-    killed
-}
-
 fn spawn(
     name: &str,
     path: &Path,
@@ -187,7 +163,7 @@ fn prefix(name: &str, output: Option<impl Read + Send + 'static>) {
     let name = name.to_owned();
     std::thread::spawn(move || {
         for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
-            // When nobody reads us any more, the programs must be able to go on writing.
+            // The programs must be able to go on writing when nobody reads this process's output any more.
             let _ = writeln!(io::stdout().lock(), "{name:>15} | {}", String::from_utf8_lossy(&line));
         }
     });

@@ -1,4 +1,4 @@
-//! A TCP proxy that spoils connections on purpose: it cuts them, holds them, slows them down, and can be told to do
+//! A TCP proxy that breaks connections on purpose: it cuts them, holds them, slows them down, and can be told to do
 //! otherwise at any moment.
 //!
 //! What is held is delivered once the rule is lifted, as a network delivers again what it has dropped: nothing of a
@@ -29,7 +29,7 @@ pub enum Rule {
     Delay {
         /// At least.
         by: Duration,
-        /// At most so much on top.
+        /// Added at random, at most this much.
         jitter: Duration,
     },
     /// This many bytes get through in a second, per connection and direction.
@@ -113,7 +113,7 @@ impl Proxy {
         std::mem::take(&mut *self.shared.detections.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// How many connections were cut by [`Rule::CutFrame`] or [`Rule::CutCommit`] since this was last asked.
+    /// How many connections [`Rule::CutFrame`] or [`Rule::CutCommit`] has cut since the last call.
     #[must_use]
     pub fn take_cuts(&self) -> u64 {
         std::mem::take(&mut *self.shared.cuts.lock().unwrap_or_else(PoisonError::into_inner))

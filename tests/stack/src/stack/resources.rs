@@ -5,7 +5,7 @@ use std::fs;
 /// One look at a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Resources {
-    /// Memory that is really there (`VmRSS`), in KiB.
+    /// Resident memory (`VmRSS`), in KiB.
     pub rss_kib: u64,
     /// Open file descriptors.
     pub files: usize,

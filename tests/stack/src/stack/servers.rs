@@ -23,7 +23,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 pub enum Ending {
     /// With everything below it, as when the machine goes.
     Kill,
-    /// RabbitMQ in good order, PostgreSQL as `pg_ctl stop -m immediate`.
+    /// RabbitMQ cleanly, PostgreSQL as by `pg_ctl stop -m immediate`.
     Stop,
 }
 
@@ -156,7 +156,7 @@ impl Servers {
     /// When no signals can be sent.
     pub fn freeze(&mut self, server: Server) -> Result<(), StackError> {
         let Some(pid) = self.services.server_pid(server) else { return Ok(()) };
-        // PostgreSQL's sessions are processes of their own; the first one frozen begins no new ones.
+        // PostgreSQL's sessions are processes of their own; once its first process is frozen, no new ones start.
         signal::send(Signal::Stop, &[pid])?;
         let family = signal::family(pid);
         if server == Server::Database {
@@ -178,7 +178,7 @@ impl Servers {
         Ok(())
     }
 
-    /// A session of our own, past all proxies.
+    /// A session that bypasses all proxies.
     ///
     /// # Errors
     ///

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 /// What is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
-    /// Ends it at once; it can do nothing about it.
+    /// Ends it at once; it cannot catch this.
     Kill,
     /// Asks it to stop.
     Terminate,
@@ -41,7 +41,7 @@ pub fn send(signal: Signal, pids: &[u32]) -> io::Result<()> {
     Ok(())
 }
 
-/// A process and all below it, parents first.
+/// A process and all of its descendants, parents first.
 pub fn family(pid: u32) -> Vec<u32> {
     let mut members = vec![pid];
     let mut next = 0;

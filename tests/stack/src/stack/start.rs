@@ -76,7 +76,7 @@ pub struct Reach {
     pub worker_database: Proxy,
 }
 
-/// All of it. Fields are public so that several can be worked on at once; dropped, it is all gone.
+/// The running system. Fields are public so that several can be borrowed at once; dropping it ends everything.
 #[derive(Debug)]
 pub struct Stack {
     /// API processes first, then workers.

@@ -1,4 +1,4 @@
-//! One connection through the proxy: in each direction a reader that is always ahead, and a writer that keeps to the rule.
+//! One connection through the proxy: in each direction a reader that reads ahead, and a writer that applies the rule.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -82,7 +82,7 @@ pub(super) async fn serve(
         }
     };
     if reset {
-        // Closed like this, the kernel sends a reset and forgets what was not sent.
+        // The kernel then sends a reset and discards what was not sent.
         let _ = (client.set_zero_linger(), server.set_zero_linger());
     }
 }
@@ -120,7 +120,7 @@ impl Context<'_> {
             return match outcome {
                 Ok(_) => Ok(()),
                 Err(_) => {
-                    // Nobody hears of it through a black hole.
+                    // A black hole does not deliver it.
                     self.until(|rule| !rule.holds(way)).await;
                     Err(Cut)
                 }

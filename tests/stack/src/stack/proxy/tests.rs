@@ -12,7 +12,7 @@ use super::{Directions, Proxy, Rule};
 const SOON: Duration = Duration::from_secs(2);
 const NOTHING_COMES: Duration = Duration::from_millis(150);
 
-/// Answers everything with itself, and takes its leave when the client does.
+/// Echoes everything, and closes when the client does.
 async fn echo() -> std::net::SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("bound");
@@ -137,7 +137,7 @@ async fn a_commit_gets_through_and_its_answer_does_not() {
     proxy.set(Rule::CutCommit);
     say(&mut client, b"Q\0\0\0\x0dROLLBACK\0").await;
     assert_eq!(hear(&mut client, 14).await, b"Q\0\0\0\x0dROLLBACK\0");
-    // The echo stands for the server: that it answers shows that it was asked.
+    // The echo stands for the server: its answer shows that the request arrived.
     say(&mut client, b"Q\0\0\0\x0bCOMMIT\0").await;
     assert_eq!(end_of(&mut client).await, (Vec::new(), Some(ErrorKind::ConnectionReset)));
     assert_eq!(proxy.take_cuts(), 1);

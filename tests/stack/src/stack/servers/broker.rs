@@ -1,4 +1,4 @@
-//! What is done to RabbitMQ while it runs: alarms, and queues that take no more.
+//! Faults of a running RabbitMQ: alarms, and queues that accept no more.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -117,7 +117,7 @@ impl Servers {
         Ok(Binding { path: list, key: event.to_owned() })
     }
 
-    /// Makes a binding as it was.
+    /// Restores a binding.
     ///
     /// # Errors
     ///
@@ -208,7 +208,7 @@ pub struct Binding {
     key: String,
 }
 
-/// How a queue is, as of a second ago.
+/// A queue's state, at most a second old.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Queue {
     /// Its name.

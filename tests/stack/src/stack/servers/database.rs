@@ -1,4 +1,4 @@
-//! What is done to PostgreSQL while it runs: sessions cut off, none left to be had, tables locked or gone.
+//! Faults of a running PostgreSQL: sessions cut off, no session left, tables locked or gone.
 
 use std::time::{Duration, Instant};
 
@@ -7,12 +7,12 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use super::{Servers, StackError};
 
 const PAUSE: Duration = Duration::from_millis(20);
-/// How long a rename waits for those who use the table, before it lets others through and tries again.
+/// How long a rename waits for the table's lock before it lets others through and tries again.
 const LOCK_TIMEOUT: &str = "SET lock_timeout = '2s'";
 const RENAME_DEADLINE: Duration = Duration::from_secs(60);
 
 impl Servers {
-    /// Cuts off one session of each of so many programs, chosen by the server; returns how many it were.
+    /// Cuts off one session of each of this many programs, chosen by the server; returns how many sessions that were.
     ///
     /// # Errors
     ///
@@ -41,7 +41,7 @@ impl Servers {
             match self.session().await {
                 Ok(session) => held.push(session),
                 Err(_) if !cut_off => {
-                    // Those who have sessions would not notice; some have to ask for a new one.
+                    // Programs with open sessions would not notice; some must need a new one.
                     cut_off = true;
                     let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                          WHERE datname = current_database() AND application_name LIKE '%-worker' ";
@@ -71,7 +71,7 @@ impl Servers {
         Ok(session.close().await?)
     }
 
-    /// Gives a table (`schema.name`) another name for this long, so that it is not there.
+    /// Renames a table (`schema.name`) for this long, so that it is missing.
     ///
     /// # Errors
     ///
