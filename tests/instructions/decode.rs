@@ -11,17 +11,17 @@ use crate::case::{Case, Work, each};
 use crate::given::{body, captured, delivery, messages, place, placed};
 
 pub const CASES: [Case; 4] = [
-    Case { name: "decode/door", prepare: door },
+    Case { name: "decode/posted", prepare: posted },
     Case { name: "decode/orders.place", prepare: || deliveries::<Orders, _>(place) },
     Case { name: "decode/orders.placed", prepare: || deliveries::<Payments, _>(placed) },
     Case { name: "decode/payments.captured", prepare: || deliveries::<Orders, _>(captured) },
 ];
 
-/// A posted body, checked as strictly as the door does, as it goes onto the wire, and by what it is known again.
-fn door() -> Work {
+/// A posted body: checked as strictly as the API does, with the bytes that are published and their fingerprint.
+fn posted() -> Work {
     let command = catalog().find(Place::TYPE).expect("a message of the catalog");
-    each(messages(|number| body(&place(number))), |posted| {
-        let body = command.check(&posted).expect("an order");
+    each(messages(|number| body(&place(number))), |data| {
+        let body = command.check(&data).expect("an order");
         (Fingerprint::of(&body), body)
     })
 }

@@ -80,7 +80,7 @@ pub fn captured(number: u32) -> Captured {
     Captured { payment_id: payment(number), order_id: order(number), amount }
 }
 
-/// A message's envelope in the trace that the door begins. Follow-ups have ids of their own kind; they cost the same.
+/// A message's envelope, in the trace that the API begins. Follow-ups have derived ids, which cost the same.
 pub fn envelope<T: Contract>(number: u32) -> Envelope {
     let trace = format!("00-{:032x}-{:016x}-01", job(number).0.as_u128(), u64::from(number) + 1);
     let first = Envelope::first::<T>(job(number), client().clone(), Fingerprint::of(&number.to_be_bytes()));
