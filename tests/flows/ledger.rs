@@ -24,7 +24,7 @@ async fn a_week_that_is_prepared_later_is_indexed_like_the_others() {
 async fn a_database_that_is_up_to_date_is_left_alone() {
     let world = World::empty().await;
     for (arguments, said) in [
-        (&["migrate"][..], "The schema is up to date"),
+        (&["migrate"][..], "The schema is already up to date"),
         (&["prune", "--keep-days", "30"], "Nothing in the ledger is older than 30 days"),
     ] {
         let done = ops(&world, arguments).await;

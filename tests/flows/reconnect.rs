@@ -145,7 +145,7 @@ async fn connections_that_an_operator_closes_cost_nothing() {
             world.job("orders.place", &order(customer, "pm_ok")).await;
             jobs += 1;
         }
-        closed = close_connections(&world, "orders@").await;
+        closed = close_connections(&world, "orders-worker@").await;
         assert!(Instant::now() < until, "the broker lists no connection of the worker");
     }
     placed(&world, jobs).await;
