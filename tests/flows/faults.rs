@@ -49,7 +49,11 @@ async fn garbage_is_dead_lettered_with_a_reason_and_hurts_nobody() {
         "the message has no message_id property, which every message of this system carries: it was published by \
          something else"
     );
-    assert!(header(&letters[0], "failed-by").starts_with("orders-worker@"), "{}", header(&letters[0], "failed-by"));
+    assert!(
+        header(&letters[0], "failed-by").starts_with("orders-worker@"),
+        "{}",
+        header(&letters[0], "failed-by")
+    );
     world.finish().await;
 }
 
