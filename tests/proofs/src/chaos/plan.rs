@@ -11,8 +11,6 @@ use millrace_contracts::{DomainName, catalog};
 use crate::chaos::fault::{Kind, Step, Target, Way};
 use millrace_testkit::random::Random;
 
-/// The domains, each with a worker program and a queue of its name.
-pub const DOMAINS: [&str; 4] = ["auth", "users", "orders", "payments"];
 /// How many doors, and how many workers of each domain, a campaign has.
 pub const EACH: usize = 2;
 const TABLES: [&str; 7] = [
@@ -141,7 +139,7 @@ fn programs(random: &mut Random, count: usize) -> Vec<Step> {
 fn program_step(random: &mut Random, kind: Kind) -> Step {
     let after = random.millis(1600, 3600);
     let number = 1 + random.below(EACH);
-    let domain = random.pick(&DOMAINS);
+    let domain = random.pick(catalog().domains()).as_str();
     let target = match kind {
         Kind::DoorKilled | Kind::DoorPaused | Kind::DoorStopped => {
             Target::Program(format!("producer-api-{number}"))
@@ -172,7 +170,7 @@ fn infrastructure_steps(random: &mut Random, count: usize) -> Vec<Step> {
 }
 
 /// The publisher is told of an event that reaches no queue. Of one that reaches only one of two, nobody is.
-fn heard_by_one() -> Vec<(DomainName, &'static str)> {
+fn with_one_subscriber() -> Vec<(DomainName, &'static str)> {
     let events = catalog().entries().iter().filter(|entry| entry.kind == millrace_contracts::Kind::Event);
     let alone = events.filter_map(|event| match event.handlers() {
         [only] => Some((*only, event.message_type)),
@@ -184,9 +182,9 @@ fn heard_by_one() -> Vec<(DomainName, &'static str)> {
 fn infrastructure_step(random: &mut Random, kind: Kind, way: Option<Way>) -> Step {
     let after = random.millis(1000, 3000);
     let target = match kind {
-        Kind::QueueFull | Kind::QueueDown => Target::Domain(random.pick(&DOMAINS)),
+        Kind::QueueFull | Kind::QueueDown => Target::Domain(random.pick(catalog().domains()).as_str()),
         Kind::BindingGone => {
-            let (domain, event) = random.pick(&heard_by_one());
+            let (domain, event) = random.pick(&with_one_subscriber());
             Target::Event(domain, event)
         }
         Kind::SessionsCut => Target::Sessions(random.pick(&[1, 3, 10])),

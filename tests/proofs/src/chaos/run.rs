@@ -6,6 +6,7 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use millrace_contracts::catalog;
 use millrace_testkit::stack::servers::Servers;
 use millrace_testkit::stack::{Stack, StackSettings};
 use serde_json::Value;
@@ -13,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::chaos::infrastructure;
-use crate::chaos::plan::{DOMAINS, EACH};
+use crate::chaos::plan::EACH;
 use crate::chaos::programs;
 use crate::chaos::sampler::{self, Samples};
 use crate::chaos::shared::Shared;
@@ -85,7 +86,7 @@ impl Run {
         let stack = Stack::start(&StackSettings {
             programs: settings.programs.clone(),
             logs,
-            domains: DOMAINS.map(str::to_owned).to_vec(),
+            domains: catalog().domains().iter().map(ToString::to_string).collect(),
             apis: EACH,
             workers: EACH,
             retry_scale: settings.retry_scale,

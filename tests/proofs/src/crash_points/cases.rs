@@ -71,7 +71,7 @@ pub const OF_WORKERS: [Point; 14] = [
 ];
 
 /// Of the door, in the order in which a job comes by.
-pub const OF_DOOR: [Point; 6] = [
+pub const OF_API: [Point; 6] = [
     point("job-read", HitBy::Job, None),
     point("job-sending", HitBy::Job, None),
     point("published-one", HitBy::Job, None),
@@ -82,13 +82,13 @@ pub const OF_DOOR: [Point; 6] = [
 
 /// Whose process dies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mortal {
+pub enum Target {
     /// The orders worker, which calls nobody.
     Orders,
     /// The payments worker, which calls a gateway.
     Payments,
     /// The door.
-    Door,
+    Api,
 }
 
 /// Which of the hits is deadly.
@@ -136,7 +136,7 @@ pub enum Outcome {
 /// One case.
 #[derive(Debug, Clone, Copy)]
 pub struct Case {
-    pub mortal: Mortal,
+    pub target: Target,
     pub point: Point,
     pub position: Position,
     pub deaths: Deaths,
@@ -153,9 +153,9 @@ impl fmt::Display for Case {
             });
             dashed.collect::<String>()
         };
-        let (mortal, position) = (lower(&self.mortal), lower(&self.position));
+        let (target, position) = (lower(&self.target), lower(&self.position));
         let (deaths, outcome) = (lower(&self.deaths), lower(&self.outcome));
-        write!(f, "{mortal}/{}/{position}/{deaths}/{outcome}", self.point.name)
+        write!(f, "{target}/{}/{position}/{deaths}/{outcome}", self.point.name)
     }
 }
 
@@ -165,19 +165,19 @@ const OUTCOMES: [Outcome; 5] =
 
 /// Every combination, those included that don't exist.
 pub fn all() -> impl Iterator<Item = Case> {
-    let workers = [Mortal::Orders, Mortal::Payments].into_iter().flat_map(|mortal| {
+    let workers = [Target::Orders, Target::Payments].into_iter().flat_map(|target| {
         OF_WORKERS.into_iter().flat_map(move |point| {
             POSITIONS.into_iter().flat_map(move |position| {
                 [Deaths::Once, Deaths::Twice, Deaths::UntilGivenUp].into_iter().flat_map(move |deaths| {
-                    OUTCOMES.map(|outcome| Case { mortal, point, position, deaths, outcome })
+                    OUTCOMES.map(|outcome| Case { target, point, position, deaths, outcome })
                 })
             })
         })
     });
-    let door = OF_DOOR.into_iter().flat_map(|point| {
+    let door = OF_API.into_iter().flat_map(|point| {
         POSITIONS.into_iter().flat_map(move |position| {
             [Deaths::Once, Deaths::Twice].map(|deaths| Case {
-                mortal: Mortal::Door,
+                target: Target::Api,
                 point,
                 position,
                 deaths,
@@ -191,9 +191,9 @@ pub fn all() -> impl Iterator<Item = Case> {
 impl Case {
     /// Its line in the table: point and place in the order of a message's life.
     pub fn line(&self) -> (usize, String) {
-        let points: &[Point] = if self.mortal == Mortal::Door { &OF_DOOR } else { &OF_WORKERS };
+        let points: &[Point] = if self.target == Target::Api { &OF_API } else { &OF_WORKERS };
         let place = points.iter().position(|point| *point == self.point).unwrap_or_default();
-        (place, format!("{:?} {}", self.mortal, self.point.name).to_lowercase())
+        (place, format!("{:?} {}", self.target, self.point.name).to_lowercase())
     }
 
     /// Why this combination does not exist, or is left out because another one stands for it.
@@ -202,7 +202,7 @@ impl Case {
         match (self.point.hit_by, self.outcome) {
             (HitBy::Decision, Outcome::DeadLetter) => Some("what can't be read is not decided"),
             (HitBy::Decision, Outcome::Duplicate) => Some("what was handled before is not decided again"),
-            (HitBy::Decision, Outcome::Retry) if self.mortal == Mortal::Payments => {
+            (HitBy::Decision, Outcome::Retry) if self.target == Target::Payments => {
                 Some("a message whose outside call failed is not decided")
             }
             (HitBy::Sending | HitBy::SendingBatch, Outcome::Refusal) => Some("a refusal sends nothing out"),

@@ -5,14 +5,17 @@ use millrace_contracts::orders::{Place, Placed};
 use millrace_contracts::payments::{Captured, Charge, Declined, Refund};
 use millrace_contracts::users::Registered;
 use millrace_contracts::{
-    ClientId, Contract, DelayQueue, Envelope, Fingerprint, MessageId, Trace, UserId, catalog,
+    ClientId, Contract, DelayQueue, DomainName, Envelope, Fingerprint, MessageId, Trace, UserId, catalog,
+    orders, payments,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::crash_points::arena::Arena;
-use crate::crash_points::cases::{Case, MESSAGES, Mortal, Outcome};
+use crate::crash_points::cases::{Case, MESSAGES, Outcome, Target};
+use crate::crash_points::stack::Stack;
 
+/// Whose jobs all of this is, where no API says it.
+pub const CLIENT: &str = "crash-points";
 const REFUSED_OPENERS: usize = 2;
 
 /// A message that is sent in.
@@ -27,93 +30,94 @@ pub struct Message {
     pub follow_up: Option<&'static str>,
 }
 
-/// A domain under test, and who hears what it says.
+/// A domain under test, and who subscribes to what it says.
 #[derive(Debug, Clone, Copy)]
-pub struct Stage {
-    pub handler: &'static str,
-    pub program: &'static str,
-    pub hearer: &'static str,
+pub struct Handler {
+    pub domain: DomainName,
+    /// Whose queue takes what follows from its messages.
+    pub subscriber: DomainName,
     /// Where a first retry waits.
-    pub rung: DelayQueue,
-    /// The domain's row.
-    pub place: &'static str,
+    pub delay: DelayQueue,
+    /// The domain's table.
+    pub table: &'static str,
+    /// The versions of a row that is there before the case begins.
+    pub prepared: &'static [i64],
 }
 
 /// All of a case.
 #[derive(Debug)]
 pub struct Load {
-    pub stage: Stage,
+    pub handler: Handler,
     /// Before the others, to bring the lane to where it is held up.
     pub openers: Vec<Message>,
     pub messages: Vec<Message>,
     /// As the ledger names it.
     pub status: &'static str,
     pub attempts: i32,
-    /// The versions that a domain's row goes through.
+    /// The versions that a row of the table goes through.
     pub versions: &'static [i64],
-    /// Whom the messages wait for, where they do.
-    pub awaited: Option<UserId>,
+    /// What the messages wait for, where they wait.
+    pub news: Option<Message>,
 }
 
-impl Stage {
-    pub fn of(mortal: Mortal) -> Self {
-        match mortal {
-            Mortal::Orders | Mortal::Door => Self {
-                handler: "orders",
-                program: "orders-worker",
-                hearer: "payments",
-                rung: DelayQueue::MS_200,
-                place: "orders.orders",
+impl Handler {
+    pub fn of(target: Target) -> Self {
+        match target {
+            Target::Orders | Target::Api => Self {
+                domain: orders::DOMAIN,
+                subscriber: payments::DOMAIN,
+                delay: DelayQueue::MS_200,
+                table: "orders.orders",
+                prepared: &[],
             },
-            Mortal::Payments => Self {
-                handler: "payments",
-                program: "payments-worker",
-                hearer: "orders",
-                rung: DelayQueue::S_1,
-                place: "payments.payments",
+            Target::Payments => Self {
+                domain: payments::DOMAIN,
+                subscriber: orders::DOMAIN,
+                delay: DelayQueue::S_1,
+                table: "payments.payments",
+                prepared: &[1],
             },
         }
+    }
+
+    /// Its worker's program.
+    pub fn program(self) -> String {
+        format!("{}-worker", self.domain)
     }
 }
 
 impl Load {
     /// Messages with new ids, and the rows that they need.
-    pub async fn prepare(arena: &Arena, case: &Case) -> Self {
-        let stage = Stage::of(case.mortal);
-        let (openers, messages, awaited) = match case.mortal {
-            Mortal::Orders | Mortal::Door => orders(arena, case.outcome).await,
-            Mortal::Payments => payments(arena, case.outcome).await,
+    pub async fn prepare(stack: &Stack, case: &Case) -> Self {
+        let handler = Handler::of(case.target);
+        let (openers, messages, news) = match case.target {
+            Target::Orders | Target::Api => orders_of(stack, case.outcome).await,
+            Target::Payments => payments_of(stack, case.outcome).await,
         };
-        let (status, attempts) = match (case.outcome, case.mortal) {
+        let (status, attempts) = match (case.outcome, case.target) {
             (Outcome::Refusal, _) => ("refused", 1),
             (Outcome::DeadLetter, _) => ("dead", 1),
-            (Outcome::Retry, Mortal::Orders) => ("succeeded", 2),
+            (Outcome::Retry, Target::Orders) => ("succeeded", 2),
             // The flaky method works at the third attempt.
             (Outcome::Retry, _) => ("succeeded", 3),
             (Outcome::Success | Outcome::Duplicate | Outcome::Accepted, _) => ("succeeded", 1),
         };
-        let versions: &[i64] = match (case.mortal, status) {
-            (Mortal::Payments, "succeeded") => &[1, 2],
+        let versions: &[i64] = match (case.target, status) {
+            (Target::Payments, "succeeded") => &[1, 2],
             // Unreadable ones have no payment.
-            (Mortal::Payments, "refused") => &[1],
+            (Target::Payments, "refused") => &[1],
             (_, "succeeded") => &[1],
             _ => &[],
         };
-        Self { stage, openers, messages, status, attempts, versions, awaited }
-    }
-
-    /// The news that those are waiting for.
-    pub fn news(user: UserId) -> Outgoing {
-        let body = json!({"user_id": user, "email": format!("{user}@example.com"), "name": "Ada Lovelace"});
-        message(Registered::TYPE, body, user.0, None).outgoing()
+        Self { handler, openers, messages, status, attempts, versions, news }
     }
 }
 
-async fn orders(arena: &Arena, outcome: Outcome) -> (Vec<Message>, Vec<Message>, Option<UserId>) {
+async fn orders_of(stack: &Stack, outcome: Outcome) -> (Vec<Message>, Vec<Message>, Option<Message>) {
     let [customer, closed] = [UserId(Uuid::now_v7()), UserId(Uuid::now_v7())];
-    arena.know_customer(closed, "deactivated").await;
+    stack.know_customer(closed, "deactivated").await;
     if outcome != Outcome::Retry {
-        arena.know_customer(customer, "active").await;
+        stack.know_customer(customer, "active").await;
     }
     let openers = (0..REFUSED_OPENERS).map(|_| place(closed, None)).collect();
     let messages = (0..MESSAGES).map(|_| match outcome {
@@ -124,27 +128,33 @@ async fn orders(arena: &Arena, outcome: Outcome) -> (Vec<Message>, Vec<Message>,
         }
     });
     let messages = messages.collect();
-    (openers, messages, (outcome == Outcome::Retry).then_some(customer))
+    (openers, messages, (outcome == Outcome::Retry).then(|| registered(customer)))
 }
 
-async fn payments(arena: &Arena, outcome: Outcome) -> (Vec<Message>, Vec<Message>, Option<UserId>) {
+async fn payments_of(stack: &Stack, outcome: Outcome) -> (Vec<Message>, Vec<Message>, Option<Message>) {
     let mut openers = Vec::new();
     for _ in 0..REFUSED_OPENERS {
-        openers.push(refund(arena).await);
+        openers.push(refund(stack).await);
     }
     let mut messages = Vec::new();
     for number in 0..MESSAGES {
         messages.push(match (outcome, number % 2) {
-            (Outcome::Refusal, _) => refund(arena).await,
+            (Outcome::Refusal, _) => refund(stack).await,
             (Outcome::DeadLetter, _) => {
                 message(Charge::TYPE, json!({"order_id": "none"}), Uuid::now_v7(), None)
             }
-            (Outcome::Retry, _) => charge(arena, "pm_flaky", Captured::TYPE).await,
-            (_, 0) => charge(arena, "pm_ok", Captured::TYPE).await,
-            (_, _) => charge(arena, "pm_declined", Declined::TYPE).await,
+            (Outcome::Retry, _) => charge(stack, "pm_flaky", Captured::TYPE).await,
+            (_, 0) => charge(stack, "pm_ok", Captured::TYPE).await,
+            (_, _) => charge(stack, "pm_declined", Declined::TYPE).await,
         });
     }
     (openers, messages, None)
+}
+
+/// The news that the orders of somebody unknown wait for.
+fn registered(user: UserId) -> Message {
+    let body = json!({"user_id": user, "email": format!("{user}@example.com"), "name": "Ada Lovelace"});
+    message(Registered::TYPE, body, user.0, None)
 }
 
 fn place(user: UserId, follow_up: Option<&'static str>) -> Message {
@@ -163,16 +173,16 @@ pub fn order_of(user: UserId, order: Uuid) -> Value {
     })
 }
 
-async fn charge(arena: &Arena, method: &str, follow_up: &'static str) -> Message {
+async fn charge(stack: &Stack, method: &str, follow_up: &'static str) -> Message {
     let order = Uuid::now_v7();
-    arena.open_payment(order, method).await;
+    stack.open_payment(order, method).await;
     message(Charge::TYPE, json!({"order_id": order, "payment_id": order}), order, Some(follow_up))
 }
 
 /// Of what is not paid yet, so it is refused.
-async fn refund(arena: &Arena) -> Message {
+async fn refund(stack: &Stack) -> Message {
     let order = Uuid::now_v7();
-    arena.open_payment(order, "pm_ok").await;
+    stack.open_payment(order, "pm_ok").await;
     message(Refund::TYPE, json!({"order_id": order}), order, None)
 }
 
@@ -193,7 +203,7 @@ impl Message {
             message_id: self.id,
             job_id: self.id.as_job(),
             causation_id: self.id,
-            client_id: ClientId::parse("crash-points").expect("a good name"),
+            client_id: ClientId::parse(CLIENT).expect("a good name"),
             message_type: self.message_type.to_owned(),
             version: 1,
             attempt: 1,
@@ -202,10 +212,5 @@ impl Message {
         };
         let entry = catalog().find(self.message_type).expect("a message of the catalog");
         Outgoing::new(entry.route(), &envelope, self.body.clone().into_bytes())
-    }
-
-    /// The id of what follows from it.
-    pub fn follow_up_id(&self) -> MessageId {
-        self.id.derive(0)
     }
 }

@@ -1,13 +1,13 @@
 //! `crash-points`: a program dies at every point of a message's life, and what was promised holds all the same.
 
-mod arena;
+mod api;
 mod cases;
-mod door;
-mod killers;
+mod judge;
 mod load;
-mod post_mortem;
+mod poison;
 mod program;
 mod run;
+mod stack;
 mod tally;
 mod worker;
 

@@ -9,13 +9,13 @@ use millrace_testkit::services::watchdog::Watchdog;
 use millrace_testkit::stack::program::{Log, Program, log_file};
 use millrace_testkit::stack::signal::Signal;
 
-use crate::crash_points::arena::PATIENCE;
+use crate::crash_points::stack::PATIENCE;
 
 const SIGKILL: i32 = 9;
 
 /// Where the programs are, and what ends them if we don't.
 #[derive(Debug, Clone)]
-pub struct Yard {
+pub struct Programs {
     pub programs: PathBuf,
     pub logs: PathBuf,
     pub watchdog: Arc<Watchdog>,
@@ -24,10 +24,10 @@ pub struct Yard {
 /// A program that runs.
 pub struct Armed {
     program: Program,
-    yard: Yard,
+    programs: Programs,
 }
 
-impl Yard {
+impl Programs {
     /// Starts a program. Its log has the case's name.
     pub fn start(
         &self,
@@ -43,7 +43,7 @@ impl Yard {
         let (path, log) = (self.programs.join(program), Log::Files(self.logs.clone()));
         let started = Program::start(&name_of(case), &path, environment, log, &self.watchdog);
         let program = started.map_err(|error| format!("{} could not be started: {error}", path.display()))?;
-        Ok(Armed { program, yard: self.clone() })
+        Ok(Armed { program, programs: self.clone() })
     }
 
     /// Where the log of a case is.
@@ -95,6 +95,6 @@ impl Drop for Armed {
     fn drop(&mut self) {
         // One that has ended can't be killed, and that is all right. Its number may soon be another's.
         let _ = self.program.kill();
-        let _ = self.yard.watchdog.forget(self.program.pid());
+        let _ = self.programs.watchdog.forget(self.program.pid());
     }
 }

@@ -13,11 +13,11 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinError, LocalSet, spawn_local};
 use tracing_subscriber::EnvFilter;
 
-use crate::crash_points::arena::Arena;
-use crate::crash_points::cases::{self, Case, Mortal};
-use crate::crash_points::program::Yard;
+use crate::crash_points::cases::{self, Case, Target};
+use crate::crash_points::program::Programs;
+use crate::crash_points::stack::Stack;
 use crate::crash_points::tally::Tally;
-use crate::crash_points::{door, killers, worker};
+use crate::crash_points::{api, poison, worker};
 use crate::programs::ArmedPrograms;
 
 const PROGRESS_EVERY: usize = 50;
@@ -43,7 +43,7 @@ pub struct Options {
 }
 
 /// What became of one case.
-struct Played {
+struct Ended {
     case: Case,
     outcome: Result<Tally, Vec<String>>,
     took: Duration,
@@ -53,16 +53,16 @@ pub async fn run(options: Options) -> ExitCode {
     let chosen = |name: &str| options.only.is_empty() || options.only.iter().any(|only| name.contains(only));
     let (exist, left_out): (Vec<_>, Vec<_>) =
         cases::all().filter(|case| chosen(&case.to_string())).partition(|case| case.left_out().is_none());
-    let with_killers = chosen(killers::NAME);
+    let with_poison = chosen(poison::NAME);
     if options.list {
         exist.iter().for_each(|case| println!("{case}"));
-        with_killers.then(|| println!("{}", killers::NAME));
+        with_poison.then(|| println!("{}", poison::NAME));
     }
     print_left_out(&exist, &left_out);
     if options.list {
         return ExitCode::SUCCESS;
     }
-    if exist.is_empty() && !with_killers {
+    if exist.is_empty() && !with_poison {
         eprintln!("crash-points: no case is called so; --list prints all of them");
         return ExitCode::FAILURE;
     }
@@ -75,7 +75,7 @@ pub async fn run(options: Options) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let yard = Yard { programs: options.programs.folder(), logs: options.logs, watchdog };
+    let programs = Programs { programs: options.programs.folder(), logs: options.logs, watchdog };
     // Blocks until they answer, and says where they are.
     let services = tokio::task::block_in_place(Services::shared);
     let started = Instant::now();
@@ -83,10 +83,10 @@ pub async fn run(options: Options) -> ExitCode {
     let all = async {
         let mut failed = 0;
         if !exist.is_empty() {
-            failed += report(start(exist, options.worlds, &yard), &yard, started).await;
+            failed += report(start(exist, options.worlds, &programs), &programs, started).await;
         }
-        if with_killers {
-            failed += play_killers(&yard).await;
+        if with_poison {
+            failed += run_poison(&programs).await;
         }
         failed
     };
@@ -96,30 +96,30 @@ pub async fn run(options: Options) -> ExitCode {
 }
 
 /// Every world takes the next case that nobody has taken yet.
-fn start(cases: Vec<Case>, worlds: usize, yard: &Yard) -> mpsc::UnboundedReceiver<Played> {
+fn start(cases: Vec<Case>, worlds: usize, programs: &Programs) -> mpsc::UnboundedReceiver<Ended> {
     let waiting = Arc::new(Mutex::new(VecDeque::from(cases)));
     let (sender, results) = mpsc::unbounded_channel();
     for _ in 0..worlds.max(1) {
-        let (waiting, sender, yard) = (Arc::clone(&waiting), sender.clone(), yard.clone());
+        let (waiting, sender, programs) = (Arc::clone(&waiting), sender.clone(), programs.clone());
         spawn_local(async move {
-            let mut arena = None;
+            let mut stack = None;
             loop {
                 let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
                 let Some(case) = next else { break };
                 let began = Instant::now();
-                let played = spawn_local(play(arena.take(), yard.clone(), case)).await;
-                let outcome = match played {
+                let ended = spawn_local(run_one(stack.take(), programs.clone(), case)).await;
+                let outcome = match ended {
                     Ok((again, outcome)) => {
-                        arena = again;
+                        stack = again;
                         outcome
                     }
                     Err(panicked) => Err(vec![last_words(panicked)]),
                 };
                 // Whoever reads the results reads all of them.
-                let _ = sender.send(Played { case, outcome, took: began.elapsed() });
+                let _ = sender.send(Ended { case, outcome, took: began.elapsed() });
             }
-            if let Some(arena) = arena {
-                arena.close(false).await;
+            if let Some(stack) = stack {
+                stack.close(false).await;
             }
         });
     }
@@ -127,10 +127,10 @@ fn start(cases: Vec<Case>, worlds: usize, yard: &Yard) -> mpsc::UnboundedReceive
 }
 
 /// One case by itself, as it needs the machine for itself. Returns how many failed.
-async fn play_killers(yard: &Yard) -> usize {
+async fn run_poison(programs: &Programs) -> usize {
     let began = Instant::now();
-    let (name, arena) = (killers::NAME, Arena::open().await);
-    let outcome = killers::play(&arena, yard).await;
+    let (name, stack) = (poison::NAME, Stack::open().await);
+    let outcome = poison::run(&stack, programs).await;
     match &outcome {
         Ok(Tally { deaths, copies, .. }) => println!(
             "{name}: passed in {:.0} s; {deaths} deaths, {copies} copies sent and absorbed",
@@ -138,27 +138,31 @@ async fn play_killers(yard: &Yard) -> usize {
         ),
         Err(findings) => println!("FAILED --only {name}: {}", findings.join("; ")),
     }
-    let closed = spawn_local(arena.close(outcome.is_err())).await;
+    let closed = spawn_local(stack.close(outcome.is_err())).await;
     usize::from(outcome.is_err() || closed.is_err())
 }
 
 /// A case that failed takes its world with it, so that the next one begins with nothing.
-async fn play(arena: Option<Arena>, yard: Yard, case: Case) -> (Option<Arena>, Result<Tally, Vec<String>>) {
-    let arena = match arena {
-        Some(arena) => arena,
-        None => Arena::open().await,
+async fn run_one(
+    stack: Option<Stack>,
+    programs: Programs,
+    case: Case,
+) -> (Option<Stack>, Result<Tally, Vec<String>>) {
+    let stack = match stack {
+        Some(stack) => stack,
+        None => Stack::open().await,
     };
-    let outcome = match case.mortal {
-        Mortal::Orders | Mortal::Payments => worker::play(&arena, &yard, &case).await,
-        Mortal::Door => door::play(&arena, &yard, &case).await,
+    let outcome = match case.target {
+        Target::Orders | Target::Payments => worker::run(&stack, &programs, &case).await,
+        Target::Api => api::run(&stack, &programs, &case).await,
     };
     if outcome.is_err() {
         // What it left may be in the way of ending it in good order; that it failed is known already.
-        let _ = spawn_local(arena.close(true)).await;
+        let _ = spawn_local(stack.close(true)).await;
         return (None, outcome);
     }
-    arena.forget().await;
-    (Some(arena), outcome)
+    stack.forget().await;
+    (Some(stack), outcome)
 }
 
 fn last_words(panicked: JoinError) -> String {
@@ -172,12 +176,12 @@ fn last_words(panicked: JoinError) -> String {
 }
 
 /// Prints failures as they come and a table at the end; returns how many failed.
-async fn report(mut results: mpsc::UnboundedReceiver<Played>, yard: &Yard, started: Instant) -> usize {
+async fn report(mut results: mpsc::UnboundedReceiver<Ended>, programs: &Programs, started: Instant) -> usize {
     let (mut passed, mut failed, mut all) = (0, 0, Tally::default());
     let mut table: BTreeMap<(usize, String), BTreeMap<String, usize>> = BTreeMap::new();
     let mut slowest = (Duration::ZERO, String::new());
-    while let Some(Played { case, outcome, took }) = results.recv().await {
-        let log = yard.log_of(&case.to_string());
+    while let Some(Ended { case, outcome, took }) = results.recv().await {
+        let log = programs.log_of(&case.to_string());
         match outcome {
             Ok(tally) => {
                 all += tally;

@@ -1,53 +1,55 @@
 //! A worker's case: it dies of its point once or more, is started again, and finishes.
 
-use millrace_testkit::world::World;
+use std::collections::BTreeSet;
 
-use crate::crash_points::arena::{Arena, STOPS_MAX, until};
+use millrace_testkit::world::World;
+use uuid::Uuid;
+
 use crate::crash_points::cases::{BATCH, Case, Deaths, HitBy, MESSAGES, Outcome, Point, Position};
-use crate::crash_points::load::Load;
-use crate::crash_points::post_mortem::{self, Evidence};
-use crate::crash_points::program::{Armed, Yard};
+use crate::crash_points::judge;
+use crate::crash_points::load::{CLIENT, Handler, Load};
+use crate::crash_points::program::{Armed, Programs};
+use crate::crash_points::stack::{STOPS_MAX, Stack, until};
 use crate::crash_points::tally::Tally;
+use crate::evidence::Letter;
 
 /// More than all of a case's messages together.
 const PREFETCH: u64 = 64;
 /// A message of which so many runs, counted from its first return, ended in a death is given up.
 const RUNS_MAX: usize = 5;
 
-struct Play<'a> {
-    arena: &'a Arena,
-    yard: &'a Yard,
+/// The most messages that may be given up when one kills its program again and again.
+const GIVEN_UP_MAX: usize = 1;
+
+struct Run<'a> {
+    stack: &'a Stack,
+    programs: &'a Programs,
     case: &'a Case,
     name: String,
     load: Load,
     tally: Tally,
 }
 
-/// Plays a case and looks at what is left; the errors are everything that is not as it should be.
-pub async fn play(arena: &Arena, yard: &Yard, case: &Case) -> Result<Tally, Vec<String>> {
-    let load = Load::prepare(arena, case).await;
-    let mut play = Play { arena, yard, case, name: case.to_string(), load, tally: Tally::default() };
-    if let Err(finding) = play.play_on().await {
-        let left = post_mortem::left(arena).await;
-        return Err(vec![finding, format!("ready messages then: {left:?}")]);
+/// Runs a case and looks at what is left; the errors are everything that is not as it should be.
+pub async fn run(stack: &Stack, programs: &Programs, case: &Case) -> Result<Tally, Vec<String>> {
+    let load = Load::prepare(stack, case).await;
+    stack.note_prepared().await;
+    let mut run = Run { stack, programs, case, name: case.to_string(), load, tally: Tally::default() };
+    if let Err(finding) = run.perform().await {
+        let left = judge::queues(stack).await.into_iter().filter(|queue| queue.ready > 0);
+        let left: Vec<_> = left.map(|queue| format!("{} {}", queue.name, queue.ready)).collect();
+        return Err(vec![finding, format!("ready messages then: {}", left.join(", "))]);
     }
-    let (load, mut tally) = (play.load, play.tally);
-    let evidence = Evidence::collect(arena, &load).await;
-    let findings = post_mortem::examine(case, &load, &evidence);
-    if !findings.is_empty() {
-        return Err(findings);
-    }
-    tally.copies += evidence.copies();
-    Ok(tally)
+    run.judge().await
 }
 
-impl Play<'_> {
-    async fn play_on(&mut self) -> Result<(), String> {
+impl Run<'_> {
+    async fn perform(&mut self) -> Result<(), String> {
         if self.case.outcome == Outcome::Duplicate {
             self.publish_all().await;
             self.work_off().await?;
             // They are published once more for each copy.
-            self.arena.take_all(self.load.stage.hearer).await;
+            self.stack.take_all(self.load.handler.subscriber.as_str()).await;
         }
         self.die().await?;
         self.work_off().await?;
@@ -55,6 +57,30 @@ impl Play<'_> {
             self.try_again().await?;
         }
         Ok(())
+    }
+
+    async fn judge(mut self) -> Result<Tally, Vec<String>> {
+        let Handler { domain, subscriber, .. } = self.load.handler;
+        let mut evidence = judge::collect(self.stack, domain, subscriber.as_str(), CLIENT).await;
+        let given_up: BTreeSet<Uuid> = match self.case.deaths {
+            Deaths::UntilGivenUp => evidence.letters.iter().filter_map(Letter::id).collect(),
+            Deaths::Once | Deaths::Twice => BTreeSet::new(),
+        };
+        let expected = match self.case.point.committed {
+            Some(false) => GIVEN_UP_MAX..=GIVEN_UP_MAX,
+            Some(true) => 0..=0,
+            None => 0..=GIVEN_UP_MAX,
+        };
+        evidence.history = self.load.history(&given_up);
+        let mut findings = self.load.findings(&given_up, &evidence);
+        if self.case.deaths == Deaths::UntilGivenUp && !expected.contains(&given_up.len()) {
+            findings.push(format!("{} messages were given up, expected {expected:?}", given_up.len()));
+        }
+        if !findings.is_empty() {
+            return Err(findings);
+        }
+        self.tally.copies += judge::copies(evidence.waiting.iter().chain(&evidence.letters));
+        Ok(self.tally)
     }
 
     async fn die(&mut self) -> Result<(), String> {
@@ -65,8 +91,10 @@ impl Play<'_> {
             Deaths::UntilGivenUp => 1 + RUNS_MAX,
         };
         if point.hit_by == HitBy::Suspect {
+            // Nothing has to be held up where everything has come back before the program starts.
+            self.load.openers.clear();
             self.publish_all().await;
-            self.arena.bring_back(self.load.stage.handler).await?;
+            self.stack.bring_back(self.load.handler.domain.as_str()).await?;
         } else {
             let by_batch = point.hit_by.is_per_batch();
             self.die_in_a_batch(position, if by_batch { BATCH } else { MESSAGES }).await?;
@@ -88,19 +116,19 @@ impl Play<'_> {
             HitBy::Sending | HitBy::SendingBatch => 0,
             _ => self.load.openers.len(),
         };
-        let (arena, queue) = (self.arena, self.load.stage.handler);
+        let (stack, queue) = (self.stack, self.load.handler.domain.as_str());
         let [first, second] = [0, 1].map(|opener| self.load.openers[opener].clone());
-        arena.publish(vec![first.outgoing()]).await;
+        stack.publish(vec![first.outgoing()]).await;
         let death = format!("{name}:{}", before + hit);
         let program = self.start(batch, Some(&death))?;
-        until("the first opener to be done", async || ended(&arena.world, queue, &[first.id.0]).await == 1)
+        until("the first opener to be done", async || ended(&stack.world, queue, &[first.id.0]).await == 1)
             .await?;
-        until("the whole prefetch", async || arena.has_prefetch(queue, PREFETCH).await).await?;
-        let mut gate = arena.gate().await;
-        arena.publish(vec![second.outgoing()]).await;
+        until("the whole prefetch", async || stack.has_prefetch(queue, PREFETCH).await).await?;
+        let mut gate = stack.gate().await;
+        stack.publish(vec![second.outgoing()]).await;
         gate.until_somebody_waits().await?;
         self.publish_all().await;
-        until("all messages to be delivered", async || arena.queue(queue).await.0 == 0).await?;
+        until("all messages to be delivered", async || stack.queue(queue).await.0 == 0).await?;
         gate.open().await;
         program.death(&death).await?;
         let returned = self.returned().await?;
@@ -115,7 +143,7 @@ impl Play<'_> {
 
     /// All that is left came back, and is worked in batches of one.
     async fn die_one_by_one(&mut self) -> Result<(), String> {
-        let left = self.arena.queue(self.load.stage.handler).await.0;
+        let left = self.stack.queue(self.load.handler.domain.as_str()).await.0;
         if left == 0 {
             return Err("nothing came back that could be died of".to_owned());
         }
@@ -136,7 +164,7 @@ impl Play<'_> {
 
     /// Waits until the broker has noticed the death, and counts what came back.
     async fn returned(&mut self) -> Result<usize, String> {
-        let returned = self.arena.left_behind(self.load.stage.handler).await?;
+        let returned = self.stack.left_behind(self.load.handler.domain.as_str()).await?;
         self.tally.deaths += 1;
         self.tally.returned += returned;
         Ok(returned)
@@ -146,16 +174,16 @@ impl Play<'_> {
     ///
     /// What is delivered to it while it stops it may give back: then another one goes on.
     async fn work_off(&mut self) -> Result<(), String> {
-        let (arena, queue) = (self.arena, self.load.stage.handler);
+        let (stack, queue) = (self.stack, self.load.handler.domain.as_str());
         for _ in 0..STOPS_MAX {
             let program = self.start(MESSAGES, None)?;
             until("the queue to be worked off", async || {
-                let (ready, subscriptions) = arena.queue(queue).await;
+                let (ready, subscriptions) = stack.queue(queue).await;
                 ready == 0 && subscriptions > 0
             })
             .await?;
             program.stop().await?;
-            let given_back = arena.left_behind(queue).await?;
+            let given_back = stack.left_behind(queue).await?;
             if given_back == 0 {
                 return Ok(());
             }
@@ -166,53 +194,54 @@ impl Play<'_> {
 
     /// What the messages wait for comes, and then they come back themselves.
     async fn try_again(&mut self) -> Result<(), String> {
-        let (arena, stage) = (self.arena, self.load.stage);
-        let held = arena.take_held().await;
+        let (stack, handler) = (self.stack, self.load.handler);
+        let held = stack.take_held().await;
         let ids: Vec<_> = self.load.messages.iter().map(|message| message.id.0).collect();
-        let (findings, copies) = post_mortem::examine_retries(&self.load, &held);
-        self.tally.copies += copies;
-        if let Some(finding) = findings.into_iter().next() {
+        let letters = judge::letters("held", &held);
+        if let Some(finding) = self.load.examine_retries(&letters).into_iter().next() {
             return Err(finding);
         }
-        if let Some(user) = self.load.awaited {
-            arena.publish(vec![Load::news(user)]).await;
+        self.tally.copies += judge::copies(letters.iter());
+        if let Some(news) = &self.load.news {
+            stack.publish(vec![news.outgoing()]).await;
             self.work_off().await?;
         }
-        arena.let_go(stage.rung, stage.handler, &held).await;
+        let domain = handler.domain.as_str();
+        stack.let_go(handler.delay, domain, &held).await;
         let program = self.start(MESSAGES, None)?;
-        until("every retry to succeed", async || ended(&arena.world, stage.handler, &ids).await == ids.len())
+        until("every retry to succeed", async || ended(&stack.world, domain, &ids).await == ids.len())
             .await?;
-        until("every copy to have come back", async || self.on_the_ladder().await == 0).await?;
+        until("every copy to have come back", async || self.waiting_for_retry().await == 0).await?;
         program.stop().await?;
-        // A copy that was being worked on may have gone up the ladder once more.
-        until("the last copy to have come back", async || self.on_the_ladder().await == 0).await?;
-        if arena.left_behind(stage.handler).await? > 0 { self.work_off().await } else { Ok(()) }
+        // A copy that was being worked on may wait once more.
+        until("the last copy to have come back", async || self.waiting_for_retry().await == 0).await?;
+        if stack.left_behind(domain).await? > 0 { self.work_off().await } else { Ok(()) }
     }
 
-    async fn on_the_ladder(&self) -> usize {
+    async fn waiting_for_retry(&self) -> usize {
         let mut waiting = 0;
-        for rung in self.arena.world.topology.queues.iter().filter(|queue| queue.starts_with("retry.")) {
-            waiting += self.arena.queue(rung).await.0;
+        for queue in self.stack.world.topology.queues.iter().filter(|queue| queue.starts_with("retry.")) {
+            waiting += self.stack.queue(queue).await.0;
         }
         waiting
     }
 
     async fn publish_all(&self) {
-        self.arena.publish(self.load.messages.iter().map(|message| message.outgoing()).collect()).await;
+        self.stack.publish(self.load.messages.iter().map(|message| message.outgoing()).collect()).await;
     }
 
     fn start(&self, batch: usize, death: Option<&str>) -> Result<Armed, String> {
-        let mut environment = environment(self.arena, batch, PREFETCH);
+        let mut environment = environment(self.stack, batch, PREFETCH);
         environment.push(("WORKER_LANES", "1".to_owned()));
-        self.yard.start(self.load.stage.program, &self.name, &environment, death)
+        self.programs.start(&self.load.handler.program(), &self.name, &environment, death)
     }
 }
 
-/// What a worker of the arena is told.
-pub fn environment(arena: &Arena, batch: usize, prefetch: u64) -> Vec<(&'static str, String)> {
+/// What a worker of the stack is told.
+pub fn environment(stack: &Stack, batch: usize, prefetch: u64) -> Vec<(&'static str, String)> {
     vec![
-        ("AMQP_URL", arena.world.amqp_url.clone()),
-        ("DATABASE_URL", arena.world.database_url.clone()),
+        ("AMQP_URL", stack.world.amqp_url.clone()),
+        ("DATABASE_URL", stack.world.database_url.clone()),
         ("PROBES_LISTEN", "127.0.0.1:0".to_owned()),
         ("WORKER_BATCH_MAX", batch.to_string()),
         ("WORKER_PREFETCH", prefetch.to_string()),
@@ -220,7 +249,7 @@ pub fn environment(arena: &Arena, batch: usize, prefetch: u64) -> Vec<(&'static 
 }
 
 /// How many of these messages have come to an end.
-pub async fn ended(world: &World, handler: &str, ids: &[uuid::Uuid]) -> usize {
+pub async fn ended(world: &World, handler: &str, ids: &[Uuid]) -> usize {
     let sql = "SELECT count(*) FROM ledger.entries \
                WHERE handler = $1 AND message_id = ANY ($2) AND status <> 'retrying'";
     let counted = sqlx::query_scalar::<_, i64>(sql).bind(handler).bind(ids).fetch_one(&world.database).await;

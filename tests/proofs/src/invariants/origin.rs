@@ -52,7 +52,7 @@ fn strange_rows(evidence: &Evidence) -> Violation {
     };
     let (orders, users, keys) = (named("order_id"), named("user_id"), named("key_id"));
     let mut strange = Violation::of("S3", "a row was made that no posted job speaks of");
-    for effect in &evidence.effects {
+    for effect in evidence.effects.iter().filter(|effect| effect.txid >= evidence.prepared_below) {
         let known = match effect.place {
             "orders.orders" | "payments.payments" => &orders,
             "users.users" | "auth.accounts" | "orders.customers" => &users,

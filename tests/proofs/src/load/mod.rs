@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use millrace_contracts::{Fingerprint, catalog};
+use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -133,7 +134,7 @@ impl Load {
 
     async fn submit(&self, job: Job, random: &mut Random) -> Pace {
         let submit = self.next_submit.fetch_add(1, Ordering::Relaxed);
-        let wire = wire_of(&job);
+        let wire = body_on_the_wire(job.command, &job.body);
         self.recorder.note(Event::Invoke {
             submit,
             command: job.command.to_owned(),
@@ -158,8 +159,9 @@ impl Load {
     }
 }
 
-/// The door mints the key of an API key itself, so that body can't be known; one that it refuses has none.
-fn wire_of(job: &Job) -> Option<Vec<u8>> {
-    let entry = catalog().find(job.command).filter(|entry| entry.message_type != "auth.issue-api-key")?;
-    entry.check(job.body.to_string().as_bytes()).ok()
+/// The body that the API puts onto the wire for a job; of one that it refuses there is none. It mints the key of an API key
+/// itself, so that one can't be known.
+pub fn body_on_the_wire(command: &str, body: &Value) -> Option<Vec<u8>> {
+    let entry = catalog().find(command).filter(|entry| entry.message_type != "auth.issue-api-key")?;
+    entry.check(body.to_string().as_bytes()).ok()
 }

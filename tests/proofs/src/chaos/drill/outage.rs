@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use millrace_contracts::catalog;
 use millrace_testkit::services::Server;
 use millrace_testkit::stack::servers::{Ending, Servers};
 use sqlx::Connection;
@@ -10,7 +11,6 @@ use tokio::time::sleep;
 
 use super::Findings;
 use crate::chaos::fault::{Kind, Target};
-use crate::chaos::plan::DOMAINS;
 use crate::chaos::shared::{Shared, Times};
 use crate::error::Error;
 
@@ -62,6 +62,6 @@ pub(super) async fn perform(
 /// Everything that waits for a worker.
 async fn backlog(servers: &Servers) -> Result<u64, Error> {
     let queues = servers.queues().await?;
-    let ours = queues.iter().filter(|queue| DOMAINS.contains(&queue.name.as_str()));
+    let ours = queues.iter().filter(|queue| catalog().domain(&queue.name).is_some());
     Ok(ours.map(|queue| queue.messages).sum())
 }

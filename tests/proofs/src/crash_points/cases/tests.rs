@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::{Case, OF_DOOR, OF_WORKERS, Position, all};
+use super::{Case, OF_API, OF_WORKERS, Position, all};
 
 #[test]
 fn every_point_that_the_armed_programs_know_has_cases() {
     let known: BTreeSet<_> = millrace_faults::Point::ALL.iter().map(|point| point.name()).collect();
-    let tried: BTreeSet<_> = OF_WORKERS.iter().chain(&OF_DOOR).map(|point| point.name).collect();
+    let tried: BTreeSet<_> = OF_WORKERS.iter().chain(&OF_API).map(|point| point.name).collect();
     assert_eq!(tried, known);
     let with_cases: BTreeSet<_> =
         all().filter(|case| case.left_out().is_none()).map(|case| case.point.name).collect();

@@ -1,6 +1,7 @@
-//! Where cases are played: a world in which first retries wait until they are let go, and a lane can be held up.
+//! Where cases run: a world in which first retries wait until they are let go, and a lane can be held up.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use lapin::ExchangeKind;
@@ -22,7 +23,7 @@ use uuid::Uuid;
 /// First retries lie here until they are let go.
 const HELD: &str = "held";
 /// Where the first retry of a message waits, by its policy.
-const FIRST_RUNGS: [DelayQueue; 2] = [DelayQueue::MS_200, DelayQueue::S_1];
+const FIRST_DELAYS: [DelayQueue; 2] = [DelayQueue::MS_200, DelayQueue::S_1];
 /// How long anything may take that must come; a machine that compiles at the same time is slow.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 /// How many workers in a row may be asked to stop just when something is delivered to them.
@@ -33,7 +34,7 @@ const FORGET: &str = "DELETE FROM ledger.entries; DELETE FROM ledger.suspects; D
                       DELETE FROM payments.payments; DELETE FROM orders.customers";
 
 /// A world for one case after the other.
-pub struct Arena {
+pub struct Stack {
     pub world: World,
     amqp: lapin::Connection,
     connection: Connection,
@@ -41,12 +42,13 @@ pub struct Arena {
     /// A connection of its own for each request.
     pub http: reqwest::Client,
     consumers_url: String,
+    prepared_below: AtomicI64,
 }
 
 /// What stands in the way of every lane: while it is closed, none can read the ledger.
 pub struct Gate(Transaction<'static, Postgres>);
 
-impl Arena {
+impl Stack {
     pub async fn open() -> Self {
         let world = World::empty().await;
         let url = Url::parse(&world.amqp_url).expect("the world's own URL");
@@ -58,10 +60,18 @@ impl Arena {
         let http = http.build().expect("a plain client");
         let connecting = lapin::Connection::connect(&world.amqp_url, lapin::ConnectionProperties::default());
         let amqp = connecting.await.expect("the broker is up");
-        let arena = Self { world, amqp, connection, publisher, http, consumers_url };
-        arena.prepare().await.expect("the broker lets a new vhost be changed");
-        journal::install(&arena.world.database).await.expect("a migrated database takes the journal");
-        arena
+        let stack = Self {
+            world,
+            amqp,
+            connection,
+            publisher,
+            http,
+            consumers_url,
+            prepared_below: AtomicI64::new(0),
+        };
+        stack.prepare().await.expect("the broker lets a new vhost be changed");
+        journal::install(&stack.world.database).await.expect("a migrated database takes the journal");
+        stack
     }
 
     /// A queue without expiry is put in between the first rungs' exchanges and their queues.
@@ -71,8 +81,8 @@ impl Arena {
         quorum.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
         let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
         channel.queue_declare(HELD.into(), durable, quorum).await?;
-        for rung in FIRST_RUNGS {
-            let (queue, release) = (rung.name(), release(rung));
+        for delay in FIRST_DELAYS {
+            let (queue, release) = (delay.name(), release(delay));
             let (name, release) = (queue.as_str(), release.as_str());
             let none = FieldTable::default;
             let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
@@ -130,10 +140,10 @@ impl Arena {
     }
 
     /// Lets first retries go: they wait their time and come back.
-    pub async fn let_go(&self, rung: DelayQueue, handler: &str, held: &[Delivery]) {
+    pub async fn let_go(&self, delay: DelayQueue, handler: &str, held: &[Delivery]) {
         for delivery in held {
             let options = BasicPublishOptions::default();
-            let (exchange, properties) = (release(rung), delivery.properties.clone());
+            let (exchange, properties) = (release(delay), delivery.properties.clone());
             let channel = &self.world.channel;
             let sent = channel.basic_publish(
                 exchange.as_str().into(),
@@ -197,10 +207,21 @@ impl Arena {
         sqlx::query(sql).bind(order).bind(method).execute(&self.world.database).await.expect("a new payment");
     }
 
+    /// Whatever is written from here on is the work of the programs.
+    pub async fn note_prepared(&self) {
+        let sql = "SELECT pg_current_xact_id()::text::bigint";
+        self.prepared_below.store(self.world.count(sql).await, Ordering::Relaxed);
+    }
+
+    /// Transactions below this one prepared the case.
+    pub fn prepared_below(&self) -> i64 {
+        self.prepared_below.load(Ordering::Relaxed)
+    }
+
     /// Forgets what the case has left in the database.
     pub async fn forget(&self) {
-        sqlx::raw_sql(FORGET).execute(&self.world.database).await.expect("the arena's own rows");
-        journal::clear(&self.world.database).await.expect("the arena's own journal");
+        sqlx::raw_sql(FORGET).execute(&self.world.database).await.expect("the case's own rows");
+        journal::clear(&self.world.database).await.expect("the stack's own journal");
     }
 
     /// Ends the world, which looks whether anything is left in a queue. What a failed case left is thrown away.
@@ -257,8 +278,8 @@ pub async fn until(what: &str, holds: impl AsyncFn() -> bool) -> Result<(), Stri
     Ok(())
 }
 
-fn release(rung: DelayQueue) -> String {
-    format!("release.{}", rung.name())
+fn release(delay: DelayQueue) -> String {
+    format!("release.{}", delay.name())
 }
 
 fn bound() -> QueueBindOptions {
