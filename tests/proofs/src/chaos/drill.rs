@@ -1,4 +1,4 @@
-//! The drills: one kind of trouble applied on purpose, measured, and judged by the same checker.
+//! The drills: one kind of failure caused on purpose, measured, and judged by the same checker.
 
 mod blocked;
 mod half_open;
@@ -20,7 +20,7 @@ use crate::chaos::run::{Run, RunSettings};
 use crate::chaos::shared::Shared;
 use crate::error::Error;
 
-/// Before the trouble begins, and after it is over.
+/// Before the failure begins, and after it is over.
 const AROUND: Duration = Duration::from_secs(20);
 const SLACK: Duration = Duration::from_secs(300);
 

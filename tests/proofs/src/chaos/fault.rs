@@ -20,15 +20,15 @@ pub enum Kind {
     WorkerCutShort,
     /// SIGKILL to all workers of a domain.
     DomainKilled,
-    /// SIGKILL to one door.
-    DoorKilled,
-    /// One door stands still.
-    DoorPaused,
-    /// SIGTERM to one door.
-    DoorStopped,
+    /// SIGKILL to one API.
+    ApiKilled,
+    /// One API stands still.
+    ApiPaused,
+    /// SIGTERM to one API.
+    ApiStopped,
     /// SIGKILL to RabbitMQ.
     BrokerKilled,
-    /// RabbitMQ is stopped in good order and started again.
+    /// RabbitMQ is stopped cleanly and started again.
     BrokerRestarted,
     /// RabbitMQ stands still.
     BrokerFrozen,
@@ -40,7 +40,7 @@ pub enum Kind {
     QueueFull,
     /// A domain's queue has no leader.
     QueueDown,
-    /// An event that one domain hears is bound to no queue.
+    /// An event that one domain subscribes to is bound to no queue.
     BindingGone,
     /// SIGKILL to all of PostgreSQL.
     DatabaseKilled,
@@ -86,9 +86,9 @@ impl Kind {
         Self::WorkerStopped,
         Self::WorkerCutShort,
         Self::DomainKilled,
-        Self::DoorKilled,
-        Self::DoorPaused,
-        Self::DoorStopped,
+        Self::ApiKilled,
+        Self::ApiPaused,
+        Self::ApiStopped,
     ];
     /// What happens to servers.
     pub const OF_SERVERS: [Self; 16] = [
@@ -129,9 +129,9 @@ impl Kind {
             Self::WorkerStopped => "worker-stopped",
             Self::WorkerCutShort => "worker-cut-short",
             Self::DomainKilled => "domain-killed",
-            Self::DoorKilled => "door-killed",
-            Self::DoorPaused => "door-paused",
-            Self::DoorStopped => "door-stopped",
+            Self::ApiKilled => "api-killed",
+            Self::ApiPaused => "api-paused",
+            Self::ApiStopped => "api-stopped",
             Self::BrokerKilled => "broker-killed",
             Self::BrokerRestarted => "broker-restarted",
             Self::BrokerFrozen => "broker-frozen",
@@ -169,8 +169,8 @@ impl fmt::Display for Kind {
 /// A way between programs and servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Way {
-    /// From the doors to the broker.
-    DoorBroker,
+    /// From the APIs to the broker.
+    ApiBroker,
     /// From the workers to the broker.
     WorkerBroker,
     /// From everybody to the database.
@@ -179,7 +179,7 @@ pub enum Way {
 
 impl Way {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::DoorBroker, Self::WorkerBroker, Self::Database];
+    pub const ALL: [Self; 3] = [Self::ApiBroker, Self::WorkerBroker, Self::Database];
 }
 
 /// To what it is done.
@@ -195,7 +195,7 @@ pub enum Target {
     Broker,
     /// The other one.
     Database,
-    /// So many sessions.
+    /// This many sessions.
     Sessions(u32),
     /// A table.
     Table(&'static str),
@@ -210,7 +210,7 @@ impl fmt::Display for Target {
             Self::Domain(name) | Self::Event(_, name) | Self::Table(name) => f.pad(name),
             Self::Broker => f.pad("broker"),
             Self::Database | Self::Sessions(_) | Self::Way(Way::Database) => f.pad("database"),
-            Self::Way(Way::DoorBroker) => f.pad("door-broker"),
+            Self::Way(Way::ApiBroker) => f.pad("api-broker"),
             Self::Way(Way::WorkerBroker) => f.pad("worker-broker"),
         }
     }

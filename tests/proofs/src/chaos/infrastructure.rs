@@ -198,7 +198,7 @@ fn rule_of(kind: Kind) -> Option<Rule> {
 pub fn proxies(shared: &Shared, way: Way) -> Vec<&Proxy> {
     let reach = &shared.reach;
     match way {
-        Way::DoorBroker => vec![&reach.api_broker],
+        Way::ApiBroker => vec![&reach.api_broker],
         Way::WorkerBroker => vec![&reach.worker_broker],
         Way::Database => vec![&reach.api_database, &reach.worker_database],
     }

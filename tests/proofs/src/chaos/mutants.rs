@@ -28,7 +28,7 @@ type Faults = &'static [(Kind, Option<Way>)];
 /// Kills of workers come on top of these.
 const fn likely_to_show(mutant: Option<Mutant>) -> Faults {
     const WORKERS: Option<Way> = Some(Way::WorkerBroker);
-    const DOORS: Option<Way> = Some(Way::DoorBroker);
+    const APIS: Option<Way> = Some(Way::ApiBroker);
     const DATABASE: Option<Way> = Some(Way::Database);
     match mutant {
         Some(Mutant::AckBeforeCommit | Mutant::PublishBeforeCommit) => &[
@@ -51,7 +51,7 @@ const fn likely_to_show(mutant: Option<Mutant>) -> Faults {
             &[(Kind::TableHidden, None), (Kind::TableLocked, None), (Kind::DatabaseKilled, None)]
         }
         Some(Mutant::AcceptedBeforeConfirm) => {
-            &[(Kind::Reset, DOORS), (Kind::FrameCut, DOORS), (Kind::BrokerKilled, None)]
+            &[(Kind::Reset, APIS), (Kind::FrameCut, APIS), (Kind::BrokerKilled, None)]
         }
         Some(Mutant::NoDedupe | Mutant::KeyWithoutHandler) => &[(Kind::CommitCut, DATABASE)],
         _ => &[(Kind::Delay, DATABASE), (Kind::Reset, WORKERS)],

@@ -11,7 +11,7 @@ use millrace_contracts::{DomainName, catalog};
 use crate::chaos::fault::{Kind, Step, Target, Way};
 use millrace_testkit::random::Random;
 
-/// How many doors, and how many workers of each domain, a campaign has.
+/// How many APIs, and how many workers of each domain, a campaign has.
 pub const EACH: usize = 2;
 const TABLES: [&str; 7] = [
     "ledger.entries",
@@ -46,7 +46,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// So many faults.
+    /// This many faults.
     pub fn draw(seed: u64, faults: usize) -> Self {
         let infrastructure = faults * OF_A_HUNDRED / 100;
         Self {
@@ -69,7 +69,7 @@ impl Plan {
                 Kind::WorkerKilled,
                 Kind::WorkerKilled,
                 Kind::DomainKilled,
-                Kind::DoorKilled,
+                Kind::ApiKilled,
             ]);
             plan.programs.push(program_step(&mut other_random, kind));
         }
@@ -130,8 +130,8 @@ fn programs(random: &mut Random, count: usize) -> Vec<Step> {
     round.extend([Kind::WorkerStopped; 3]);
     round.extend([Kind::WorkerCutShort; 2]);
     round.extend([Kind::DomainKilled; 2]);
-    round.extend([Kind::DoorKilled; 4]);
-    round.extend([Kind::DoorPaused, Kind::DoorStopped, Kind::WorkerFrozen]);
+    round.extend([Kind::ApiKilled; 4]);
+    round.extend([Kind::ApiPaused, Kind::ApiStopped, Kind::WorkerFrozen]);
     let kinds = rounds(random, &round, count);
     kinds.into_iter().map(|kind| program_step(random, kind)).collect()
 }
@@ -141,7 +141,7 @@ fn program_step(random: &mut Random, kind: Kind) -> Step {
     let number = 1 + random.below(EACH);
     let domain = random.pick(catalog().domains()).as_str();
     let target = match kind {
-        Kind::DoorKilled | Kind::DoorPaused | Kind::DoorStopped => {
+        Kind::ApiKilled | Kind::ApiPaused | Kind::ApiStopped => {
             Target::Program(format!("producer-api-{number}"))
         }
         Kind::DomainKilled => Target::Domain(domain),
@@ -149,7 +149,7 @@ fn program_step(random: &mut Random, kind: Kind) -> Step {
     };
     let hold = match kind {
         Kind::WorkerFrozen => random.millis(25_000, 35_000),
-        Kind::WorkerPaused | Kind::DoorPaused => random.millis(1000, 5000),
+        Kind::WorkerPaused | Kind::ApiPaused => random.millis(1000, 5000),
         Kind::WorkerCutShort => Duration::from_secs(1),
         _ => random.millis(50, 1500),
     };
@@ -169,7 +169,7 @@ fn infrastructure_steps(random: &mut Random, count: usize) -> Vec<Step> {
     kinds.into_iter().map(|(kind, way)| infrastructure_step(random, kind, way)).collect()
 }
 
-/// The publisher is told of an event that reaches no queue. Of one that reaches only one of two, nobody is.
+/// A publisher learns that an event reached no queue, but not that it reached only one of two.
 fn with_one_subscriber() -> Vec<(DomainName, &'static str)> {
     let events = catalog().entries().iter().filter(|entry| entry.kind == millrace_contracts::Kind::Event);
     let alone = events.filter_map(|event| match event.handlers() {

@@ -58,8 +58,8 @@ async fn inject(shared: &Shared, step: &Step) -> Result<(OffsetDateTime, OffsetD
     let started = OffsetDateTime::now_utc();
     for program in &mut programs {
         match step.kind {
-            Kind::WorkerPaused | Kind::WorkerFrozen | Kind::DoorPaused => program.signal(Signal::Stop)?,
-            Kind::WorkerStopped | Kind::DoorStopped => stop(shared, program).await?,
+            Kind::WorkerPaused | Kind::WorkerFrozen | Kind::ApiPaused => program.signal(Signal::Stop)?,
+            Kind::WorkerStopped | Kind::ApiStopped => stop(shared, program).await?,
             Kind::WorkerCutShort => {
                 sleep(LISTENS_AFTER.saturating_sub(program.age())).await;
                 program.signal(Signal::Terminate)?;
@@ -75,7 +75,7 @@ async fn inject(shared: &Shared, step: &Step) -> Result<(OffsetDateTime, OffsetD
     }
     for program in &mut programs {
         match step.kind {
-            Kind::WorkerPaused | Kind::WorkerFrozen | Kind::DoorPaused => program.signal(Signal::Continue)?,
+            Kind::WorkerPaused | Kind::WorkerFrozen | Kind::ApiPaused => program.signal(Signal::Continue)?,
             _ => program.start_again(&shared.watchdog)?,
         }
     }
@@ -98,7 +98,7 @@ pub fn still_there(shared: &Shared, program: &mut OwnedMutexGuard<Program>) -> R
     Ok(())
 }
 
-/// Asks a program to stop, and notes when it does not do so in time and in good order.
+/// Asks a program to stop, and notes when it does not do so in time and cleanly.
 pub async fn stop(shared: &Shared, program: &mut Program) -> Result<(), Error> {
     // Before it can listen for signals, one ends it at once.
     sleep(LISTENS_AFTER.saturating_sub(program.age())).await;

@@ -32,7 +32,7 @@ impl Ended {
     /// What was sent out for it.
     pub fn emitted(&self) -> Vec<FollowUp> {
         let text = self.emitted.as_deref().unwrap_or("[]");
-        // What can't be read here is told by the rules, which read it again.
+        // What can't be read here is reported by the invariants, which read it again.
         serde_json::from_str(text).unwrap_or_default()
     }
 }
@@ -82,7 +82,7 @@ impl Follower {
         Ok(count)
     }
 
-    /// How many follow-ups are heard by a domain that is not done with them.
+    /// How many follow-ups some domain subscribes to and is not done with.
     pub fn expected(&self) -> usize {
         self.flows.expected()
     }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::evidence::{Evidence, subscribers};
 use crate::history::Fault;
 
-/// The messages that a worker held are the oldest ones; so many of them are followed.
+/// The messages that a worker held are the oldest ones; this many of them are followed.
 const FOLLOWED: usize = 32;
 /// How far back from a kill pending messages are looked for.
 const HORIZON: usize = 50_000;

@@ -52,7 +52,7 @@ impl Node {
         docker(&["unpause", &self.container]).await.map(drop)
     }
 
-    /// Nobody hears it and it hears nobody: packets vanish without an answer, as behind a broken switch.
+    /// Nothing reaches it and nothing leaves it: packets vanish without an answer, as behind a broken switch.
     pub async fn isolate(&self) -> Result<(), Error> {
         self.iptables(&["-A", "INPUT", "!", "-i", "lo", "-j", "DROP"]).await?;
         self.iptables(&["-A", "OUTPUT", "!", "-o", "lo", "-j", "DROP"]).await
@@ -79,7 +79,7 @@ impl Node {
         run("nsenter", &command).await.map(drop)
     }
 
-    /// What it wrote: all of it, or so many lines of its end.
+    /// What it wrote: all of it, or the last lines.
     pub async fn log(&self, lines: Option<&str>) -> String {
         let mut command = tokio::process::Command::new("docker");
         command.args(["logs", "--tail", lines.unwrap_or("all"), &self.container]);

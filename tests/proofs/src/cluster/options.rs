@@ -38,7 +38,7 @@ pub struct Options {
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     pub seed: u64,
 
-    /// How long a node that is heard no more is taken to be alive: Erlang's `net_ticktime`, in seconds
+    /// How long a silent node is taken to be alive: Erlang's `net_ticktime`, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u32).range(4..=120))]
     pub net_ticktime_s: u32,
 

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-/// So many messages are in the queue, or jobs at the door, when the program dies.
+/// How many messages are in the queue, or jobs at the API, when the program dies.
 pub const MESSAGES: usize = 12;
-/// For points that are hit once a batch, the messages are worked in batches of this size.
+/// For points that are hit once a batch, the messages are processed in batches of this size.
 pub const BATCH: usize = 4;
 
 /// What a point is hit by.
@@ -29,7 +29,7 @@ pub enum HitBy {
 }
 
 impl HitBy {
-    /// Whether the messages are worked in batches smaller than all of them, so that a batch can be aimed at.
+    /// Whether the messages are processed in batches smaller than all of them, so that a batch can be aimed at.
     pub const fn is_per_batch(self) -> bool {
         matches!(self, Self::Batch | Self::SendingBatch)
     }
@@ -44,7 +44,7 @@ pub struct Point {
     pub hit_by: HitBy,
     /// Whether the batch is committed by then; `None` where nobody can know.
     pub committed: Option<bool>,
-    /// Whether the broker may have heard by then that the batch is done.
+    /// Whether the broker may know by then that the batch is done.
     pub acknowledged: bool,
 }
 
@@ -70,7 +70,7 @@ pub const OF_WORKERS: [Point; 14] = [
     Point { acknowledged: true, ..point("acknowledged", HitBy::Batch, Some(true)) },
 ];
 
-/// Of the door, in the order in which a job comes by.
+/// Of the API, in the order in which a job comes by.
 pub const OF_API: [Point; 6] = [
     point("job-read", HitBy::Job, None),
     point("job-sending", HitBy::Job, None),
@@ -87,7 +87,7 @@ pub enum Target {
     Orders,
     /// The payments worker, which calls a gateway.
     Payments,
-    /// The door.
+    /// The API.
     Api,
 }
 
@@ -100,7 +100,7 @@ pub enum Position {
 }
 
 impl Position {
-    /// The number of the deadly hit, of so many.
+    /// The number of the deadly hit, of this many.
     pub fn of(self, hits: usize) -> usize {
         match self {
             Self::First => 1,
@@ -129,7 +129,7 @@ pub enum Outcome {
     DeadLetter,
     /// Handled already, before they came once more.
     Duplicate,
-    /// A job at the door.
+    /// A job at the API.
     Accepted,
 }
 
@@ -174,7 +174,7 @@ pub fn all() -> impl Iterator<Item = Case> {
             })
         })
     });
-    let door = OF_API.into_iter().flat_map(|point| {
+    let api = OF_API.into_iter().flat_map(|point| {
         POSITIONS.into_iter().flat_map(move |position| {
             [Deaths::Once, Deaths::Twice].map(|deaths| Case {
                 target: Target::Api,
@@ -185,7 +185,7 @@ pub fn all() -> impl Iterator<Item = Case> {
             })
         })
     });
-    workers.chain(door)
+    workers.chain(api)
 }
 
 impl Case {

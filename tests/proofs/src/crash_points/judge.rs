@@ -87,7 +87,7 @@ impl Load {
         let readable = self.messages.iter().filter(|_| !unreadable);
         let published = self.openers.iter().chain(readable);
         let published = published.map(|message| submit(message, Answer::Accepted(message.id.0)));
-        // News is heard by a domain that has no worker here as well, so nobody promises that it is handled.
+        // A domain without a worker here subscribes to the news as well, so nobody promises that it is handled.
         let unsure =
             |message: &Message| Answer::Unknown("published as an event".to_owned(), Some(message.id.0));
         let news = self.news.iter().map(|message| submit(message, unsure(message)));

@@ -197,7 +197,7 @@ pub fn message(
 }
 
 impl Message {
-    /// As the door would publish it; a copy is the same again.
+    /// As the API would publish it; a copy is the same again.
     pub fn outgoing(&self) -> Outgoing {
         let envelope = Envelope {
             message_id: self.id,

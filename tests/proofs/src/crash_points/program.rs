@@ -76,7 +76,7 @@ impl Armed {
         }
     }
 
-    /// Asks it to stop, which it must do in good order.
+    /// Asks it to stop, which it must do cleanly.
     pub async fn stop(mut self) -> Result<(), String> {
         self.program.signal(Signal::Terminate).map_err(|error| format!("can't be asked to stop: {error}"))?;
         match self.end().await {

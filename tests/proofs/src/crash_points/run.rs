@@ -34,7 +34,7 @@ pub struct Options {
     /// Print the cases and why others don't exist, and run none
     #[arg(long)]
     list: bool,
-    /// How many worlds are worked in side by side
+    /// How many worlds run cases side by side
     #[arg(long, value_name = "COUNT", default_value_t = 4)]
     worlds: usize,
     /// Where the programs' logs go, one file per case; those of cases that passed are removed
@@ -157,7 +157,7 @@ async fn run_one(
         Target::Api => api::run(&stack, &programs, &case).await,
     };
     if outcome.is_err() {
-        // What it left may be in the way of ending it in good order; that it failed is known already.
+        // What it left may be in the way of ending it cleanly; that it failed is known already.
         let _ = spawn_local(stack.close(true)).await;
         return (None, outcome);
     }

@@ -15,8 +15,8 @@ use crate::evidence::Letter;
 
 /// More than all of a case's messages together.
 const PREFETCH: u64 = 64;
-/// A message of which so many runs, counted from its first return, ended in a death is given up.
-const RUNS_MAX: usize = 5;
+/// A message is given up once this many attempts, counted from its first return, have ended in a death.
+const STARTS_MAX: usize = 5;
 
 /// The most messages that may be given up when one kills its program again and again.
 const GIVEN_UP_MAX: usize = 1;
@@ -88,7 +88,7 @@ impl Run<'_> {
         let mut deaths_left = match deaths {
             Deaths::Once => 1,
             Deaths::Twice => 2,
-            Deaths::UntilGivenUp => 1 + RUNS_MAX,
+            Deaths::UntilGivenUp => 1 + STARTS_MAX,
         };
         if point.hit_by == HitBy::Suspect {
             // Nothing has to be held up where everything has come back before the program starts.
@@ -141,7 +141,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// All that is left came back, and is worked in batches of one.
+    /// All that is left came back, and is processed in batches of one.
     async fn die_one_by_one(&mut self) -> Result<(), String> {
         let left = self.stack.queue(self.load.handler.domain.as_str()).await.0;
         if left == 0 {
@@ -177,7 +177,7 @@ impl Run<'_> {
         let (stack, queue) = (self.stack, self.load.handler.domain.as_str());
         for _ in 0..STOPS_MAX {
             let program = self.start(MESSAGES, None)?;
-            until("the queue to be worked off", async || {
+            until("the queue to be processed", async || {
                 let (ready, subscriptions) = stack.queue(queue).await;
                 ready == 0 && subscriptions > 0
             })
@@ -213,7 +213,7 @@ impl Run<'_> {
             .await?;
         until("every copy to have come back", async || self.waiting_for_retry().await == 0).await?;
         program.stop().await?;
-        // A copy that was being worked on may wait once more.
+        // A copy that was being processed may wait once more.
         until("the last copy to have come back", async || self.waiting_for_retry().await == 0).await?;
         if stack.left_behind(domain).await? > 0 { self.work_off().await } else { Ok(()) }
     }

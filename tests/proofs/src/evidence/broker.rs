@@ -47,12 +47,12 @@ struct Listed {
     name: String,
     #[serde(default)]
     messages_unacknowledged: u64,
-    /// Their time on a rung is over, and the queue where they belong has not taken them yet.
+    /// Their time in a delay queue is over, and the queue where they belong has not taken them yet.
     #[serde(default)]
     messages_dlx: u64,
 }
 
-/// Every queue of the topology. What is ready is counted by the broker now; what is unacknowledged or on its way from a rung
+/// Every queue of the topology. What is ready is counted by the broker now; what is unacknowledged or on its way from a delay queue
 /// to a queue, some seconds ago.
 pub async fn queues(endpoints: &Endpoints) -> Result<Vec<Queue>, Error> {
     let listed = listed(endpoints).await?;

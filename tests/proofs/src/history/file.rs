@@ -37,7 +37,7 @@ pub enum Event {
         submit: u64,
         command: String,
         body: Value,
-        /// Of the body as the door puts it onto the wire, where that is known beforehand.
+        /// Of the body as the API puts it onto the wire, where that is known beforehand.
         fingerprint: Option<String>,
     },
     /// 202.

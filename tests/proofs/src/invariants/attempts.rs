@@ -16,7 +16,7 @@ const OVERTAKING: [(&str, &str, &str); 4] = [
     ("users.change-email", "users.users", "user_id"),
     ("users.deactivate", "users.users", "user_id"),
 ];
-/// Messages between domains that may pass each other, by who hears them.
+/// Messages between domains that may overtake each other, by who subscribes to them.
 const PASSING: [(&str, &str); 4] = [
     ("payments.refunded", "orders"),
     ("orders.cancelled", "payments"),

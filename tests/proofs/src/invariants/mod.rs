@@ -22,7 +22,7 @@ const EXAMPLES: usize = 5;
 #[derive(Debug, Clone, Serialize, PartialEq, Eq)]
 pub struct Violation {
     pub rule: &'static str,
-    /// For whoever has never heard of the rule.
+    /// What it means, for whoever does not know the rule.
     pub meaning: &'static str,
     pub count: usize,
     pub examples: Vec<String>,
@@ -54,7 +54,7 @@ const fn rule(name: &'static str, says: &'static str, check: fn(&Evidence) -> Ve
     Rule { name, says, check }
 }
 
-/// All of them, in the order in which they are told.
+/// All of them, in the order in which they are reported.
 pub const ALL: [Rule; 14] = [
     rule(
         "S1",

@@ -15,7 +15,7 @@ pub fn sound(evidence: &Evidence) -> Vec<Violation> {
         }
     }
     let mut many =
-        Violation::of("S10", "there are more sessions than lanes and doors need: some were left behind");
+        Violation::of("S10", "there are more sessions than lanes and APIs need: some were left behind");
     let count = evidence.sessions.len();
     if evidence.sessions_max.is_some_and(|max| count > max) {
         many.seen(|| format!("{count} sessions"));

@@ -1,4 +1,4 @@
-//! Who and what the load is about: users and orders as the client knows them from the answers it got.
+//! The client model: users and orders as the client knows them from the answers it got.
 
 use std::collections::HashSet;
 use std::time::Instant;
@@ -10,7 +10,7 @@ use super::jobs::{self, About, Job};
 use crate::history::Answer;
 use millrace_testkit::random::Random;
 
-/// So many orders come for each user.
+/// How many orders come for each user.
 const ORDERS_PER_USER: u64 = 25;
 const STARTERS_MAX: u64 = 1500;
 /// How often an order that was not answered with 202 is posted again, with the same id.
@@ -21,7 +21,7 @@ const REPEATS_ANSWERED: f64 = 0.01;
 /// The client's own books.
 #[derive(Debug, Default)]
 pub struct ClientModel {
-    /// So many users are registered before anything else.
+    /// How many users are registered before anything else.
     starters: u64,
     composed: u64,
     users: Vec<User>,

@@ -13,7 +13,7 @@ pub struct Job {
     pub about: About,
 }
 
-/// Whom the answer concerns, as positions in the cast.
+/// Whom the answer concerns, as positions in the client model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum About {
     User(usize),
@@ -57,7 +57,7 @@ fn payment_method(random: &mut Random) -> &'static str {
     }
 }
 
-/// One that every door refuses.
+/// One that every API refuses.
 pub fn invalid(random: &mut Random, order: Uuid, user: Uuid) -> Value {
     let mut body = place(random, order, user);
     match random.below(3) {

@@ -30,7 +30,7 @@ const TASKS: u64 = 48;
 const OWED_AFTER_HEALING: Duration = Duration::from_secs(30);
 const DEBT_PAUSE: Duration = Duration::from_millis(50);
 
-/// A job that the door took, for those who publish copies.
+/// A job that the API took, for those who publish copies.
 #[derive(Debug, Clone)]
 pub struct Accepted {
     pub job_id: Uuid,

@@ -1,4 +1,4 @@
-//! The broker is short of memory for a minute: the door says so, and piles nothing up.
+//! The broker is short of memory for a minute: the API says so, and piles nothing up.
 
 use std::time::Duration;
 
@@ -20,12 +20,12 @@ pub(super) async fn perform(
     servers: &mut Servers,
     findings: &mut Findings,
 ) -> Result<(), Error> {
-    let before = doors(shared).await;
+    let before = apis(shared).await;
     let started = OffsetDateTime::now_utc();
     servers.raise(Alarm::Memory).await?;
     shared.at("drill", "the broker is blocked".to_owned());
     sleep(HOLD).await;
-    let during = doors(shared).await;
+    let during = apis(shared).await;
     servers.lift(Alarm::Memory).await?;
     let times = Times { started, healed: OffsetDateTime::now_utc(), back: None };
     shared.record(Kind::MemoryAlarm, &Target::Broker, times);
@@ -38,7 +38,7 @@ pub(super) async fn perform(
     Ok(())
 }
 
-async fn doors(shared: &Shared) -> Vec<(String, u64)> {
+async fn apis(shared: &Shared) -> Vec<(String, u64)> {
     let mut held = Vec::new();
     for unit in shared.units.iter().filter(|unit| unit.role == Role::Api) {
         let resources = unit.program.lock().await.resources();

@@ -1,4 +1,4 @@
-//! PostgreSQL is away for minutes under load: nothing is given up, and the backlog is worked off afterwards.
+//! PostgreSQL is away for minutes under load: nothing is given up, and the backlog is processed afterwards.
 
 use std::time::{Duration, Instant};
 
@@ -34,18 +34,18 @@ pub(super) async fn perform(
     let back = Instant::now();
     let times = Times { started, healed, back: Some(OffsetDateTime::now_utc()) };
     shared.record(Kind::DatabaseRestarted, &Target::Database, times);
-    shared.at("drill", "the backlog is being worked off".to_owned());
+    shared.at("drill", "the backlog is being processed".to_owned());
     while backlog(servers).await? > USUAL_BACKLOG {
         if back.elapsed() > DRAIN_DEADLINE {
             let waited = DRAIN_DEADLINE.as_secs();
-            findings.require(false, format!("the backlog was not worked off within {waited} s"));
+            findings.require(false, format!("the backlog was not processed within {waited} s"));
             break;
         }
         sleep(Duration::from_millis(250)).await;
     }
     let (away, drained) = (away.as_secs_f64(), back.elapsed().as_secs_f64());
     findings.note(format!(
-        "PostgreSQL was away for {away:.0} s; {behind} messages were waiting; they were worked off {drained:.1} s after it \
+        "PostgreSQL was away for {away:.0} s; {behind} messages were waiting; they were processed {drained:.1} s after it \
          answered again, while more came"
     ));
     let mut session = servers.session().await?;

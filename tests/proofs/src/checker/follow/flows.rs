@@ -43,12 +43,12 @@ impl Flows {
             job.expected -= 1;
         }
         for emitted in ended.emitted() {
-            for hears in catalog()
+            for subscriber in catalog()
                 .find(&emitted.message_type)
                 .into_iter()
                 .flat_map(millrace_contracts::Entry::handlers)
             {
-                let next = (*hears, emitted.id.0);
+                let next = (*subscriber, emitted.id.0);
                 if !self.over.contains(&next) && self.expected.insert(next) {
                     job.expected += 1;
                 }

@@ -34,7 +34,7 @@ pub struct Message {
 }
 
 impl Message {
-    /// A job's command as the door published it.
+    /// A job's command as the API published it.
     pub fn command(accepted: &Accepted, client: &str) -> Option<Self> {
         let body = accepted.wire.clone()?;
         Some(Self {

@@ -18,7 +18,7 @@ use message::Message;
 use millrace_testkit::random::Random;
 use sender::Sender;
 
-/// What the injector hears of, and what it remembers to do later.
+/// Learns which jobs were accepted and which messages have ended, and remembers what to publish later.
 pub struct Injector {
     options: Options,
     recorder: Recorder,
