@@ -3,10 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
+use clap::ValueEnum;
 use millrace_contracts::DomainName;
 
 /// A fault, without its times.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Kind {
     /// SIGKILL to one worker.
     WorkerKilled,
@@ -77,19 +78,6 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// What happens to programs.
-    #[cfg(test)]
-    pub const OF_PROGRAMS: [Self; 9] = [
-        Self::WorkerKilled,
-        Self::WorkerPaused,
-        Self::WorkerFrozen,
-        Self::WorkerStopped,
-        Self::WorkerCutShort,
-        Self::DomainKilled,
-        Self::ApiKilled,
-        Self::ApiPaused,
-        Self::ApiStopped,
-    ];
     /// What happens to servers.
     pub const OF_SERVERS: [Self; 16] = [
         Self::BrokerKilled,
@@ -120,49 +108,15 @@ impl Kind {
         Self::FrameCut,
     ];
 
-    /// How it is written.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::WorkerKilled => "worker-killed",
-            Self::WorkerPaused => "worker-paused",
-            Self::WorkerFrozen => "worker-frozen",
-            Self::WorkerStopped => "worker-stopped",
-            Self::WorkerCutShort => "worker-cut-short",
-            Self::DomainKilled => "domain-killed",
-            Self::ApiKilled => "api-killed",
-            Self::ApiPaused => "api-paused",
-            Self::ApiStopped => "api-stopped",
-            Self::BrokerKilled => "broker-killed",
-            Self::BrokerRestarted => "broker-restarted",
-            Self::BrokerFrozen => "broker-frozen",
-            Self::MemoryAlarm => "memory-alarm",
-            Self::DiskAlarm => "disk-alarm",
-            Self::QueueFull => "queue-full",
-            Self::QueueDown => "queue-down",
-            Self::BindingGone => "binding-gone",
-            Self::DatabaseKilled => "database-killed",
-            Self::DatabaseRestarted => "database-restarted",
-            Self::DatabaseFrozen => "database-frozen",
-            Self::SessionsCut => "sessions-cut",
-            Self::SessionsExhausted => "sessions-exhausted",
-            Self::TableLocked => "table-locked",
-            Self::TableReadOnly => "table-read-only",
-            Self::TableHidden => "table-hidden",
-            Self::Reset => "reset",
-            Self::HoleToServer => "hole-to-server",
-            Self::HoleToClient => "hole-to-client",
-            Self::HoleBoth => "hole-both",
-            Self::Delay => "delay",
-            Self::Trickle => "trickle",
-            Self::FrameCut => "frame-cut",
-            Self::CommitCut => "commit-cut",
-        }
+    /// How it is written: in lower case, with dashes.
+    pub fn name(self) -> String {
+        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
     }
 }
 
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
+        f.pad(&self.name())
     }
 }
 
