@@ -121,6 +121,107 @@ fn every_domain_has_the_same_files() {
     assert_none("Who knows one domain knows all: give each the same files.", &missing);
 }
 
+/// Names every domain within a few lines, as a list does.
+fn lists_the_domains(text: &str) -> bool {
+    let (domains, lines) = (domains(), code(text).collect::<Vec<_>>());
+    let names = |line: &str, domain: &str| {
+        let forms = [
+            format!("\"{domain}\""),
+            format!("{domain}-worker"),
+            format!("{domain}::"),
+            format!("mod {domain};"),
+        ];
+        forms.iter().any(|form| line.contains(form.as_str()))
+    };
+    lines
+        .windows(8.min(lines.len().max(1)))
+        .any(|window| domains.iter().all(|domain| window.iter().any(|line| names(line, domain))))
+}
+
+#[test]
+fn the_domains_are_listed_once_in_each_crate_that_has_them() {
+    const LISTS: [&str; 3] = ["contracts/src/lib.rs", "contracts/src/system.rs", "workers/src/lib.rs"];
+    let second = all_sources()
+        .into_iter()
+        .filter(|(name, text)| !LISTS.contains(&name.as_str()) && lists_the_domains(text));
+    let second: Vec<_> = second.map(|(name, _)| name).collect();
+    assert_none(
+        "A second list of domains is forgotten by the next one: use `catalog().domains()` or `visit_domains`.",
+        &second,
+    );
+    let list: String = domains().iter().map(|domain| format!("\"{domain}\",\n")).collect();
+    assert!(lists_the_domains(&list), "a list is recognised");
+}
+
+#[test]
+fn public_names_are_the_field_s() {
+    const PRIVATE: [&str; 27] = [
+        "door",
+        "desk",
+        "plant",
+        "culprit",
+        "twin",
+        "rung",
+        "ladder",
+        "probation",
+        "suspect",
+        "suspects",
+        "hears",
+        "heard",
+        "unheard",
+        "deaf",
+        "mailbox",
+        "rig",
+        "arena",
+        "yard",
+        "cast",
+        "dice",
+        "staff",
+        "mortal",
+        "killers",
+        "trial",
+        "room",
+        "trouble",
+        "company",
+    ];
+    let mut private = Vec::new();
+    for (name, text) in all_sources() {
+        for line in code(&text) {
+            let Some((_, declared)) =
+                line.trim_start().split_once("pub ").or_else(|| line.split_once("pub(crate) "))
+            else {
+                continue;
+            };
+            let mut words = declared.split_whitespace().skip_while(|word| {
+                ["async", "const", "fn", "struct", "enum", "trait", "static", "type", "mod"].contains(word)
+            });
+            let item = words.next().unwrap_or_default();
+            let item =
+                item.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default();
+            if let Some(word) = parts(item).iter().find(|part| PRIVATE.contains(&part.as_str())) {
+                private.push(format!("{name}: `{word}` in `{item}`"));
+            }
+        }
+    }
+    assert_none("Who knows RabbitMQ, Postgres and Rust must not have to learn our words.", &private);
+}
+
+/// The words that a name in snake or camel case is made of, in lower case.
+fn parts(name: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let mut before = '_';
+    for c in name.chars() {
+        if c == '_' || (c.is_ascii_uppercase() && before.is_ascii_lowercase()) {
+            parts.push(String::new());
+        }
+        if c != '_' {
+            parts.last_mut().expect("never empty").push(c.to_ascii_lowercase());
+        }
+        before = c;
+    }
+    parts
+}
+
 #[test]
 fn no_file_is_called_misc() {
     const VAGUE: [&str; 5] = ["utils", "util", "common", "helpers", "manager"];

@@ -7,7 +7,7 @@ use super::state::{FollowUp, Kind, Message, Phase, State, Worker};
 use super::work::advance;
 
 /// How many messages that were redelivered are processed together at most, the first time.
-pub const COMPANY: usize = 2;
+pub const BATCH_OF_REDELIVERED: usize = 2;
 /// Runs of a message that came back which may end in a crash: one in company, and as in the runtime three alone.
 pub const RUNS_MAX: u8 = 4;
 /// The runtime's retry schedules are longer; what happens in a delay queue is the same in each.

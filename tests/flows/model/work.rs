@@ -3,7 +3,7 @@
 use super::Pipeline;
 use super::mutant::Mutant;
 use super::state::{FollowUp, Kind, Message, Outgoing, Phase, Row, State, Status, Why, Worker};
-use super::steps::{ATTEMPTS_MAX, COMPANY, RUNS_MAX};
+use super::steps::{ATTEMPTS_MAX, BATCH_OF_REDELIVERED, RUNS_MAX};
 
 /// What a member of a batch comes to.
 struct Settled {
@@ -18,7 +18,7 @@ impl Pipeline {
         let runs = state.runs;
         let most = |message: &Message| match (self.mutant, message.returns, runs[message.command]) {
             (Some(Mutant::NoSuspects | Mutant::RedeliveredNotAlone), ..) | (_, 0, _) => usize::MAX,
-            (_, _, 0) => COMPANY,
+            (_, _, 0) => BATCH_OF_REDELIVERED,
             (..) => 1,
         };
         let worker = &mut state.workers[worker];

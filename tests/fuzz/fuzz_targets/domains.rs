@@ -3,17 +3,18 @@
 
 use libfuzzer_sys::fuzz_target;
 use millrace_contracts::{ClientId, Envelope, Fingerprint, JobId, MessageId, Trace, catalog};
-use millrace_workers::auth::Auth;
-use millrace_runtime::Domain;
-use millrace_workers::orders::Orders;
-use millrace_workers::payments::Payments;
-use millrace_workers::users::Users;
+use millrace_runtime::Store;
+use millrace_workers::{Visitor, visit_domains};
 use uuid::Uuid;
 
-fn read<D: Domain>(envelope: &Envelope, body: &[u8]) {
-    match D::read(envelope, body) {
-        Ok(message) => D::declare(&message, &mut D::Facts::default()),
-        Err(unreadable) => assert!(!unreadable.to_string().is_empty(), "a refusal says why"),
+struct Read<'a>(&'a Envelope, &'a [u8]);
+
+impl Visitor for Read<'_> {
+    fn visit<D: Store>(&mut self) {
+        match D::read(self.0, self.1) {
+            Ok(message) => D::declare(&message, &mut D::Facts::default()),
+            Err(unreadable) => assert!(!unreadable.to_string().is_empty(), "an error says why"),
+        }
     }
 }
 
@@ -32,8 +33,5 @@ fuzz_target!(|data: &[u8]| {
         fingerprint: Fingerprint::of(body),
         trace: Trace::default(),
     };
-    read::<Users>(&envelope, body);
-    read::<Auth>(&envelope, body);
-    read::<Orders>(&envelope, body);
-    read::<Payments>(&envelope, body);
+    visit_domains(&mut Read(&envelope, body));
 });

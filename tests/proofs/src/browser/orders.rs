@@ -1,19 +1,22 @@
 //! What the page shows: an order in a world whose workers start when the checks call for them.
 
+use millrace_runtime::Store;
 use millrace_testkit::world::World;
-use millrace_workers::auth::Auth;
-use millrace_workers::orders::Orders;
-use millrace_workers::payments::Payments;
-use millrace_workers::users::Users;
+use millrace_workers::{Visitor, visit_domains};
 use serde_json::json;
 use uuid::Uuid;
 
+struct Workers<'a>(&'a mut World);
+
+impl Visitor for Workers<'_> {
+    fn visit<D: Store>(&mut self) {
+        self.0.start_worker::<D>(&[]);
+    }
+}
+
 /// A worker per domain.
 pub fn start_workers(world: &mut World) {
-    world.start_worker::<Users>(&[]);
-    world.start_worker::<Auth>(&[]);
-    world.start_worker::<Orders>(&[]);
-    world.start_worker::<Payments>(&["--gateway-deadline-ms=300"]);
+    visit_domains(&mut Workers(world));
 }
 
 /// Registers a customer whose id is known before any worker has handled the job.
