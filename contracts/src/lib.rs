@@ -25,11 +25,3 @@ pub use system::catalog;
 pub use text::{
     DeclineReason, Email, KeyHash, KeyPrefix, PasswordHash, PaymentMethod, PersonName, Scope, Sku,
 };
-
-// Until everything names the protocol's own crate.
-pub use millrace_protocol::catalog::component;
-pub use millrace_protocol::{
-    Catalog, ClientId, Contract, DelayQueue, DomainName, Entry, Envelope, Fingerprint, Invalid, InvalidText,
-    JobId, Kind, MessageId, Reply, RetrySchedule, Route, Topology, Trace, UnknownFields, Unreadable,
-    Violation, asyncapi, compatibility, decode, ledger, read, reply, topology,
-};

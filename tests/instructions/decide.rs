@@ -2,9 +2,10 @@
 
 use std::mem::take;
 
+use millrace_contracts::PaymentId;
 use millrace_contracts::orders::Place;
 use millrace_contracts::payments::Charge;
-use millrace_contracts::{Contract, Envelope, PaymentId};
+use millrace_protocol::{Contract, Envelope};
 use millrace_runtime::{Answer as AnswerOf, Change, Context, Decision, Domain, Facts};
 use millrace_workers::orders::Orders;
 use millrace_workers::payments::{Answer, Payments, Reference};

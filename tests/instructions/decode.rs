@@ -1,8 +1,9 @@
 //! Decoding: from what a client or the broker brings to a checked command or a domain's message.
 
 use millrace_broker::Incoming;
+use millrace_contracts::catalog;
 use millrace_contracts::orders::Place;
-use millrace_contracts::{Contract, Fingerprint, catalog};
+use millrace_protocol::{Contract, Fingerprint};
 use millrace_runtime::Domain;
 use millrace_workers::orders::Orders;
 use millrace_workers::payments::Payments;

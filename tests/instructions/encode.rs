@@ -1,8 +1,9 @@
 //! Encoding: from a job or a decision to what goes to the broker and into the ledger.
 
 use millrace_broker::Outgoing;
+use millrace_contracts::catalog;
 use millrace_contracts::orders::Place;
-use millrace_contracts::{Route, catalog};
+use millrace_protocol::Route;
 use millrace_runtime::emit;
 
 use crate::case::{Case, Work, each};

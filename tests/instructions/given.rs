@@ -8,10 +8,8 @@ use lapin::types::{AMQPValue, FieldTable, ShortString};
 use millrace_contracts::orders::{Line, Place, Placed};
 use millrace_contracts::payments::Captured;
 use millrace_contracts::users::Registered;
-use millrace_contracts::{
-    ClientId, Contract, Envelope, Fingerprint, JobId, MinorUnits, OrderId, PaymentId, Quantity, Sku, Trace,
-    UserId, catalog,
-};
+use millrace_contracts::{MinorUnits, OrderId, PaymentId, Quantity, Sku, UserId, catalog};
+use millrace_protocol::{ClientId, Contract, Envelope, Fingerprint, JobId, Trace};
 use time::OffsetDateTime;
 use time::macros::datetime;
 use uuid::Uuid;

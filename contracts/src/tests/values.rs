@@ -1,8 +1,10 @@
 //! Values that are parsed once: the edges of what each accepts, and sums that are checked.
 
+use millrace_protocol::ClientId;
+
 use crate::{
-    ClientId, Currency, DeclineReason, Email, KeyHash, KeyPrefix, MinorUnits, PasswordHash, PaymentMethod,
-    PersonName, Quantity, Scope, Sku,
+    Currency, DeclineReason, Email, KeyHash, KeyPrefix, MinorUnits, PasswordHash, PaymentMethod, PersonName,
+    Quantity, Scope, Sku,
 };
 
 const MAX: i64 = 9_007_199_254_740_991;

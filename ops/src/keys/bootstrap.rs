@@ -6,9 +6,8 @@ use std::time::Duration;
 use clap::Args;
 use millrace_broker::{Connection, ConnectionSettings, ConnectionStatus, Outgoing, PublishError, Publisher};
 use millrace_contracts::auth::IssueApiKey;
-use millrace_contracts::{
-    ApiKey, ClientId, Contract, Envelope, Fingerprint, JobId, PersonName, Route, Scope,
-};
+use millrace_contracts::{ApiKey, PersonName, Scope};
+use millrace_protocol::{ClientId, Contract, Envelope, Fingerprint, JobId, Route};
 use millrace_service::Fatal;
 use millrace_service::settings::{BrokerSettings, DatabaseSettings, count, millis};
 use sqlx::PgConnection;

@@ -2,7 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use millrace_contracts::{ClientId, Envelope, Fingerprint, JobId, MessageId, Trace, catalog};
+use millrace_contracts::{catalog};
+use millrace_protocol::{ClientId, Envelope, Fingerprint, JobId, MessageId, Trace};
 use millrace_runtime::Store;
 use millrace_workers::{Visitor, visit_domains};
 use uuid::Uuid;

@@ -4,7 +4,7 @@
 use arbitrary::Unstructured;
 use libfuzzer_sys::fuzz_target;
 use millrace_broker::{Failure, FailureClass, Incoming, Outgoing};
-use millrace_contracts::{topology};
+use millrace_protocol::{topology};
 use time::OffsetDateTime;
 
 fuzz_target!(|data: &[u8]| {

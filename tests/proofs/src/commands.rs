@@ -1,6 +1,7 @@
 //! Good bodies of every command, as upstream systems post them.
 
-use millrace_contracts::{Kind, catalog};
+use millrace_contracts::catalog;
+use millrace_protocol::Kind;
 use serde_json::{Value, json};
 use uuid::Uuid;
 

@@ -5,10 +5,11 @@ use millrace_contracts::auth::{
     SetPassword,
 };
 use millrace_contracts::users::{Deactivated, Registered};
-use millrace_contracts::{Contract, KeyHash, KeyId, PasswordHash, UserId};
+use millrace_contracts::{KeyHash, KeyId, PasswordHash, UserId};
 use millrace_given::{
     self, Flow, Matrix, MemoryStore, NOW, Table, World, any_schedule, arrives, problem, published, row,
 };
+use millrace_protocol::Contract;
 use proptest::prelude::*;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;

@@ -3,8 +3,9 @@
 use millrace_contracts::orders::{Cancel, Cancelled, Confirmed, Place, Placed};
 use millrace_contracts::payments::{Captured, Declined, Refunded};
 use millrace_contracts::users::{Deactivated, Registered};
-use millrace_contracts::{Contract, OrderId, UserId};
+use millrace_contracts::{OrderId, UserId};
 use millrace_given::{self, Flow, Matrix, MemoryStore, Table, World, any_schedule, arrives, published, row};
+use millrace_protocol::Contract;
 use proptest::prelude::*;
 use uuid::Uuid;
 

@@ -2,11 +2,12 @@
 
 use millrace_contracts::orders::{CancelReason, Cancelled, Placed};
 use millrace_contracts::payments::{Captured, Charge, Declined, Refund, Refunded};
-use millrace_contracts::{Contract, DeclineReason, MessageId, OrderId, PaymentId};
+use millrace_contracts::{DeclineReason, OrderId, PaymentId};
 use millrace_given::{
     self, Flow, Matrix, MemoryStore, Table, World, any_schedule, arrives, arrives_in, envelope, problem,
     published, row,
 };
+use millrace_protocol::{Contract, MessageId};
 use proptest::prelude::*;
 use uuid::Uuid;
 

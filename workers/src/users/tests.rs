@@ -1,10 +1,11 @@
 //! Users, given / when / then: single rules, the matrix of every state and message, and "a batch equals one by one".
 
 use millrace_contracts::users::{ChangeEmail, Deactivate, Deactivated, EmailChanged, Register, Registered};
-use millrace_contracts::{Contract, Email, UserId};
+use millrace_contracts::{Email, UserId};
 use millrace_given::{
     self, Flow, Matrix, MemoryStore, Table, World, any_schedule, arrives, problem, published, row,
 };
+use millrace_protocol::Contract;
 use proptest::prelude::*;
 use uuid::Uuid;
 

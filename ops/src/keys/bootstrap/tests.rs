@@ -1,7 +1,7 @@
 //! The command that a bootstrap sends, and its errors.
 
 use clap::Parser;
-use millrace_contracts::{UnknownFields, decode};
+use millrace_protocol::{UnknownFields, decode};
 
 use super::*;
 

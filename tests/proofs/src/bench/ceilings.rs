@@ -10,7 +10,7 @@ use lapin::options::{
 };
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, PublisherConfirm};
-use millrace_contracts::topology;
+use millrace_protocol::topology;
 use millrace_testkit::figures::real;
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;

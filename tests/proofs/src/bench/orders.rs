@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use millrace_broker::{Connection, ConnectionSettings, Outgoing, Publisher};
-use millrace_contracts::{ClientId, Envelope, Fingerprint, JobId, Route};
+use millrace_protocol::{ClientId, Envelope, Fingerprint, JobId, Route};
 use sqlx::PgConnection;
 use url::Url;
 use uuid::Uuid;

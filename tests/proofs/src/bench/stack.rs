@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use lapin::options::QueuePurgeOptions;
 use lapin::{Connection, ConnectionProperties};
-use millrace_contracts::{DomainName, catalog};
+use millrace_contracts::catalog;
+use millrace_protocol::DomainName;
 use millrace_testkit::http;
 use millrace_testkit::services::Server;
 use millrace_testkit::services::watchdog::Watchdog;

@@ -6,7 +6,8 @@ mod tests;
 use std::fmt;
 use std::time::Duration;
 
-use millrace_contracts::{DomainName, catalog};
+use millrace_contracts::catalog;
+use millrace_protocol::DomainName;
 
 use crate::chaos::fault::{Kind, Step, Target, Way};
 use millrace_testkit::random::Random;
@@ -171,7 +172,7 @@ fn infrastructure_steps(random: &mut Random, count: usize) -> Vec<Step> {
 
 /// A publisher learns that an event reached no queue, but not that it reached only one of two.
 fn with_one_subscriber() -> Vec<(DomainName, &'static str)> {
-    let events = catalog().entries().iter().filter(|entry| entry.kind == millrace_contracts::Kind::Event);
+    let events = catalog().entries().iter().filter(|entry| entry.kind == millrace_protocol::Kind::Event);
     let alone = events.filter_map(|event| match event.handlers() {
         [only] => Some((*only, event.message_type)),
         _ => None,

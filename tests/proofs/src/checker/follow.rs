@@ -5,7 +5,7 @@ mod flows;
 use std::sync::Arc;
 use std::time::Duration;
 
-use millrace_contracts::ledger::FollowUp;
+use millrace_protocol::ledger::FollowUp;
 use sqlx::{FromRow, PgPool};
 use tokio::sync::mpsc;
 use uuid::Uuid;

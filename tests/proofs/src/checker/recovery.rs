@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use millrace_contracts::{DomainName, catalog};
+use millrace_contracts::catalog;
+use millrace_protocol::DomainName;
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use millrace_contracts::{Fingerprint, UserId, orders, payments};
+use millrace_contracts::{UserId, orders, payments};
+use millrace_protocol::Fingerprint;
 use millrace_testkit::services::ports;
 use serde_json::Value;
 use time::OffsetDateTime;

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use lapin::message::Delivery;
-use millrace_contracts::topology::dead_queue;
-use millrace_contracts::{DomainName, Fingerprint};
+use millrace_protocol::topology::dead_queue;
+use millrace_protocol::{DomainName, Fingerprint};
 use time::OffsetDateTime;
 use uuid::Uuid;
 

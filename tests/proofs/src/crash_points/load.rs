@@ -4,9 +4,9 @@ use millrace_broker::Outgoing;
 use millrace_contracts::orders::{Place, Placed};
 use millrace_contracts::payments::{Captured, Charge, Declined, Refund};
 use millrace_contracts::users::Registered;
-use millrace_contracts::{
-    ClientId, Contract, DelayQueue, DomainName, Envelope, Fingerprint, MessageId, Trace, UserId, catalog,
-    orders, payments,
+use millrace_contracts::{UserId, catalog, orders, payments};
+use millrace_protocol::{
+    ClientId, Contract, DelayQueue, DomainName, Envelope, Fingerprint, MessageId, Trace,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;

@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use millrace_contracts::{Contract, UserId, orders};
+use millrace_contracts::{UserId, orders};
+use millrace_protocol::Contract;
 use uuid::Uuid;
 
 use crate::crash_points::cases::Target;

@@ -12,7 +12,8 @@ use lapin::options::{
 };
 use lapin::types::{AMQPValue, FieldTable};
 use millrace_broker::{Connection, ConnectionSettings, Outgoing, Publisher};
-use millrace_contracts::{DelayQueue, UserId, topology};
+use millrace_contracts::UserId;
+use millrace_protocol::{DelayQueue, topology};
 use millrace_testkit::journal;
 use millrace_testkit::services::Services;
 use millrace_testkit::world::World;

@@ -2,7 +2,7 @@
 
 use futures_util::TryStreamExt;
 use millrace_contracts::catalog;
-use millrace_contracts::ledger::FollowUp;
+use millrace_protocol::ledger::FollowUp;
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 

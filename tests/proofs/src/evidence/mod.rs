@@ -7,7 +7,8 @@ mod words;
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use millrace_contracts::{DomainName, MessageId, catalog};
+use millrace_contracts::catalog;
+use millrace_protocol::{DomainName, MessageId};
 use time::OffsetDateTime;
 use uuid::Uuid;
 

@@ -1,6 +1,7 @@
 //! Valid messages, from which the malformed ones are made.
 
-use millrace_contracts::{Contract, orders, users};
+use millrace_contracts::{orders, users};
+use millrace_protocol::Contract;
 use uuid::Uuid;
 
 use crate::hostile::amqp::{Field, Message};

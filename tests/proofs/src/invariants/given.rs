@@ -2,7 +2,8 @@
 
 use std::sync::LazyLock;
 
-use millrace_contracts::{DomainName, MessageId, auth, catalog, orders, payments, users};
+use millrace_contracts::{auth, catalog, orders, payments, users};
+use millrace_protocol::{DomainName, MessageId};
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
 use uuid::{Uuid, uuid};

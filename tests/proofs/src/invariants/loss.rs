@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use millrace_contracts::DomainName;
+use millrace_protocol::DomainName;
 use uuid::Uuid;
 
 use super::Violation;

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use millrace_contracts::{RetrySchedule, catalog};
+use millrace_contracts::catalog;
+use millrace_protocol::RetrySchedule;
 use uuid::Uuid;
 
 use super::Violation;

@@ -4,7 +4,8 @@ mod sandbox;
 mod stripe;
 
 use millrace_contracts::orders::Placed;
-use millrace_contracts::{Contract, OrderId, PaymentId, PaymentMethod};
+use millrace_contracts::{OrderId, PaymentId, PaymentMethod};
+use millrace_protocol::Contract;
 use uuid::Uuid;
 
 use super::Attempt;

@@ -2,7 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use millrace_contracts::{DomainName, catalog};
+use millrace_contracts::catalog;
+use millrace_protocol::DomainName;
 use uuid::Uuid;
 
 use super::Ended;
@@ -43,10 +44,8 @@ impl Flows {
             job.expected -= 1;
         }
         for emitted in ended.emitted() {
-            for subscriber in catalog()
-                .find(&emitted.message_type)
-                .into_iter()
-                .flat_map(millrace_contracts::Entry::handlers)
+            for subscriber in
+                catalog().find(&emitted.message_type).into_iter().flat_map(millrace_protocol::Entry::handlers)
             {
                 let next = (*subscriber, emitted.id.0);
                 if !self.over.contains(&next) && self.expected.insert(next) {

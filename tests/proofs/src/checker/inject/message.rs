@@ -2,8 +2,9 @@
 
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
-use millrace_contracts::ledger::FollowUp;
-use millrace_contracts::{Fingerprint, catalog};
+use millrace_contracts::catalog;
+use millrace_protocol::Fingerprint;
+use millrace_protocol::ledger::FollowUp;
 use uuid::Uuid;
 
 use crate::checker::follow::Ended;

@@ -1,7 +1,8 @@
 //! Messages that nobody can read. Each must be given up on its first delivery, and nothing else may be.
 
 use lapin::types::{AMQPValue, FieldTable};
-use millrace_contracts::{DomainName, Entry, catalog};
+use millrace_contracts::catalog;
+use millrace_protocol::{DomainName, Entry};
 use uuid::Uuid;
 
 use super::message::{Publication, properties, short, text};
@@ -87,7 +88,7 @@ fn a_command_of(domain: DomainName) -> &'static str {
 
 fn body(wrong: Wrong, message_type: &str) -> Vec<u8> {
     let good =
-        || catalog().find(message_type).map_or(serde_json::json!({}), millrace_contracts::Entry::example);
+        || catalog().find(message_type).map_or(serde_json::json!({}), millrace_protocol::Entry::example);
     match wrong {
         Wrong::Body(text) => text.as_bytes().to_vec(),
         Wrong::Deep => "[".repeat(10_000).into_bytes(),
@@ -139,8 +140,8 @@ fn headers(wrong: Wrong, id: Uuid, client: &str) -> FieldTable {
 mod tests {
     use std::collections::BTreeSet;
 
-    use millrace_contracts::UnknownFields;
     use millrace_contracts::orders::Cancel;
+    use millrace_protocol::UnknownFields;
 
     use super::*;
 
@@ -157,7 +158,7 @@ mod tests {
         for (kind, wrong) in KINDS {
             if matches!(wrong, Wrong::Body(_) | Wrong::Deep | Wrong::Field) {
                 let body = body(wrong, "orders.cancel");
-                let read = millrace_contracts::decode::<Cancel>(&body, UnknownFields::Ignore);
+                let read = millrace_protocol::decode::<Cancel>(&body, UnknownFields::Ignore);
                 assert!(read.is_err(), "{kind} can be read");
             }
         }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use millrace_contracts::MessageId;
+use millrace_protocol::MessageId;
 use time::OffsetDateTime;
 use uuid::Uuid;
 

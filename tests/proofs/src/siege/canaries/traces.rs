@@ -18,7 +18,7 @@ impl Traces {
     /// Reads every message in every queue.
     pub async fn read_queues(&mut self, target: &Target) -> Result<(), Error> {
         let amqp = Amqp::open(&target.stack.servers).await?;
-        for queue in millrace_contracts::topology::Topology::of(millrace_contracts::catalog(), 1.0).queues {
+        for queue in millrace_protocol::topology::Topology::of(millrace_contracts::catalog(), 1.0).queues {
             for message in amqp.read(&queue).await? {
                 self.0.push((format!("the queue {queue}"), message));
             }
