@@ -3,12 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-<<<<<<< HEAD
 use clap::ValueEnum;
-use millrace_contracts::DomainName;
-=======
 use millrace_protocol::DomainName;
->>>>>>> ed10179 (contracts: the protocol's types come from the protocol, everywhere)
 
 /// A fault, without its times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
