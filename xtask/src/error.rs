@@ -37,6 +37,8 @@ pub enum Error {
          return; was it renamed, or inlined?"
     )]
     NothingCounted { case: String, function: &'static str },
+    #[error(transparent)]
+    NewDomain(#[from] crate::new_domain::Refused),
     #[error("stopped before the end")]
     Interrupted,
 }

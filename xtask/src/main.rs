@@ -10,6 +10,7 @@ mod http;
 mod instructions;
 mod lint;
 mod matrix;
+mod new_domain;
 mod proof;
 mod signals;
 mod sqlx_data;

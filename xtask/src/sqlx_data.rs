@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::time::SystemTime;
 
 use clap::Args;
@@ -69,6 +69,24 @@ pub async fn differences() -> Result<Vec<String>, Error> {
         format!("{state}: {}", text.chars().take(100).collect::<String>())
     };
     Ok(differing.map(first_line).collect())
+}
+
+/// Runs a command that compiles, on a database that has all migrations: the queries of what it compiles are described in
+/// `.sqlx`, beside those that are described there.
+pub async fn describe_while(mut command: Command) -> Result<(), Error> {
+    let services = Services::find_or_start()?;
+    let backends = Backends::create(&services, "sqlx").await?;
+    let ran = async {
+        migrate(&backends).await.map_err(Error::Migration)?;
+        command
+            .env("SQLX_OFFLINE", "false")
+            .env("SQLX_OFFLINE_DIR", committed())
+            .env("DATABASE_URL", &backends.addresses.database_url);
+        cargo::run_quietly(command)
+    };
+    let outcome = ran.await;
+    backends.remove().await?;
+    outcome.map(drop)
 }
 
 async fn describe() -> Result<(), Error> {

@@ -1,4 +1,4 @@
-//! The tasks: `demo`, `up`, `test`, `lint`, `sqlx`, `documents`, `instructions`, `matrix`, and one for each proof.
+//! The tasks: `demo`, `up`, `test`, `lint`, `sqlx`, `documents`, `instructions`, `matrix`, `new-domain`, and one for each proof.
 
 use std::process::ExitCode;
 
@@ -6,7 +6,7 @@ use clap::Parser;
 
 use crate::error::Error;
 use crate::proof::{self, Passed, Programs, Proof};
-use crate::{demo, documents, instructions, lint, matrix, sqlx_data, test, up};
+use crate::{demo, documents, instructions, lint, matrix, new_domain, sqlx_data, test, up};
 
 /// Runs, tests and checks Millrace. RabbitMQ and PostgreSQL are found or started: as AMQP_URL, AMQP_MANAGEMENT_URL and
 /// DATABASE_URL say; in containers of RABBITMQ_IMAGE and POSTGRES_IMAGE; as private instances; or installed first
@@ -20,6 +20,7 @@ pub enum Task {
     Lint(lint::Options),
     Sqlx(sqlx_data::Options),
     Matrix(matrix::Options),
+    NewDomain(new_domain::Options),
     /// Break a cluster of three RabbitMQ nodes under load, and see what that costs and whether anything is lost
     Cluster(Passed),
     /// Break servers, connections and programs under load, and have a checker say whether a promise was broken
@@ -49,6 +50,7 @@ impl Task {
             Self::Lint(options) => return lint::run(options).await,
             Self::Sqlx(options) => return sqlx_data::run(options).await,
             Self::Matrix(options) => return matrix::run(options).await,
+            Self::NewDomain(options) => return new_domain::run(options).await,
             Self::Documents(options) => return documents::run(options).await,
             Self::Instructions(options) => return instructions::run(options).await,
             Self::Cluster(passed) => ("cluster", Programs::Plain, passed),
