@@ -1,6 +1,7 @@
 //! The cases as data: which points there are, how they are hit, and which combinations exist.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 /// How many messages are in the queue, or jobs at the API, when the program dies.
 pub const MESSAGES: usize = 12;
@@ -194,6 +195,16 @@ impl Case {
         let points: &[Point] = if self.target == Target::Api { &OF_API } else { &OF_WORKERS };
         let place = points.iter().position(|point| *point == self.point).unwrap_or_default();
         (place, format!("{:?} {}", self.target, self.point.name).to_lowercase())
+    }
+
+    /// How many messages may be given up: the one that kills its program again and again, unless it is committed before.
+    pub const fn given_up(&self) -> RangeInclusive<usize> {
+        match (self.deaths, self.point.committed) {
+            (Deaths::Once | Deaths::Twice, _) | (_, Some(true)) => 0..=0,
+            (Deaths::UntilGivenUp, Some(false)) => 1..=1,
+            // Nobody can know whether it was committed.
+            (Deaths::UntilGivenUp, None) => 0..=1,
+        }
     }
 
     /// Why this combination does not exist, or is left out because another one stands for it.

@@ -18,9 +18,6 @@ const PREFETCH: u64 = 64;
 /// A message is given up once this many attempts, counted from its first return, have ended in a death.
 const STARTS_MAX: usize = 5;
 
-/// The most messages that may be given up when one kills its program again and again.
-const GIVEN_UP_MAX: usize = 1;
-
 struct Run<'a> {
     stack: &'a Stack,
     programs: &'a Programs,
@@ -66,14 +63,10 @@ impl Run<'_> {
             Deaths::UntilGivenUp => evidence.letters.iter().filter_map(Letter::id).collect(),
             Deaths::Once | Deaths::Twice => BTreeSet::new(),
         };
-        let expected = match self.case.point.committed {
-            Some(false) => GIVEN_UP_MAX..=GIVEN_UP_MAX,
-            Some(true) => 0..=0,
-            None => 0..=GIVEN_UP_MAX,
-        };
+        let expected = self.case.given_up();
         evidence.history = self.load.history(&given_up);
         let mut findings = self.load.findings(&given_up, &evidence);
-        if self.case.deaths == Deaths::UntilGivenUp && !expected.contains(&given_up.len()) {
+        if !expected.contains(&given_up.len()) {
             findings.push(format!("{} messages were given up, expected {expected:?}", given_up.len()));
         }
         if !findings.is_empty() {

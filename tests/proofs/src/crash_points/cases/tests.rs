@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Case, OF_API, OF_WORKERS, Position, all};
+use super::{Case, Deaths, OF_API, OF_WORKERS, Position, all};
 
 #[test]
 fn every_point_that_the_armed_programs_know_has_cases() {
@@ -29,4 +29,20 @@ fn positions_are_counted_from_one() {
     assert_eq!(hits(Position::First), [1, 1, 1]);
     assert_eq!(hits(Position::Middle), [1, 2, 6]);
     assert_eq!(hits(Position::Last), [1, 3, 12]);
+}
+
+#[test]
+fn of_a_message_that_kills_again_and_again_one_is_given_up_and_no_more() {
+    for case in all() {
+        let allowed = case.given_up();
+        assert!(!allowed.contains(&2), "{case}");
+        assert_eq!(
+            allowed.contains(&1),
+            case.deaths == Deaths::UntilGivenUp && case.point.committed != Some(true)
+        );
+        assert_eq!(
+            allowed.contains(&0),
+            !(case.deaths == Deaths::UntilGivenUp && case.point.committed == Some(false))
+        );
+    }
 }
