@@ -15,7 +15,7 @@ CREATE TABLE IF NOT EXISTS checker.notes (
     type         text        NOT NULL,
     status       text        NOT NULL,
     attempts     integer     NOT NULL,
-    -- Why not, as the door would show it.
+    -- Why not, as the API would show it.
     problem      text,
     emitted_md5  text,
     txid         bigint      NOT NULL,

@@ -48,7 +48,7 @@ pub struct ApiKey {
     pub status: KeyStatus,
 }
 
-/// Whether a key opens the door, its expiry aside.
+/// Whether a key is valid, apart from its expiry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyStatus {
     Active,
