@@ -42,8 +42,6 @@ pub fn target() -> PathBuf {
         .map_or_else(|| root().join("target"), Path::to_owned)
 }
 
-const PACKAGES: [&str; 3] = ["producer-api", "millrace-workers", "millrace-ops"];
-
 /// The domains, by name: each has a worker, and each worker a file in `workers/src/bin`.
 pub fn domains() -> Result<Vec<String>, Error> {
     let folder = root().join("workers/src/bin");
@@ -67,7 +65,7 @@ pub const ARMED: &str = "millrace-runtime/armed,producer-api/armed";
 
 /// Builds the programs of Millrace and returns the folder they are in.
 pub fn build_programs(release: bool) -> Result<PathBuf, Error> {
-    let mut build = build(&PACKAGES);
+    let mut build = build(&programs()?);
     if release {
         build.arg("--release");
     }
@@ -79,25 +77,28 @@ pub fn build_programs(release: bool) -> Result<PathBuf, Error> {
 ///
 /// The ones without faults are put back where cargo leaves programs.
 pub fn build_armed_programs() -> Result<(), Error> {
-    let mut armed = build(&PACKAGES);
-    armed.args(["--package", "millrace-runtime", "--features", ARMED]);
+    let programs = programs()?;
+    let mut armed = build(&programs);
+    armed.args(["--features", ARMED]);
     run(armed)?;
     let folder = target().join("armed");
     std::fs::create_dir_all(&folder).map_err(Error::file(&folder))?;
-    for program in programs()? {
-        let (built, kept) = (target().join("debug").join(&program), folder.join(&program));
+    for program in &programs {
+        let (built, kept) = (target().join("debug").join(program), folder.join(program));
         // A new file, as the old one may be running.
         let fresh = folder.join(format!("{program}.new"));
         std::fs::copy(&built, &fresh).map_err(Error::file(&built))?;
         std::fs::rename(&fresh, &kept).map_err(Error::file(&kept))?;
     }
-    run(build(&PACKAGES))
+    run(build(&programs))
 }
 
-fn build(packages: &[&str]) -> Command {
-    let mut build = cargo(&["build", "--quiet", "--locked", "--bins"]);
-    for package in packages {
-        build.args(["--package", package]);
+/// Builds these programs with the features of the whole workspace. A package that is named gets features of its own, and so
+/// do all crates below it: they would be built once more.
+pub fn build(programs: &[impl AsRef<str>]) -> Command {
+    let mut build = cargo(&["build", "--quiet", "--locked"]);
+    for program in programs {
+        build.args(["--bin", program.as_ref()]);
     }
     build
 }

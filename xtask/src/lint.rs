@@ -62,10 +62,9 @@ async fn check(name: &str) -> Result<Outcome, Error> {
         "format" => run_command(cargo(&["fmt", "--all", "--check"]))?,
         "clippy" => {
             const STRICT: [&str; 4] = ["--all-targets", "--", "-D", "warnings"];
-            let clippy = ["clippy", "--quiet", "--locked"];
-            run_command(cargo(&[&clippy[..], &["--workspace"], &STRICT].concat()))?;
-            let armed = ["--package", "millrace-runtime", "--package", "producer-api", "--features", ARMED];
-            run_command(cargo(&[&clippy[..], &armed, &STRICT].concat()))?;
+            let clippy = ["clippy", "--quiet", "--locked", "--workspace"];
+            run_command(cargo(&[&clippy[..], &STRICT].concat()))?;
+            run_command(cargo(&[&clippy[..], &["--features", ARMED], &STRICT].concat()))?;
         }
         "docs" => {
             let mut docs = cargo(&["doc", "--quiet", "--locked", "--no-deps", "--workspace"]);
@@ -73,9 +72,7 @@ async fn check(name: &str) -> Result<Outcome, Error> {
             run_command(docs)?;
         }
         "architecture" => return architecture::check(),
-        "tidy" => {
-            run_command(cargo(&["test", "--quiet", "--locked", "--package", "millrace-flows", "tidy"]))?
-        }
+        "tidy" => run_command(cargo(&["test", "--quiet", "--locked", "--test", "flows", "tidy"]))?,
         "schemas" => run_command(cargo(&["test", "--quiet", "--locked", "--package", "millrace-contracts"]))?,
         "sql" => {
             let differing = sqlx_data::differences().await?;

@@ -47,7 +47,7 @@ impl Suite {
 
     fn command(self) -> Result<Command, Error> {
         match self {
-            Self::Flows => Ok(cargo(&["test", "--locked", "--package", "millrace-flows"])),
+            Self::Flows => Ok(cargo(&["test", "--locked", "--test", "flows"])),
             Self::CrashPoints => {
                 let own = std::env::current_exe().map_err(Error::file("xtask"))?;
                 let mut command = Command::new(own);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Args;
 use millrace_stack::services::watchdog::Watchdog;
 
-use crate::cargo::{self, cargo, root};
+use crate::cargo::{self, root};
 use crate::error::Error;
 use crate::signals::asked_to_stop;
 use crate::tool;
@@ -85,7 +85,7 @@ pub async fn ends_as(command: Command) -> Result<ExitCode, Error> {
 
 /// Builds `proof` and returns its path. It looks for the programs of Millrace beside its own folder.
 fn build(release: bool) -> Result<PathBuf, Error> {
-    let mut build = cargo(&["build", "--quiet", "--locked", "--package", "millrace-proofs"]);
+    let mut build = cargo::build(&["proof"]);
     if release {
         build.arg("--release");
     }

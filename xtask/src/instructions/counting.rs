@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::record::Counts;
-use crate::cargo::{self, cargo, folder_of_runs, run_quietly};
+use crate::cargo::{self, folder_of_runs, run_quietly};
 use crate::error::Error;
 use crate::tool;
 
@@ -35,7 +35,9 @@ pub fn tools(valgrind: &str) -> Result<String, Error> {
 
 /// Optimized like the released programs.
 pub fn build() -> Result<PathBuf, Error> {
-    cargo::run(cargo(&["build", "--quiet", "--locked", "--release", "--package", "millrace-instructions"]))?;
+    let mut build = cargo::build(&["instructions"]);
+    build.arg("--release");
+    cargo::run(build)?;
     Ok(cargo::target().join("release/instructions"))
 }
 
