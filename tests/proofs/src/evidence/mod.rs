@@ -40,7 +40,7 @@ pub struct Evidence {
     pub sessions: Vec<Session>,
     pub sessions_max: Option<usize>,
     /// Messages of which it is noted that somebody started on them when they came back.
-    pub suspects: Vec<Uuid>,
+    pub started_attempts: Vec<Uuid>,
 }
 
 /// What stands for a body, where millions of them would not fit into memory.

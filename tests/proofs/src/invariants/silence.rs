@@ -23,10 +23,10 @@ pub fn queues(evidence: &Evidence) -> Vec<Violation> {
         .filter(|poison| poison.class == CRASH)
         .filter_map(|poison| poison.message_id.parse().ok())
         .collect();
-    let mut suspects = Violation::of("S7", "messages are still under suspicion of killing their worker");
+    let mut started = Violation::of("S7", "messages are still under suspicion of killing their worker");
     // One that was given up stays suspected, so that it is not started again should it come back.
-    for suspect in evidence.suspects.iter().filter(|suspect| !given_up.contains(*suspect)) {
-        suspects.seen(|| format!("{suspect} in ledger.suspects"));
+    for message in evidence.started_attempts.iter().filter(|message| !given_up.contains(*message)) {
+        started.seen(|| format!("{message} in ledger.suspects"));
     }
     let poisoned: HashSet<&str> =
         evidence.history.poison.iter().map(|poison| poison.message_id.as_str()).collect();
@@ -35,7 +35,7 @@ pub fn queues(evidence: &Evidence) -> Vec<Violation> {
     for letter in evidence.letters.iter().filter(|letter| !poisoned.contains(letter.message_id.as_str())) {
         innocent.seen(|| told(letter));
     }
-    vec![left, suspects, innocent]
+    vec![left, started, innocent]
 }
 
 /// All that was poisoned is given up, at once.
@@ -103,11 +103,11 @@ mod tests {
             assert_broken(&queues(&evidence), "not empty");
         }
         let mut evidence = good();
-        evidence.suspects = vec![*PLACED];
+        evidence.started_attempts = vec![*PLACED];
         assert_broken(&queues(&evidence), "suspicion");
         // What was poison for its worker may stay suspected, what was only unreadable may not.
         let poisoned = evidence.history.poison[0].message_id.parse().expect("an id");
-        evidence.suspects = vec![poisoned];
+        evidence.started_attempts = vec![poisoned];
         assert_broken(&queues(&evidence), "suspicion");
         evidence.history.poison[0].class = CRASH;
         assert!(queues(&evidence).iter().all(|violation| violation.count == 0));

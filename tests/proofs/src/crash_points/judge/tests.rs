@@ -184,7 +184,7 @@ fn what_is_left_is_found() {
     found("not empty", "succeeded", |_, evidence| {
         evidence.queues.push(crate::evidence::Queue { name: "orders".to_owned(), ready: 2, unacked: 0 });
     });
-    found("suspicion", "succeeded", |load, evidence| evidence.suspects.push(load.messages[0].id.0));
+    found("suspicion", "succeeded", |load, evidence| evidence.started_attempts.push(load.messages[0].id.0));
     found("expected (\"succeeded\", 1", "succeeded", |_, evidence| evidence.ledger[0].attempts = 2);
     found("earlier attempt", "succeeded", |_, evidence| {
         let note = Note { status: "retrying", attempts: 2, ..evidence.notes[0].clone() };
@@ -197,7 +197,7 @@ fn what_was_given_up_is_dead_and_has_left_nothing_behind() {
     let load = load("succeeded");
     let given_up = BTreeSet::from([load.messages[0].id.0]);
     let mut evidence = evidence(&load, &given_up);
-    evidence.suspects.push(load.messages[0].id.0);
+    evidence.started_attempts.push(load.messages[0].id.0);
     assert_eq!(load.findings(&given_up, &evidence), Vec::<String>::new());
     // Another one that nobody has counted is innocent.
     evidence.letters.push(letter("orders.dead", load.messages[1].id.0, &load.messages[1], "crash"));
