@@ -24,8 +24,8 @@ async fn what_an_upsert_hides_is_seen() {
 
     let written = "SELECT operation, old_version, new_version, new_state FROM checker.effects
         WHERE place = 'orders.customers' AND key LIKE '%0001' ORDER BY seq";
-    let seen: Vec<(String, Option<i64>, Option<i64>, Option<String>)> =
-        sqlx::query_as(written).fetch_all(&world.database).await.expect("the journal");
+    type Written = (String, Option<i64>, Option<i64>, Option<String>);
+    let seen: Vec<Written> = sqlx::query_as(written).fetch_all(&world.database).await.expect("the journal");
     let seen: Vec<_> = seen.iter().map(|it| (it.0.as_str(), it.1, it.2, it.3.as_deref())).collect();
     assert_eq!(
         seen,
