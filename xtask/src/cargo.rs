@@ -61,7 +61,7 @@ fn programs() -> Result<Vec<String>, Error> {
 }
 
 /// The features with which programs can be made to die at a given point and to break a given guarantee.
-pub const ARMED: &str = "millrace-runtime/armed,producer-api/armed";
+pub const ARMED: &str = "millrace-workers/armed,producer-api/armed";
 
 /// Builds the programs of Millrace and returns the folder they are in.
 pub fn build_programs(release: bool) -> Result<PathBuf, Error> {
