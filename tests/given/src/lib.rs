@@ -37,11 +37,20 @@ pub trait Table {
     fn save(&self, stored: &mut Self);
 }
 
+/// The rows that exist among those that were declared.
+fn declared_rows<'a, K: Ord + Clone + 'a, V: Clone + 'a>(
+    declared: impl Iterator<Item = &'a K>,
+    existing: impl Iterator<Item = (&'a K, &'a V)>,
+) -> Vec<(K, V)> {
+    let declared: BTreeSet<&K> = declared.collect();
+    let found = existing.filter(|(key, _)| declared.contains(key));
+    found.map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
 impl<K: Ord + Clone + Debug, V: Clone> Table for Rows<K, V> {
     fn load(&mut self, stored: &Self) {
-        let keys: BTreeSet<K> = self.keys().cloned().collect();
-        let found = stored.existing().filter(|(key, _)| keys.contains(key));
-        found.for_each(|(key, value)| self.fill(key.clone(), value.clone(), 1));
+        let found = declared_rows(self.keys(), stored.existing());
+        found.into_iter().for_each(|(key, value)| self.fill(key, value, 1));
     }
 
     fn save(&self, stored: &mut Self) {
@@ -51,9 +60,8 @@ impl<K: Ord + Clone + Debug, V: Clone> Table for Rows<K, V> {
 
 impl<K: Ord + Clone + Debug, V: Clone> Table for DeletableRows<K, V> {
     fn load(&mut self, stored: &Self) {
-        let keys: BTreeSet<K> = self.keys().cloned().collect();
-        let found = stored.existing().filter(|(key, _)| keys.contains(key));
-        found.for_each(|(key, value)| self.fill(key.clone(), value.clone(), 1));
+        let found = declared_rows(self.keys(), stored.existing());
+        found.into_iter().for_each(|(key, value)| self.fill(key, value, 1));
     }
 
     fn save(&self, stored: &mut Self) {
