@@ -96,8 +96,13 @@ async fn work_off(stack: &Stack, programs: &Programs, messages: &[Message]) -> R
         }
         tokio::time::sleep(LOOK_PAUSE).await;
     }
-    for worker in workers {
-        worker.stop().await?;
+    for mut worker in workers {
+        // It may have died of a message that another worker has given up since it was last looked at.
+        if worker.has_died()? {
+            deaths += 1;
+        } else {
+            worker.stop().await?;
+        }
     }
     match stack.left_behind(handler).await? {
         0 => Ok(deaths),
