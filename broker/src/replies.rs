@@ -13,7 +13,7 @@ use futures_util::StreamExt;
 use lapin::options::{BasicConsumeOptions, BasicPublishOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Consumer};
-use millrace_protocol::{JobId, topology};
+use millrace_protocol::{JobId, exchanges};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
@@ -190,7 +190,7 @@ async fn subscribe(amqp: &lapin::Connection, address: &ReplyAddress) -> lapin::R
     arguments.insert("x-queue-type".into(), AMQPValue::LongString("classic".into()));
     channel.queue_declare(queue.clone(), options, arguments).await?;
     let (bind, none) = (QueueBindOptions::default(), FieldTable::default());
-    channel.queue_bind(queue.clone(), topology::REPLIES.into(), queue.clone(), bind, none).await?;
+    channel.queue_bind(queue.clone(), exchanges::REPLIES.into(), queue.clone(), bind, none).await?;
     let consume = BasicConsumeOptions { no_ack: true, exclusive: true, ..BasicConsumeOptions::default() };
     let deliveries = channel.basic_consume(queue.clone(), queue, consume, FieldTable::default()).await?;
     Ok((channel, deliveries))
@@ -240,7 +240,7 @@ async fn send_all(connection: Connection, mut unsent: mpsc::Receiver<Unsent>) {
             .with_correlation_id(ShortString::from(reply.job.to_string()))
             .with_content_type("application/json".into())
             .with_delivery_mode(TRANSIENT);
-        let (exchange, key) = (topology::REPLIES.into(), ShortString::from(reply.to.as_str()));
+        let (exchange, key) = (exchanges::REPLIES.into(), ShortString::from(reply.to.as_str()));
         let sent =
             open.basic_publish(exchange, key, BasicPublishOptions::default(), &reply.body, properties).await;
         if let Err(error) = sent {

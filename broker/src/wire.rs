@@ -5,7 +5,7 @@ use lapin::BasicProperties;
 use lapin::message::Delivery;
 use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
 use millrace_protocol::{
-    ClientId, DomainName, Envelope, Fingerprint, JobId, MessageId, Route, Trace, topology,
+    ClientId, DomainName, Envelope, Fingerprint, JobId, MessageId, Route, Trace, exchanges,
 };
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -104,7 +104,7 @@ impl Outgoing {
             headers.insert(key.clone(), value.clone());
         }
         insert(&mut headers, header::ATTEMPT, AMQPValue::LongUInt(1));
-        Self::copy(incoming, topology::REDRIVE, domain.as_str(), headers)
+        Self::copy(incoming, exchanges::REDRIVE, domain.as_str(), headers)
     }
 
     /// A copy has neither the expiration nor the `reply_to` of its original: both were meant for the first delivery.

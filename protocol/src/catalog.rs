@@ -4,9 +4,10 @@
 use schemars::{Schema, SchemaGenerator, schema_for};
 use serde_json::Value;
 
-use crate::contract::{Contract, Invalid, Kind, UnknownFields, decode};
+use crate::contract::{Contract, Kind, UnknownFields, decode};
+use crate::exchanges::{COMMANDS, EVENTS};
+use crate::invalid::Invalid;
 use crate::reading::{Unreadable, read};
-use crate::topology::{COMMANDS, EVENTS};
 use crate::{DomainName, RetrySchedule};
 
 /// The domains of a system and their messages.

@@ -1,7 +1,5 @@
 //! What makes a type a message: its name, version, kind, retry schedule and example; and how its JSON is read.
 
-use std::fmt;
-
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -9,6 +7,7 @@ use serde_path_to_error::{Deserializer, Track};
 
 use crate::RetrySchedule;
 use crate::explain::{explain, pointer_of_ignored};
+use crate::invalid::{Invalid, Violation};
 use crate::objects::Objects;
 
 /// A command asks for something and may be refused; an event says what happened.
@@ -41,58 +40,6 @@ pub trait Contract: Serialize + DeserializeOwned + JsonSchema + Sized {
     /// One message as it may stand in documents; its JSON is snapshotted.
     fn example() -> Self;
 }
-
-/// One thing wrong with a body, and where: a JSON pointer (RFC 6901) into it and a sentence for its author.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Violation {
-    /// JSON pointer, such as `/lines/0/quantity`; empty for the whole body.
-    pub pointer: String,
-    /// What was expected there.
-    pub message: String,
-}
-
-impl Violation {
-    /// A violation at the given JSON pointer.
-    #[must_use]
-    pub fn at(pointer: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { pointer: pointer.into(), message: message.into() }
-    }
-}
-
-/// Why a body is not a message of the type it claims to be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Invalid {
-    /// Not JSON at all (or JSON followed by something else).
-    NotJson(Violation),
-    /// JSON, but not of this shape.
-    Violations(Vec<Violation>),
-}
-
-impl Invalid {
-    /// Everything that is wrong, in the order in which it was found.
-    #[must_use]
-    pub fn violations(&self) -> &[Violation] {
-        match self {
-            Self::NotJson(violation) => std::slice::from_ref(violation),
-            Self::Violations(violations) => violations,
-        }
-    }
-}
-
-impl fmt::Display for Invalid {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, violation) in self.violations().iter().enumerate() {
-            let separator = if position == 0 { "" } else { "; " };
-            match violation.pointer.as_str() {
-                "" => write!(f, "{separator}{}", violation.message)?,
-                pointer => write!(f, "{separator}{pointer}: {}", violation.message)?,
-            }
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for Invalid {}
 
 /// What to do with fields that the type doesn't know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use serde_path_to_error::{Path, Segment};
 
-use crate::contract::{Invalid, Violation};
+use crate::invalid::{Invalid, Violation};
 
 /// Why reading stopped, at the place that the reader had come to.
 pub(crate) fn explain(body: &[u8], error: &serde_json::Error, path: &Path) -> Invalid {

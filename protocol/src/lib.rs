@@ -10,6 +10,7 @@ mod domain;
 mod envelope;
 mod explain;
 mod ids;
+mod invalid;
 pub mod ledger;
 mod objects;
 mod reading;
@@ -19,6 +20,7 @@ mod retry;
 pub mod asyncapi;
 pub mod catalog;
 pub mod compatibility;
+pub mod exchanges;
 pub mod text;
 pub mod topology;
 
@@ -26,10 +28,11 @@ pub mod topology;
 mod tests;
 
 pub use catalog::{About, Catalog, Domain, Entry, Route};
-pub use contract::{Contract, Invalid, Kind, UnknownFields, Violation, decode};
+pub use contract::{Contract, Kind, UnknownFields, decode};
 pub use domain::DomainName;
 pub use envelope::{Envelope, Fingerprint, Trace};
 pub use ids::{JobId, MessageId};
+pub use invalid::{Invalid, Violation};
 pub use reading::{Unreadable, read};
 pub use reply::Reply;
 pub use retry::{DelayQueue, RetrySchedule};

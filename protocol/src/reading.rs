@@ -1,6 +1,7 @@
 //! Reading a message as its handler does, from a queue: which versions are known, and what its author may add.
 
-use crate::contract::{Contract, Invalid, UnknownFields, decode};
+use crate::contract::{Contract, UnknownFields, decode};
+use crate::invalid::Invalid;
 
 /// A message that this build can't read; trying again won't help.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -8,21 +8,8 @@ use std::time::Duration;
 use millrace_faults::{Mutant, mutated};
 use serde_json::{Map, Value, json};
 
+use crate::exchanges::{COMMANDS, DEAD, EVENTS, REDRIVE, REPLIES, UNROUTED};
 use crate::{Catalog, DelayQueue, DomainName};
-
-/// Topic exchange for commands; the routing key is the message type.
-pub const COMMANDS: &str = "commands";
-/// Topic exchange for events; the routing key is the message type.
-pub const EVENTS: &str = "events";
-/// Direct exchange for messages that are given up; the routing key is the domain.
-pub const DEAD: &str = "dead";
-/// Direct exchange for messages that an operator sends again; the routing key is the domain.
-pub const REDRIVE: &str = "redrive";
-/// Direct exchange for replies to an API process that waits; the routing key is that process's own queue, which it declares
-/// itself. A reply that nobody waits for any more goes nowhere.
-pub const REPLIES: &str = "replies";
-/// Catch-all for messages that no binding routes. Must stay empty.
-pub const UNROUTED: &str = "unrouted";
 
 /// A main queue holds this many messages before the broker refuses more, and the API answers 503.
 const MAX_QUEUE_LENGTH: u64 = 5_000_000;

@@ -131,7 +131,8 @@ pub async fn process<D: Store>(
     let settlements = decide_all(handler, batch, &mut handled, &mut facts, now);
     heeded(D::save(connection, &facts).await)?;
     reach(Point::Saved);
-    isolation::clear_starts(connection, handler, batch).await?;
+    let survived = batch.iter().filter(|item| !item.is_given_up()).map(|item| &item.incoming);
+    isolation::clear_starts(connection, handler, survived).await?;
     let entries: Vec<_> = settlements.iter().filter_map(|settlement| settlement.entry.as_ref()).collect();
     heeded(ledger::record(connection, handler, &entries).await)?;
     reach(Point::Recorded);

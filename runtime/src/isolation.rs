@@ -14,8 +14,6 @@ use millrace_faults::{Point, reach};
 use sqlx::{PgConnection, query_file};
 use uuid::Uuid;
 
-use crate::decode::BatchItem;
-use crate::domain::Domain;
 use crate::session::{Handler, Session};
 
 /// A message is given up when the process has died this often while it processed that message alone.
@@ -128,13 +126,12 @@ pub async fn record_start(session: &mut Session, deliveries: &[Incoming]) {
 ///
 /// The record of a message that is given up for its crashes stays until `ops prune` deletes it: should the process die
 /// before the broker knows that the message is settled, it must not be processed again.
-pub async fn clear_starts<D: Domain>(
+pub async fn clear_starts(
     connection: &mut PgConnection,
     handler: &Handler,
-    batch: &[BatchItem<D>],
+    survived: impl Iterator<Item = &Incoming>,
 ) -> Result<(), sqlx::Error> {
-    let survived = batch.iter().filter(|item| !item.is_given_up());
-    let ids: Vec<Uuid> = survived.filter_map(|item| redelivered_id(&item.incoming)).collect();
+    let ids: Vec<Uuid> = survived.filter_map(redelivered_id).collect();
     if !ids.is_empty() {
         query_file!("src/clear_starts.sql", handler.domain.as_str(), &ids).execute(connection).await?;
     }

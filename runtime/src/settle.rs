@@ -5,8 +5,8 @@ use std::time::Duration;
 use millrace_broker::{Failure, FailureClass, Incoming, Outgoing};
 use millrace_faults::{Mutant, mutated};
 use millrace_protocol::ledger::{FollowUp, Status};
-use millrace_protocol::topology;
 use millrace_protocol::{DelayQueue, Envelope, RetrySchedule};
+use millrace_protocol::{exchanges, topology};
 use millrace_service::Alert;
 use serde_json::json;
 use time::OffsetDateTime;
@@ -255,7 +255,7 @@ pub fn give_up_undecodable(
 }
 
 fn dead_letter(handler: &Handler, incoming: &Incoming, attempt: u32, failure: &Failure) -> Outgoing {
-    Outgoing::after_failure(incoming, topology::DEAD, handler.domain.as_str(), attempt, failure)
+    Outgoing::after_failure(incoming, exchanges::DEAD, handler.domain.as_str(), attempt, failure)
 }
 
 /// A problem as the API shows it, with the names of RFC 9457.

@@ -5,6 +5,7 @@
 #![warn(missing_docs)]
 
 mod alerts;
+mod fatal;
 pub mod probes;
 pub mod process;
 mod prometheus;
@@ -19,7 +20,8 @@ pub mod telemetry;
 mod tests;
 
 pub use alerts::{Alert, AlertSink, LogAlerts};
-pub use process::{Fatal, run};
+pub use fatal::Fatal;
+pub use process::run;
 pub use readiness::{Check, Readiness};
 pub use secret::{InvalidUrl, Secret, SecretUrl};
 pub use settings::Settings;

@@ -11,7 +11,7 @@ use axum::{Json, Router};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use crate::process::Fatal;
+use crate::fatal::Fatal;
 use crate::prometheus;
 use crate::readiness::Readiness;
 use crate::server::{Limits, Server};

@@ -1,11 +1,11 @@
 //! A process from start to exit: settings, logging, Tokio runtime, signals, exit code.
 
-use std::error::Error;
 use std::process::ExitCode;
 
 use clap::Command;
 use tokio_util::sync::CancellationToken;
 
+use crate::fatal::Fatal;
 use crate::settings::{self, Settings, SettingsError};
 use crate::{prometheus, shutdown, telemetry};
 
@@ -13,36 +13,6 @@ use crate::{prometheus, shutdown, telemetry};
 const EXIT_MISCONFIGURED: u8 = 78;
 /// For unknown flags (`EX_USAGE` of sysexits.h).
 const EXIT_USAGE: u8 = 64;
-
-/// Why a process ends without having been asked to stop.
-#[derive(Debug, thiserror::Error)]
-pub enum Fatal {
-    /// These settings can't work, for the reason in the sentence. Exit code 78.
-    #[error("{0}")]
-    Misconfigured(String),
-    /// Something failed that may succeed after a restart. Exit code 1.
-    #[error("{sentence}")]
-    Failed {
-        /// What happened, what it means and what to do, in full sentences.
-        sentence: String,
-        /// The underlying error.
-        source: Option<Box<dyn Error + Send + Sync>>,
-    },
-}
-
-impl Fatal {
-    /// A failure without an underlying error.
-    #[must_use]
-    pub fn failed(sentence: impl Into<String>) -> Self {
-        Self::Failed { sentence: sentence.into(), source: None }
-    }
-
-    /// A failure with an underlying error.
-    #[must_use]
-    pub fn because(sentence: impl Into<String>, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self::Failed { sentence: sentence.into(), source: Some(source.into()) }
-    }
-}
 
 /// Runs a long-lived process with this command line: reads the settings, starts logging and metrics, then runs `work` until it returns.
 ///

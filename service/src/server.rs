@@ -15,7 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::process::Fatal;
+use crate::fatal::Fatal;
 
 /// Between a failed accept and the next one. The usual cause is that file descriptors have run out, and trying again at once
 /// would only waste CPU time.

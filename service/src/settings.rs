@@ -9,9 +9,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use tracing_subscriber::EnvFilter;
 
 use crate::secret::{InvalidUrl, SecretUrl};
-use crate::telemetry;
 
 pub use read::{EffectiveSettings, SettingsError, read, read_from};
 
@@ -37,7 +37,7 @@ pub struct TelemetrySettings {
     /// Which log lines are written: a level (error, warn, info, debug, trace), or several per module, such as
     /// `info,millrace_runtime=debug`. Unless the filter names lapin, only its errors are written, since its
     /// warnings contain message bodies
-    #[arg(long, env = "LOG_FILTER", default_value = "info", value_parser = telemetry::parse_filter)]
+    #[arg(long, env = "LOG_FILTER", default_value = "info", value_parser = log_filter)]
     pub log_filter: String,
 }
 
@@ -104,6 +104,16 @@ pub struct DrainSettings {
         value_parser = millis::<100, 600_000>
     )]
     pub drain_deadline: Duration,
+}
+
+/// The filter's text, unchanged.
+fn log_filter(text: &str) -> Result<String, String> {
+    match EnvFilter::try_new(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => {
+            Err(format!("expected a level or a filter such as info,millrace_runtime=debug ({error})"))
+        }
+    }
 }
 
 fn amqp_url(text: &str) -> Result<SecretUrl, InvalidUrl> {

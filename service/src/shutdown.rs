@@ -3,7 +3,7 @@
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::process::Fatal;
+use crate::fatal::Fatal;
 
 /// 128 plus the signal's number, as shells report a process that a signal has ended.
 const EXIT_SIGINT: i32 = 130;

@@ -26,16 +26,6 @@ pub fn start(settings: &TelemetrySettings) {
     }
 }
 
-/// A `value_parser` for a filter; it gives the text back unchanged.
-pub(crate) fn parse_filter(text: &str) -> Result<String, String> {
-    match EnvFilter::try_new(text) {
-        Ok(_) => Ok(text.to_owned()),
-        Err(error) => {
-            Err(format!("expected a level or a filter such as info,millrace_runtime=debug ({error})"))
-        }
-    }
-}
-
 fn filter(text: &str) -> EnvFilter {
     let wanted = if text.contains("lapin") { text.to_owned() } else { format!("{text},{QUIET}") };
     EnvFilter::try_new(wanted).unwrap_or_else(|_| EnvFilter::new(format!("info,{QUIET}")))

@@ -8,7 +8,8 @@ use millrace_contracts::payments::Charge;
 use millrace_protocol::{Contract, Envelope};
 use millrace_runtime::{Answer as AnswerOf, Change, Context, Decision, Domain, Facts};
 use millrace_workers::orders::Orders;
-use millrace_workers::payments::{Answer, Payments, Reference};
+use millrace_workers::payments::Payments;
+use millrace_workers::payments::effects::{Answer, Reference};
 
 use crate::case::{Case, Work};
 use crate::given::{

@@ -2,7 +2,7 @@
 //! bytes.
 
 use lapin::types::{ByteArray, DecimalValue, FieldArray, ShortString};
-use millrace_protocol::{DomainName, Route, topology};
+use millrace_protocol::{DomainName, Route, exchanges};
 use proptest::prelude::*;
 
 use super::*;
@@ -63,7 +63,7 @@ fn the_headers_tell_the_time_of_the_first_failure_and_all_of_the_last() {
     let first = retried(&with_headers(|_| {}));
     let second = Outgoing::after_failure(
         &delivered(first.properties, b"{}"),
-        topology::DEAD,
+        exchanges::DEAD,
         "offers",
         4,
         &Failure {

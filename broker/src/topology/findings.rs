@@ -5,8 +5,7 @@ use std::fmt;
 use fancy_regex::Regex;
 use millrace_protocol::topology::{ApplyTo, POLICY_PRIORITY, Topology};
 
-use super::plan::{QUEUE_TYPE, QUORUM};
-use super::state::{FoundExchange, FoundPolicy, State};
+use super::state::{FoundExchange, FoundPolicy, QUEUE_TYPE, QUORUM, State};
 
 /// The first version with at-least-once dead-lettering and TTL for quorum queues.
 const OLDEST_VERSION: (u32, u32) = (3, 10);

@@ -22,6 +22,7 @@ use plan::compare;
 pub use plan::{Plan, Step};
 #[cfg(test)]
 use state::{FoundBinding, FoundExchange, FoundPolicy, FoundQueue, State};
+use state::{QUEUE_TYPE, QUORUM};
 
 /// In a cluster, the other nodes learn of a change a moment later, so the result is compared this often before it counts as
 /// different.
@@ -97,7 +98,7 @@ async fn carry_out(management: &Management, step: &Step) -> Result<(), Managemen
         }
         Step::CreateQueue(name) => {
             let body = json!({
-                "durable": true, "auto_delete": false, "arguments": { plan::QUEUE_TYPE: plan::QUORUM },
+                "durable": true, "auto_delete": false, "arguments": { QUEUE_TYPE: QUORUM },
             });
             management.put("queues", &[name], &body, &doing).await
         }

@@ -7,11 +7,7 @@ use millrace_protocol::topology::{Binding, Exchange, POLICY_PRIORITY, Policy, To
 use serde_json::Value;
 
 use super::findings::{self, Obstacle, Warning};
-use super::state::{FoundPolicy, State};
-
-/// The type of every queue in the topology.
-pub(super) const QUORUM: &str = "quorum";
-pub(super) const QUEUE_TYPE: &str = "x-queue-type";
+use super::state::{FoundPolicy, QUORUM, State};
 
 /// The difference between a topology and a broker.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -8,6 +8,11 @@ use serde_json::{Map, Value};
 
 use super::management::{Management, ManagementError};
 
+/// The type of every queue in the topology.
+pub(super) const QUORUM: &str = "quorum";
+/// The argument that says a queue's type.
+pub(super) const QUEUE_TYPE: &str = "x-queue-type";
+
 /// What is in the vhost, including things of other systems.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct State {

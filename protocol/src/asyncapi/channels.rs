@@ -5,7 +5,8 @@ use serde_json::{Map, Value, json};
 use super::messages::{FAILED, REPLY};
 use super::{BINDING, named};
 use crate::catalog::Entry;
-use crate::topology::{self, COMMANDS, DEAD, EVENTS, Exchange, REDRIVE, REPLIES, Topology, dead_queue};
+use crate::exchanges::{COMMANDS, DEAD, EVENTS, REDRIVE, REPLIES, UNROUTED};
+use crate::topology::{Exchange, Topology, dead_queue};
 use crate::{Catalog, DelayQueue, DomainName, Route};
 
 pub(super) fn all(catalog: &Catalog, topology: &Topology) -> Map<String, Value> {
@@ -19,7 +20,7 @@ pub(super) fn all(catalog: &Catalog, topology: &Topology) -> Map<String, Value> 
         channels.insert(domain.as_str().to_owned(), main_queue(catalog, domain));
         channels.insert(dead_queue(domain), dead_letters(domain));
     }
-    channels.insert(topology::UNROUTED.to_owned(), unrouted(catalog));
+    channels.insert(UNROUTED.to_owned(), unrouted(catalog));
     channels
 }
 
@@ -110,7 +111,7 @@ fn unrouted(catalog: &Catalog) -> Value {
     let description =
         "Commands that no binding routed, such as those of a domain that is not deployed. Must stay empty.";
     let commands = catalog.entries().iter().filter(|entry| entry.route() == Route::COMMAND);
-    queue(topology::UNROUTED, description, &named("components/messages", commands.map(message_type)))
+    queue(UNROUTED, description, &named("components/messages", commands.map(message_type)))
 }
 
 fn queue(name: &str, description: &str, messages: &Map<String, Value>) -> Value {

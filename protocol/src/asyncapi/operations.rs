@@ -5,7 +5,8 @@ use serde_json::{Map, Value, json};
 use super::messages::{FAILED, REPLY};
 use super::{BINDING, reference, references};
 use crate::catalog::Entry;
-use crate::topology::{COMMANDS, DEAD, EVENTS, REDRIVE, REPLIES, dead_queue};
+use crate::exchanges::{COMMANDS, DEAD, EVENTS, REDRIVE, REPLIES};
+use crate::topology::dead_queue;
 use crate::{Catalog, DelayQueue, Kind};
 
 pub(super) fn all(catalog: &Catalog) -> Map<String, Value> {

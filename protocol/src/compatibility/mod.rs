@@ -4,7 +4,7 @@ mod shape;
 
 use serde_json::{Map, Value};
 
-use crate::contract::Violation;
+use crate::invalid::Violation;
 use shape::{alternatives, resolved, types, values};
 
 /// Who writes the bodies that a schema describes.

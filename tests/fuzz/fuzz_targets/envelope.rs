@@ -4,7 +4,7 @@
 use arbitrary::Unstructured;
 use libfuzzer_sys::fuzz_target;
 use millrace_broker::{Failure, FailureClass, Incoming, Outgoing};
-use millrace_protocol::{topology};
+use millrace_protocol::exchanges;
 use time::OffsetDateTime;
 
 fuzz_target!(|data: &[u8]| {
@@ -19,8 +19,8 @@ fuzz_target!(|data: &[u8]| {
     };
     let (class, failed_at) = (FailureClass::Unreadable, OffsetDateTime::UNIX_EPOCH);
     let failure = Failure { class, reason, by: "fuzz".to_owned(), failed_at };
-    let dead = Outgoing::after_failure(&incoming, topology::DEAD, millrace_contracts::orders::DOMAIN.as_str(), 1, &failure);
+    let dead = Outgoing::after_failure(&incoming, exchanges::DEAD, millrace_contracts::orders::DOMAIN.as_str(), 1, &failure);
     assert_eq!(dead.routing_key(), "orders");
     let redriven = Outgoing::redriven(&incoming, millrace_contracts::orders::DOMAIN);
-    assert_eq!(redriven.exchange(), topology::REDRIVE);
+    assert_eq!(redriven.exchange(), exchanges::REDRIVE);
 });

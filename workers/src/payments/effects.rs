@@ -1,5 +1,6 @@
-//! The outside system that payments calls: what a gateway must do, and the gateways there are.
+//! The outside system that payments calls: the gateway that the settings name.
 
+mod gateway;
 mod sandbox;
 mod settings;
 mod stripe;
@@ -8,32 +9,13 @@ mod tests;
 
 use std::sync::Arc;
 
-use futures_util::future::BoxFuture;
 use millrace_runtime::{CallLimits, EffectFailure, Effects};
 use millrace_service::Fatal;
 
-use super::{Answer, Attempt, Call, Reference};
+pub use gateway::{Answer, Attempt, Call, PaymentGateway, Reference, Reply};
 pub use sandbox::SandboxGateway;
 pub use settings::{GatewaySettings, Kind};
 pub use stripe::StripeGateway;
-
-/// What a gateway says, or why it can't be asked now.
-pub type Reply<'a> = BoxFuture<'a, Result<Answer, EffectFailure>>;
-
-/// Takes money and pays it back.
-///
-/// The payment's id is the idempotency key of all three: an answer may be lost and the question asked again, by several
-/// workers at once, and the money must still move once. An error says that the answer is not known.
-pub trait PaymentGateway: Send + Sync + 'static {
-    /// Takes the money: [`Answer::Captured`] or [`Answer::Declined`].
-    fn charge<'a>(&'a self, payment: &'a Attempt) -> Reply<'a>;
-
-    /// Makes sure that the money will not be taken any more, [`Answer::Voided`]; or says what an earlier charge came to.
-    fn void<'a>(&'a self, payment: &'a Attempt) -> Reply<'a>;
-
-    /// Pays back all of what was taken: [`Answer::Refunded`].
-    fn refund<'a>(&'a self, payment: &'a Attempt, reference: &'a Reference) -> Reply<'a>;
-}
 
 /// The gateway of this process, chosen where the process is put together.
 #[derive(Clone)]
@@ -52,7 +34,7 @@ impl Effects for Gateway {
 
     fn open(settings: &GatewaySettings) -> Result<(Self, CallLimits), Fatal> {
         let limits = CallLimits { deadline: settings.deadline, concurrency: settings.concurrency };
-        Ok((settings.gateway()?, limits))
+        Ok((Self(settings.gateway()?), limits))
     }
 
     async fn perform(&self, call: &Call) -> Result<Answer, EffectFailure> {

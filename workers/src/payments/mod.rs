@@ -7,8 +7,6 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-pub use rules::{Answer, Attempt, Call, Reference};
-
 /// The payments domain.
 #[derive(Debug)]
 pub struct Payments;

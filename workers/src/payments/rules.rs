@@ -8,7 +8,7 @@ use millrace_runtime::{Context, Decision, Domain, Postpone, Refusal, Rejection, 
 use serde_json::json;
 
 use super::Payments;
-use super::effects::Gateway;
+use super::effects::{Answer, Attempt, Call, Gateway, Reference};
 
 /// What payments handles.
 #[derive(Debug, Clone)]
@@ -52,39 +52,6 @@ pub enum State {
     Refunded {
         reference: Reference,
     },
-}
-
-/// The gateway's own name for the money it took.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reference(pub String);
-
-/// A call to the gateway. The payment's id is its idempotency key: asking twice moves money once.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Call {
-    Charge(Attempt),
-    /// Makes sure that this payment is not and never will be charged, or finds out that it was.
-    Void(Attempt),
-    Refund(Attempt, Reference),
-}
-
-/// What the gateway has to know of a payment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attempt {
-    pub payment_id: PaymentId,
-    pub order_id: OrderId,
-    pub amount: Money,
-    pub method: PaymentMethod,
-    /// How often the message was tried, this time included.
-    pub number: u32,
-}
-
-/// What the gateway says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
-    Captured(Reference),
-    Declined(DeclineReason),
-    Voided,
-    Refunded,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]

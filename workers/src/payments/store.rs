@@ -5,7 +5,8 @@ use millrace_runtime::{SaveError, Store, all_written, stored};
 use sqlx::{PgConnection, query_file};
 
 use super::Payments;
-use super::rules::{Facts, Payment, Reference, State};
+use super::effects::Reference;
+use super::rules::{Facts, Payment, State};
 
 impl Store for Payments {
     async fn load(connection: &mut PgConnection, facts: &mut Facts) -> Result<(), sqlx::Error> {

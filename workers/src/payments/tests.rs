@@ -12,7 +12,8 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::Payments;
-use super::rules::{Answer, Call, Facts, Message, Payment, Reference, State};
+use super::effects::{Answer, Call, Reference};
+use super::rules::{Facts, Message, Payment, State};
 
 impl MemoryStore for Facts {
     fn load(&mut self, stored: &Self) {

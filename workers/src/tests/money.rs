@@ -17,7 +17,8 @@ use proptest::sample::Index;
 use uuid::Uuid;
 
 use crate::orders::Orders;
-use crate::payments::{Answer, Attempt, Call, Payments, Reference};
+use crate::payments::Payments;
+use crate::payments::effects::{Answer, Attempt, Call, Reference};
 
 const CUSTOMER: UserId = UserId(Uuid::from_u128(1));
 /// More often than this nothing of ours is ever postponed; what can't come is refused then.

@@ -10,7 +10,7 @@ use lapin::options::{
 };
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, PublisherConfirm};
-use millrace_protocol::topology;
+use millrace_protocol::exchanges;
 use millrace_testkit::figures::real;
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
@@ -47,7 +47,7 @@ async fn broker(bench: &Bench, messages: usize, results: &mut Results) -> Result
     channel.queue_declare(QUEUE.into(), options, arguments).await?;
     channel.confirm_select(ConfirmSelectOptions::default()).await?;
 
-    let (straight, as_an_order) = (("", QUEUE), (topology::COMMANDS, orders::COMMAND));
+    let (straight, as_an_order) = (("", QUEUE), (exchanges::COMMANDS, orders::COMMAND));
     let properties = properties(bench, &channel).await?;
     let order = |to| Order { to, body: orders::body(bench.customers[0]), properties: properties.clone() };
     // A warm-up, which finds caches and buffers cold.

@@ -13,7 +13,7 @@ use lapin::options::{
 use lapin::types::{AMQPValue, FieldTable};
 use millrace_broker::{Connection, ConnectionSettings, Outgoing, Publisher};
 use millrace_contracts::UserId;
-use millrace_protocol::{DelayQueue, topology};
+use millrace_protocol::{DelayQueue, exchanges};
 use millrace_testkit::journal;
 use millrace_testkit::services::Services;
 use millrace_testkit::world::World;
@@ -96,7 +96,7 @@ impl Stack {
         channel
             .queue_unbind(
                 "auth".into(),
-                topology::EVENTS.into(),
+                exchanges::EVENTS.into(),
                 "users.registered".into(),
                 FieldTable::default(),
             )

@@ -1,8 +1,9 @@
 //! A gateway without money: the payment method decides what it answers, so that every path can be walked on purpose.
 
 use millrace_contracts::DeclineReason;
+use millrace_runtime::EffectFailure;
 
-use super::{Answer, Attempt, EffectFailure, PaymentGateway, Reference, Reply};
+use super::gateway::{Answer, Attempt, PaymentGateway, Reference, Reply};
 
 /// `pm_flaky` fails this often before it captures.
 const FLAKY_FAILURES: u32 = 2;

@@ -8,8 +8,9 @@ use millrace_service::settings::{count, millis};
 use millrace_service::{Fatal, Secret};
 use url::Url;
 
+use super::gateway::PaymentGateway;
+use super::sandbox::SandboxGateway;
 use super::stripe::StripeGateway;
-use super::{Gateway, SandboxGateway};
 
 /// Which gateway is called, and how its calls are bounded.
 #[derive(Debug, Clone, Args)]
@@ -47,12 +48,14 @@ pub enum Kind {
 
 impl GatewaySettings {
     /// The gateway that these settings name.
-    pub fn gateway(&self) -> Result<Gateway, Fatal> {
+    pub fn gateway(&self) -> Result<Arc<dyn PaymentGateway>, Fatal> {
         match (self.kind, &self.stripe_secret_key) {
-            (Kind::Sandbox, _) => Ok(Gateway(Arc::new(SandboxGateway))),
-            (Kind::Stripe, Some(key)) => StripeGateway::new(&self.stripe_api_url, key)
-                .map(|stripe| Gateway(Arc::new(stripe)))
-                .map_err(|error| Fatal::Misconfigured(format!("The payment gateway can't be used: {error}"))),
+            (Kind::Sandbox, _) => Ok(Arc::new(SandboxGateway)),
+            (Kind::Stripe, Some(key)) => {
+                let stripe = StripeGateway::new(&self.stripe_api_url, key);
+                let unusable = |error| format!("The payment gateway can't be used: {error}");
+                Ok(Arc::new(stripe.map_err(|error| Fatal::Misconfigured(unusable(error)))?))
+            }
             (Kind::Stripe, None) => {
                 Err(Fatal::Misconfigured("PAYMENT_GATEWAY=stripe needs STRIPE_SECRET_KEY".to_owned()))
             }

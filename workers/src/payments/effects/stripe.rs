@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use millrace_contracts::{Currency, DeclineReason};
+use millrace_runtime::EffectFailure;
 use millrace_service::Secret;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Response, StatusCode, redirect};
@@ -15,7 +16,7 @@ use serde::Deserialize;
 use url::Url;
 use url::form_urlencoded;
 
-use super::{Answer, Attempt, EffectFailure, PaymentGateway, Reference, Reply};
+use super::gateway::{Answer, Attempt, PaymentGateway, Reference, Reply};
 
 /// Where Stripe says something else than ISO 4217 about how many minor units make one, or both at once
 /// (<https://docs.stripe.com/currencies#zero-decimal>, <https://docs.stripe.com/currencies#special-cases>): a charge could

@@ -69,7 +69,7 @@ impl Fault {
             }
             Self::NoExchange => {
                 let amqp = Amqp::open(servers).await?;
-                amqp.delete_exchange(millrace_protocol::topology::COMMANDS).await?;
+                amqp.delete_exchange(millrace_protocol::exchanges::COMMANDS).await?;
                 amqp.close().await?;
             }
             Self::DatabaseStopped => servers.end(Server::Database, Ending::Stop).await?,
