@@ -13,7 +13,7 @@ pub const DOMAIN: DomainName = DomainName::new("orders");
 
 pub(crate) const EXAMPLE_ORDER: OrderId = OrderId(uuid!("01980000-0000-7000-8000-000000000001"));
 /// The most lines that an order may have.
-pub const MAX_LINES: usize = 100;
+const MAX_LINES: usize = 100;
 
 /// Place an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use millrace_protocol::Reply;
 use millrace_protocol::ledger::{Emitted, Status};
-use millrace_protocol::reply::Reply;
 use millrace_protocol::{Catalog, JobId, MessageId};
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -8,7 +8,7 @@ use millrace_service::LogAlerts;
 use producer_api::{ApiServer, ApiSettings};
 
 fn main() -> ExitCode {
-    millrace_service::run(ApiSettings::command(), async |settings: ApiSettings, stop| {
+    millrace_service::process::run(ApiSettings::command(), async |settings: ApiSettings, stop| {
         let api = ApiServer::start(settings, millrace_contracts::catalog(), Arc::new(LogAlerts)).await?;
         stop.cancelled().await;
         api.stop().await;

@@ -8,9 +8,8 @@ use std::time::Duration;
 use millrace_contracts::auth::{IssueApiKey, MAX_SCOPES, SetPassword};
 use millrace_contracts::{ApiKey, KeyId, PersonName, Scope, UserId};
 use millrace_protocol::Entry;
-use millrace_protocol::{
-    ClientId, Contract, Fingerprint, InvalidText, JobId, Kind, UnknownFields, Violation, decode,
-};
+use millrace_protocol::text::InvalidText;
+use millrace_protocol::{ClientId, Contract, Fingerprint, JobId, Kind, UnknownFields, Violation, decode};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Value, json};
@@ -118,11 +117,11 @@ pub(crate) fn posted(command: &Entry, generator: &mut SchemaGenerator) -> (Schem
     match command.message_type {
         SetPassword::TYPE => {
             let example = json!({"user_id": SetPassword::example().user_id, "password": "correct horse battery staple"});
-            (millrace_protocol::catalog::component::<NewPassword>(generator), example)
+            (millrace_protocol::component::<NewPassword>(generator), example)
         }
         IssueApiKey::TYPE => {
             let example = serde_json::to_value(NewApiKey::example()).expect("examples are plain data");
-            (millrace_protocol::catalog::component::<NewApiKey>(generator), example)
+            (millrace_protocol::component::<NewApiKey>(generator), example)
         }
         _ => (command.component(generator), command.example()),
     }

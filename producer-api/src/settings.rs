@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use axum::http::HeaderValue;
 use clap::{CommandFactory, Parser};
+use millrace_service::Secret;
 use millrace_service::settings::{
-    BrokerSettings, DatabaseSettings, DrainSettings, TelemetrySettings, count, millis,
+    BrokerSettings, DatabaseSettings, DrainSettings, Settings, TelemetrySettings, count, millis,
 };
-use millrace_service::{Secret, Settings};
 
 /// A secret of this length can't be guessed.
 const SECRET_MIN_CHARS: usize = 32;

@@ -12,4 +12,4 @@ pub const REDRIVE: &str = "redrive";
 /// itself. A reply that nobody waits for any more goes nowhere.
 pub const REPLIES: &str = "replies";
 /// Catch-all for messages that no binding routes. Must stay empty.
-pub const UNROUTED: &str = "unrouted";
+pub(crate) const UNROUTED: &str = "unrouted";

@@ -54,7 +54,11 @@ pub fn follow_ups(catalog: &Catalog, handled: &Envelope, emitted: &[FollowUp]) -
 }
 
 /// The messages that the ledger has kept, with the ids that they had.
-pub fn published_again(catalog: &Catalog, handled: &Envelope, mut emitted: Vec<FollowUp>) -> Vec<Outgoing> {
+pub(crate) fn published_again(
+    catalog: &Catalog,
+    handled: &Envelope,
+    mut emitted: Vec<FollowUp>,
+) -> Vec<Outgoing> {
     if mutated(Mutant::NoRepublish) {
         emitted.clear();
     }
@@ -66,7 +70,7 @@ pub fn published_again(catalog: &Catalog, handled: &Envelope, mut emitted: Vec<F
 
 /// Publishes until the broker has confirmed everything. Gives up only when the deliveries themselves are gone with their
 /// channel: the broker then delivers them again, and the ledger knows what to publish.
-pub async fn publish(
+pub(crate) async fn publish(
     publisher: &Publisher,
     consumer: &Consumer,
     messages: Vec<Outgoing>,

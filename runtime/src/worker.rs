@@ -12,10 +12,10 @@ use millrace_broker::{
 };
 use millrace_protocol::Catalog;
 use millrace_service::settings::{
-    BrokerSettings, DatabaseSettings, DrainSettings, ProbeSettings, SettingsError, TelemetrySettings, count,
-    read_from,
+    BrokerSettings, DatabaseSettings, DrainSettings, ProbeSettings, Settings, SettingsError,
+    TelemetrySettings, count, read_from,
 };
-use millrace_service::{Check, Fatal, LogAlerts, Readiness, Settings, probes, process};
+use millrace_service::{Check, Fatal, LogAlerts, Readiness, probes, process};
 use sqlx::postgres::PgConnectOptions;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;

@@ -1,7 +1,15 @@
 //! What every process of Millrace shares: settings, logging, probes, metrics, alerts, start and stop.
 //!
-//! A binary is one call of [`run`] with a type that implements [`Settings`]. This crate uses neither the broker nor the
-//! database and names no domain.
+//! This crate uses neither the broker nor the database and names no domain.
+//!
+//! # What you get
+//!
+//! - **A program**: one call of [`process::run`] with a type that implements [`settings::Settings`]. [`Fatal`] ends it.
+//! - **Its settings**: [`settings`], in sections that programs share, and [`Secret`] and [`SecretUrl`] (or [`InvalidUrl`]), which are
+//!   never printed.
+//! - **What others see of it**: [`telemetry`] for log lines, [`Readiness`] made of [`Check`]s and [`probes`] that show it, an
+//!   [`AlertSink`] for each [`Alert`], such as [`LogAlerts`].
+//! - **HTTP**: a [`server`] with limits that finishes its requests when it stops.
 #![warn(missing_docs)]
 
 mod alerts;
@@ -21,7 +29,5 @@ mod tests;
 
 pub use alerts::{Alert, AlertSink, LogAlerts};
 pub use fatal::Fatal;
-pub use process::run;
 pub use readiness::{Check, Readiness};
 pub use secret::{InvalidUrl, Secret, SecretUrl};
-pub use settings::Settings;

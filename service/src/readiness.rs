@@ -58,12 +58,6 @@ impl Readiness {
         self.lock().insert("running", Reported { check, at: Instant::now(), valid_for: None });
     }
 
-    /// Whether every check is ready.
-    #[must_use]
-    pub fn is_ready(&self) -> bool {
-        self.now().ready
-    }
-
     /// The current state of all checks.
     pub(crate) fn now(&self) -> Report {
         let checks: BTreeMap<_, _> =

@@ -66,13 +66,13 @@ impl SecretUrl {
 
     /// The decoded value of a query parameter, such as `sslmode`; the first one where there are several.
     #[must_use]
-    pub fn parameter(&self, name: &str) -> Option<String> {
+    pub(crate) fn parameter(&self, name: &str) -> Option<String> {
         self.url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
     }
 
     /// Whether the URL names this machine: a loopback address, `localhost`, a path (a Unix socket) or no host.
     #[must_use]
-    pub fn is_local(&self) -> bool {
+    pub(crate) fn is_local(&self) -> bool {
         let host = self.url.host_str().filter(|host| !host.is_empty()).map(str::to_owned);
         let Some(host) = host.or_else(|| self.parameter("host")) else { return true };
         let bare = host.trim_start_matches('[').trim_end_matches(']');

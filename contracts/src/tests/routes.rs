@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
+use millrace_protocol::topology::Topology;
 use millrace_protocol::topology::dead_queue;
-use millrace_protocol::{DelayQueue, Kind, RetrySchedule, Topology};
+use millrace_protocol::{DelayQueue, Kind, RetrySchedule};
 
 use crate::{catalog, orders};
 

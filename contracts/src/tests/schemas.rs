@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use millrace_protocol::catalog::Entry;
+use millrace_protocol::Entry;
 
 use crate::catalog;
 

@@ -5,8 +5,9 @@ use std::process::ExitCode;
 use clap::Args;
 use millrace_broker::browse::{BrowseError, Browsed, browse};
 use millrace_broker::{Connection, ConnectionSettings, Incoming};
+use millrace_protocol::topology::Topology;
 use millrace_protocol::topology::dead_queue;
-use millrace_protocol::{Catalog, DomainName, Entry, Topology, Unreadable};
+use millrace_protocol::{Catalog, DomainName, Entry, Unreadable};
 use millrace_service::Fatal;
 use millrace_service::settings::{BrokerSettings, count};
 

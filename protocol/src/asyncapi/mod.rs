@@ -7,7 +7,8 @@ mod operations;
 
 use serde_json::{Map, Value, json};
 
-use crate::{Catalog, Topology};
+use crate::Catalog;
+use crate::topology::Topology;
 
 /// Version of the AMQP bindings, <https://github.com/asyncapi/bindings/tree/master/amqp>.
 const BINDING: &str = "0.3.0";

@@ -55,17 +55,31 @@ fn used<'a>(module: &Module, text: &str, modules: &'a BTreeMap<Module, &str>) ->
         let mut paths: Vec<String> = imports(&text).into_iter().map(|(path, _)| path).collect();
         for start in ["crate::", "super::"] {
             let begins = |at: usize| !text[..at].ends_with(':');
-            let inline = text.match_indices(start).filter(|(at, _)| begins(*at)).map(|(at, _)| &text[at..]);
-            let end = |rest: &str| {
-                rest.find(|c: char| !c.is_alphanumeric() && c != '_' && c != ':').unwrap_or(rest.len())
-            };
-            let whole = |path: &&str| !path.ends_with("::");
-            paths.extend(inline.map(|rest| &rest[..end(rest)]).filter(whole).map(str::to_owned));
+            for (at, _) in text.match_indices(start).filter(|(at, _)| begins(*at)) {
+                let path = path_at(&text[at..]);
+                if text[at + path.len()..].starts_with('!') {
+                    used.extend(file_of_macro(path, modules));
+                } else if !path.ends_with("::") {
+                    paths.push(path.to_owned());
+                }
+            }
         }
         used.extend(paths.iter().filter_map(|path| resolve(&scope, path, modules)));
     }
     used.remove(module);
     used
+}
+
+/// The path with which a text begins.
+fn path_at(text: &str) -> &str {
+    let end = text.find(|c: char| !c.is_alphanumeric() && c != '_' && c != ':');
+    &text[..end.unwrap_or(text.len())]
+}
+
+/// The file of a macro. Where it is exported, its path is that of the crate's root.
+fn file_of_macro<'a>(path: &str, modules: &'a BTreeMap<Module, &str>) -> Option<&'a Module> {
+    let defined = format!("macro_rules! {} ", path.rsplit("::").next()?);
+    modules.iter().find(|(_, text)| text.contains(&defined)).map(|(module, _)| module)
 }
 
 /// A file's text without comments, and apart from it that of each module that stands within the file.
@@ -179,8 +193,11 @@ fn a_circle_is_found() {
         source("a.rs", "mod part;\nuse crate::{b::{self, B}, c::C};\nuse part::Part;"),
         source("a/part.rs", "fn f(a: &super::super::c::C, b: super::B) {}\n// use super::A;"),
         source("b/mod.rs", "use std::fmt;\nfn f() -> crate::a::A {}"),
-        source("c.rs", "use crate::A;\nmod inner {\n    use super::C;\n    use super::super::d;\n}"),
-        source("d.rs", "use super::A as B;"),
+        source(
+            "c.rs",
+            "use crate::A;\nmod inner {\n    use super::C;\n    use super::super::d;\n}\nmacro_rules! of_c {}",
+        ),
+        source("d.rs", "use super::A as B;\ncrate::of_c!(B);"),
     ];
     let modules = modules("some", &sources);
     let named = |module: &str| -> Vec<String> {
@@ -191,5 +208,5 @@ fn a_circle_is_found() {
     assert_eq!(named("a::part"), ["b", "c"]);
     assert_eq!(named("b"), ["a"]);
     assert_eq!(named("c"), ["a", "d"]);
-    assert_eq!(named("d"), ["a"]);
+    assert_eq!(named("d"), ["a", "c"]);
 }

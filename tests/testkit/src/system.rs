@@ -20,7 +20,7 @@ pub struct System {
 impl System {
     /// The system of this repository.
     #[must_use]
-    pub fn of_this_repository() -> Self {
+    pub(crate) fn of_this_repository() -> Self {
         Self {
             catalog: millrace_contracts::catalog(),
             migrations: None,

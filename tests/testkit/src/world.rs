@@ -9,8 +9,9 @@ use lapin::options::{BasicGetOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
 use millrace_broker::topology::{self, Management};
 use millrace_protocol::ledger::{Emitted, Status};
+use millrace_protocol::topology::Topology;
 use millrace_protocol::topology::dead_queue;
-use millrace_protocol::{DomainName, Entry, Topology};
+use millrace_protocol::{DomainName, Entry};
 use millrace_runtime::Store;
 use millrace_service::LogAlerts;
 use producer_api::{ApiServer, ApiSettings};
@@ -152,15 +153,8 @@ impl World {
 
     /// Starts the API.
     pub async fn start_api(&mut self) -> &mut Self {
-        let settings = self.api_settings();
-        self.start_api_with(settings).await
-    }
-
-    /// Starts the API with settings of the test's own.
-    pub async fn start_api_with(&mut self, settings: ApiSettings) -> &mut Self {
-        self.api = Some(
-            ApiServer::start(settings, self.system.catalog, Arc::new(LogAlerts)).await.expect("a free port"),
-        );
+        let (settings, catalog) = (self.api_settings(), self.system.catalog);
+        self.api = Some(ApiServer::start(settings, catalog, Arc::new(LogAlerts)).await.expect("a free port"));
         self.until("the API to be ready", async |world| world.get("/readyz").await.status == 200).await;
         self
     }

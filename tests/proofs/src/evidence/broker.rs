@@ -6,7 +6,7 @@ use lapin::message::Delivery;
 use lapin::options::{BasicGetOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use millrace_contracts::catalog;
-use millrace_protocol::Topology;
+use millrace_protocol::topology::Topology;
 use millrace_protocol::topology::dead_queue;
 use serde::Deserialize;
 use url::Url;
