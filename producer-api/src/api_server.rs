@@ -8,7 +8,7 @@ use millrace_broker::{Connection, ConnectionSettings, Publisher, ReplyQueue};
 use millrace_protocol::Catalog;
 use millrace_service::server::{Limits as ServerLimits, Server};
 use millrace_service::{AlertSink, Fatal, Readiness, process};
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::admission::Admission;
@@ -50,9 +50,8 @@ pub struct ApiServer {
     address: SocketAddr,
     readiness: Readiness,
     stop: CancellationToken,
-    server: JoinHandle<()>,
-    /// Publishes when keys were used, a last time when the API stops.
-    usage_log: JoinHandle<()>,
+    /// All that run until the API stops, and none of them ends before.
+    tasks: JoinSet<()>,
     components: Components,
     connections: [Connection; 2],
 }
@@ -88,16 +87,25 @@ impl ApiServer {
         let connections = [connection("publishes"), connection("receives replies")];
         let components = Components::over(catalog, &connections, &settings, &name)?;
         let (readiness, stop) = (Readiness::of(&[BROKER, DATABASE]), CancellationToken::new());
-        tokio::spawn(readiness::follow_broker(connections[0].status(), readiness.clone(), stop.clone()));
-        tokio::spawn(readiness::follow_database(components.ledger.clone(), readiness.clone(), stop.clone()));
-        tokio::spawn(components.watcher.clone().run(stop.clone()));
+        let mut tasks = JoinSet::new();
+        tasks.spawn(readiness::follow_broker(connections[0].status(), readiness.clone(), stop.clone()));
+        tasks.spawn(readiness::follow_database(components.ledger.clone(), readiness.clone(), stop.clone()));
+        tasks.spawn(components.watcher.clone().run(stop.clone()));
         let (ids, publisher) = (Arc::clone(&components.ids), components.publisher.clone());
         let usage_log = components.usage_log.clone();
-        let usage_log = tokio::spawn(usage_log.run(http.api_key_use_every, ids, publisher, stop.clone()));
+        tasks.spawn(usage_log.run(http.api_key_use_every, ids, publisher, stop.clone()));
         let router = router(&settings, components.clone(), &readiness, alerts, &stop);
-        let server = tokio::spawn(server.run(router, stop.clone()));
+        tasks.spawn(server.run(router, stop.clone()));
         tracing::info!(http.address = %address, "Accepts jobs at http://{address}/v1/jobs/{{command}}");
-        Ok(Self { address, readiness, stop, server, usage_log, components, connections })
+        Ok(Self { address, readiness, stop, tasks, components, connections })
+    }
+
+    /// Waits for a task that ends although nobody asked it to, which is a bug; without it the API would only seem to work.
+    pub async fn broke_down(&mut self) -> Fatal {
+        match self.tasks.join_next().await {
+            Some(Err(error)) => Fatal::because("A task of the API broke down", error),
+            Some(Ok(())) | None => Fatal::failed("A task of the API has ended before the API was to stop"),
+        }
     }
 
     /// The address and port that it listens on.
@@ -107,11 +115,13 @@ impl ApiServer {
     }
 
     /// Accepts no new request, finishes those in flight within the drain deadline, and closes all connections.
-    pub async fn stop(self) {
+    pub async fn stop(mut self) {
         self.readiness.stopping();
         self.stop.cancel();
-        if self.server.await.is_err() || self.usage_log.await.is_err() {
-            tracing::error!("A task of the API had panicked");
+        while let Some(ended) = self.tasks.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(%error, "A task of the API broke down");
+            }
         }
         for connection in self.connections {
             connection.close().await;

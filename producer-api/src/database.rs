@@ -6,6 +6,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use millrace_service::panics::contain_async;
 use millrace_service::{Fatal, SecretUrl};
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -90,13 +91,11 @@ pub(crate) async fn read_within<T: Send + 'static>(
     read: impl Future<Output = Result<T, ReadError>> + Send + 'static,
 ) -> Result<T, ReadError> {
     // The deadline limits the wait for the task, not the task.
-    match tokio::time::timeout(deadline, tokio::spawn(read)).await {
-        Ok(Ok(outcome)) => outcome,
-        Ok(Err(ended)) => match ended.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(ReadError::Silent),
-        },
-        Err(_) => Err(ReadError::Silent),
+    match tokio::time::timeout(deadline, tokio::spawn(contain_async(read))).await {
+        Ok(Ok(Ok(outcome))) => outcome,
+        // Logged where it happened; from here on it is the request's.
+        Ok(Ok(Err(panic))) => std::panic::resume_unwind(Box::new(panic)),
+        Ok(Err(_)) | Err(_) => Err(ReadError::Silent),
     }
 }
 

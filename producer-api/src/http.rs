@@ -4,7 +4,6 @@ mod correlation;
 #[cfg(test)]
 mod tests;
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -17,8 +16,8 @@ use axum::http::header::{
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use futures_util::FutureExt;
 use millrace_service::AlertSink;
+use millrace_service::panics::contain_async;
 use tracing::Instrument;
 
 use crate::problem::Problem;
@@ -42,7 +41,7 @@ async fn surround(State(alerts): State<Arc<dyn AlertSink>>, mut request: Request
     let correlation = Correlation::of_request(method, &route);
     request.extensions_mut().insert(correlation.clone());
 
-    let answered = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(correlation.span().clone());
+    let answered = contain_async(next.run(request)).instrument(correlation.span().clone());
     let mut response = answered.await.unwrap_or_else(|_panic| Problem::Bug.into_response());
 
     let _in_span = correlation.span().enter();

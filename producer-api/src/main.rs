@@ -9,9 +9,13 @@ use producer_api::{ApiServer, ApiSettings};
 
 fn main() -> ExitCode {
     millrace_service::process::run(ApiSettings::command(), async |settings: ApiSettings, stop| {
-        let api = ApiServer::start(settings, millrace_contracts::catalog(), Arc::new(LogAlerts)).await?;
-        stop.cancelled().await;
-        api.stop().await;
-        Ok(())
+        let mut api = ApiServer::start(settings, millrace_contracts::catalog(), Arc::new(LogAlerts)).await?;
+        tokio::select! {
+            () = stop.cancelled() => {
+                api.stop().await;
+                Ok(())
+            }
+            bug = api.broke_down() => Err(bug),
+        }
     })
 }

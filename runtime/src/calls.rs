@@ -35,11 +35,12 @@ pub async fn make<D: Store>(
             Err(DbError::RowRejected(_)) => return,
         }
     };
-    let answers: Vec<_> = stream::iter(calls)
+    let answers = stream::iter(calls)
         .map(async |(position, call)| (position, perform::<D>(effects, &call, limits.deadline).await))
         .buffer_unordered(limits.concurrency)
-        .collect()
-        .await;
+        .collect::<Vec<_>>();
+    // Each call has a deadline, but there may be many of them.
+    let answers = session.heartbeat.while_waiting(answers).await;
     for (position, answered) in answers {
         match (answered, &mut items[position].state) {
             (Ok(given), ItemState::Decide { answer, .. }) => *answer = Some(given),

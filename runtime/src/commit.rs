@@ -1,15 +1,16 @@
 //! The transaction: ledger lookup, load, decide, save, ledger. All of a batch or nothing of it.
 
 use std::collections::{HashMap, HashSet};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use millrace_faults::{Mutant, Point, mutated, reach, reach_within};
 use millrace_protocol::ledger::FollowUp;
+use millrace_service::panics::contain;
 use sqlx::{PgConnection, raw_sql};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::clock::Clock;
 use crate::database::{DbError, bounded};
 use crate::decode::{BatchItem, ItemState};
 use crate::domain::{Answer, Change, Context, Domain, Facts};
@@ -28,14 +29,14 @@ const CONFLICTS_IN_A_ROW: u32 = 20;
 pub async fn commit<D: Store>(
     session: &mut Session,
     items: &mut [BatchItem<D>],
-    now: OffsetDateTime,
+    clock: &dyn Clock,
 ) -> Vec<Settlement> {
     let mut settlements = Vec::with_capacity(items.len());
     let (mut size, mut conflicts) = (items.len(), 0);
     while settlements.len() < items.len() {
         let start = settlements.len();
         let end = items.len().min(start + size);
-        match transaction(session, &items[start..end], now).await {
+        match transaction(session, &items[start..end], clock).await {
             Ok(committed) => {
                 session.available();
                 settlements.extend(committed);
@@ -82,29 +83,23 @@ impl<D: Domain> BatchItem<D> {
 async fn transaction<D: Store>(
     session: &mut Session,
     batch: &[BatchItem<D>],
-    now: OffsetDateTime,
+    clock: &dyn Clock,
 ) -> Result<Vec<Settlement>, DbError> {
     let handler = Arc::clone(&session.handler);
     let outcome = {
         let connection = session.connection().await?;
         bounded(async {
             raw_sql("BEGIN").execute(&mut *connection).await?;
-            let settlements = process(connection, &handler, batch, now).await?;
+            let settlements = process(connection, &handler, batch, clock).await?;
             reach_within(Point::CommitSent, raw_sql("COMMIT").execute(connection)).await?;
             Ok(settlements)
         })
         .await
     };
-    if let Err(error) = &outcome {
-        let rolled_back = match error {
-            DbError::Unavailable(_) => false,
-            DbError::Conflict(_) | DbError::RowRejected(_) => {
-                raw_sql("ROLLBACK").execute(session.connection().await?).await.is_ok()
-            }
-        };
-        if !rolled_back {
-            session.disconnect();
-        }
+    match &outcome {
+        Ok(_) => {}
+        Err(DbError::Unavailable(_)) => session.disconnect(),
+        Err(DbError::Conflict(_) | DbError::RowRejected(_)) => session.roll_back().await,
     }
     outcome
 }
@@ -114,7 +109,7 @@ pub async fn process<D: Store>(
     connection: &mut PgConnection,
     handler: &Handler,
     batch: &[BatchItem<D>],
-    now: OffsetDateTime,
+    clock: &dyn Clock,
 ) -> Result<Vec<Settlement>, DbError> {
     let ids: Vec<Uuid> = batch.iter().filter_map(|item| Some(item.id()?.0)).collect();
     let mut handled = ledger::lookup(connection, handler, &ids).await?;
@@ -128,7 +123,8 @@ pub async fn process<D: Store>(
     }
     D::load(connection, &mut facts).await?;
     reach(Point::LookedUp);
-    let settlements = decide_all(handler, batch, &mut handled, &mut facts, now);
+    // Loading may have waited for locks, and the batch for the database: it is handled now.
+    let settlements = decide_all(handler, batch, &mut handled, &mut facts, clock.now());
     heeded(D::save(connection, &facts).await)?;
     reach(Point::Saved);
     let survived = batch.iter().filter(|item| !item.is_given_up()).map(|item| &item.incoming);
@@ -198,15 +194,11 @@ fn decide<D: Domain>(
     message: &D::Message,
     context: &Context<'_, Answer<D>>,
 ) -> Outcome<Change<D>> {
-    let decided = catch_unwind(AssertUnwindSafe(|| D::decide(facts, message, context)));
+    let decided = contain(|| D::decide(facts, message, context));
     reach(Point::Decided);
     match decided {
         Ok(Ok(decision)) => Outcome::Decided(decision),
         Ok(Err(rejection)) => Outcome::Rejected(rejection),
-        Err(panic) => {
-            let text = panic.downcast_ref::<String>().map(String::as_str);
-            let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
-            Outcome::Failed(Fault::Defect(format!("the rule panicked: {text}")))
-        }
+        Err(panic) => Outcome::Failed(Fault::Defect(format!("the rule panicked: {panic}"))),
     }
 }

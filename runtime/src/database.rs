@@ -4,11 +4,11 @@ use std::fmt;
 use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, Connection, PgConnection};
+use sqlx::{ConnectOptions, Connection, PgConnection, raw_sql};
 
 use crate::store::SaveError;
 
-/// Connecting and logging in.
+/// Connecting, logging in and the first question; also for a ping, and for closing.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 /// A batch's whole transaction, also where the network swallows the answer. Above the server's own limits.
 const TRANSACTION_DEADLINE: Duration = Duration::from_secs(30);
@@ -111,28 +111,38 @@ impl Database {
 
     /// The connection, opened if need be.
     pub async fn connection(&mut self) -> Result<&mut PgConnection, DbError> {
-        if self.connection.is_none() {
-            let connecting = tokio::time::timeout(CONNECT_DEADLINE, self.options.connect());
-            let no_answer = |_| DbError::Unavailable("the database does not answer".to_owned());
-            let mut connection = connecting.await.map_err(no_answer)??;
-            if self.durability == Durability::Required {
-                require_durability(&mut connection).await?;
-            }
-            self.connection = Some(connection);
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => within(CONNECT_DEADLINE, self.open()).await?,
+        };
+        Ok(self.connection.insert(connection))
+    }
+
+    async fn open(&self) -> Result<PgConnection, DbError> {
+        let mut connection = self.options.connect().await?;
+        if self.durability == Durability::Required {
+            require_durability(&mut connection).await?;
         }
-        self.connection.as_mut().ok_or_else(|| DbError::Unavailable("the connection is closed".to_owned()))
+        Ok(connection)
     }
 
     /// Whether the database answers.
     pub async fn check(&mut self) -> Result<(), DbError> {
         let connection = self.connection().await?;
-        let answered = tokio::time::timeout(CONNECT_DEADLINE, connection.ping()).await;
-        let answered = answered
-            .unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::Error::other("the database does not answer"))));
+        let answered = within(CONNECT_DEADLINE, async { Ok(connection.ping().await?) }).await;
         if answered.is_err() {
             self.disconnect();
         }
-        Ok(answered?)
+        answered
+    }
+
+    /// Ends a transaction that has failed, and keeps the connection if that works.
+    pub async fn roll_back(&mut self) {
+        if let Some(mut connection) = self.connection.take()
+            && bounded(async { Ok(raw_sql("ROLLBACK").execute(&mut connection).await?) }).await.is_ok()
+        {
+            self.connection = Some(connection);
+        }
     }
 
     /// Drops the connection, and with it whatever transaction it is in.
@@ -143,18 +153,23 @@ impl Database {
     /// Closes the session cleanly.
     pub async fn close(&mut self) {
         if let Some(connection) = self.connection.take()
-            && let Err(error) = connection.close().await
+            && let Err(error) = within(CONNECT_DEADLINE, async { Ok(connection.close().await?) }).await
         {
             tracing::debug!("The database was gone before the session was closed: {error}");
         }
     }
 }
 
-/// Drives work on a connection to its end, or cuts it off at the deadline. Cut off in the middle of a query, the session
-/// is in no known state: after an outage the connection must be dropped.
+/// Drives a transaction to its end, or cuts it off at the deadline. Cut off in the middle of a query, the session is in no
+/// known state: after an outage the connection must be dropped.
 pub async fn bounded<T>(work: impl Future<Output = Result<T, DbError>>) -> Result<T, DbError> {
-    let no_answer = |_| DbError::Unavailable(format!("no answer within {TRANSACTION_DEADLINE:?}"));
-    tokio::time::timeout(TRANSACTION_DEADLINE, work).await.map_err(no_answer)?
+    within(TRANSACTION_DEADLINE, work).await
+}
+
+/// The one place in which the database is waited for.
+async fn within<T>(deadline: Duration, work: impl Future<Output = Result<T, DbError>>) -> Result<T, DbError> {
+    let no_answer = |_| DbError::Unavailable(format!("the database did not answer within {deadline:?}"));
+    tokio::time::timeout(deadline, work).await.map_err(no_answer)?
 }
 
 async fn require_durability(connection: &mut PgConnection) -> Result<(), DbError> {

@@ -9,6 +9,7 @@ use millrace_broker::{Consumer, Outgoing, PublishError, Publisher};
 use millrace_faults::{Mutant, mutated};
 use millrace_protocol::ledger::FollowUp;
 use millrace_protocol::{Catalog, Envelope, MessageId};
+use millrace_service::Heartbeat;
 use serde_json::value::RawValue;
 
 use crate::domain::Draft;
@@ -73,6 +74,7 @@ pub(crate) fn published_again(
 pub(crate) async fn publish(
     publisher: &Publisher,
     consumer: &Consumer,
+    heartbeat: &Heartbeat,
     messages: Vec<Outgoing>,
 ) -> Result<(), PublishError> {
     let mut waits = ExponentialBackoffBuilder::new()
@@ -82,6 +84,7 @@ pub(crate) async fn publish(
         .build();
     let messages: Arc<[Outgoing]> = messages.into();
     loop {
+        heartbeat.beat();
         let Err(error) = publisher.publish(Arc::clone(&messages)).await else { return Ok(()) };
         if mutated(Mutant::UnknownAsDone) {
             return Ok(());

@@ -12,7 +12,6 @@ use millrace_broker::{
 };
 use millrace_faults::{Point, reach};
 use millrace_service::{AlertSink, Check, Readiness};
-use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
@@ -68,14 +67,16 @@ pub struct LaneContext<E> {
 
 /// One channel, one database session, one loop.
 pub struct Lane<D: Store> {
+    /// Counted from 0.
+    number: usize,
     context: Arc<LaneContext<D::Effects>>,
     session: Session,
 }
 
 impl<D: Store> Lane<D> {
     /// A lane that has not started yet.
-    pub fn new(context: Arc<LaneContext<D::Effects>>, session: Session) -> Self {
-        Self { context, session }
+    pub fn new(number: usize, context: Arc<LaneContext<D::Effects>>, session: Session) -> Self {
+        Self { number, context, session }
     }
 
     /// Processes messages until it is asked to stop and has finished those that were delivered to it.
@@ -83,22 +84,24 @@ impl<D: Store> Lane<D> {
         self.reach_database(&stop).await;
         let context = Arc::clone(&self.context);
         while !stop.is_cancelled() {
+            // The lane that has the queue meanwhile reports how that goes.
+            let enter = context.slow_start.enter(|| self.report_queue(Check::Ready));
             let permit = tokio::select! {
-                permit = context.slow_start.enter() => permit,
+                permit = self.session.heartbeat.while_waiting(enter) => permit,
                 () = stop.cancelled() => break,
             };
             let window = permit.as_ref().map_or(context.consumer.prefetch, Permit::window);
             let subscribed = tokio::select! {
-                subscribed = self.subscribe(window) => subscribed,
+                subscribed = self.session.heartbeat.while_waiting(self.subscribe(window)) => subscribed,
                 () = stop.cancelled() => break,
             };
             match subscribed {
                 Ok(consumer) => {
-                    context.readiness.set(QUEUE, Check::Ready);
+                    self.report_queue(Check::Ready);
                     self.consume(consumer, permit, &stop).await;
                 }
                 Err(error) => {
-                    context.readiness.set(QUEUE, Check::NotReady(error.to_string()));
+                    self.report_queue(Check::NotReady(error.to_string()));
                     tokio::select! {
                         () = tokio::time::sleep(RESUBSCRIBE_PAUSE) => {}
                         () = stop.cancelled() => {}
@@ -107,6 +110,10 @@ impl<D: Store> Lane<D> {
             }
         }
         self.session.close().await;
+    }
+
+    fn report_queue(&self, check: Check) {
+        self.context.readiness.set_part(QUEUE, self.number, check);
     }
 
     async fn subscribe(&self, prefetch: u16) -> Result<Consumer, ConsumeError> {
@@ -136,6 +143,7 @@ impl<D: Store> Lane<D> {
     ) {
         let (mut cancelled, mut idle, mut redelivery) = (false, 0, Redelivery::NoMessage);
         let lost = 'subscription: loop {
+            self.session.heartbeat.beat();
             let deliveries = tokio::select! {
                 biased;
                 () = stop.cancelled(), if !cancelled => {
@@ -172,7 +180,7 @@ impl<D: Store> Lane<D> {
         };
         if lost {
             let reason = "the subscription has ended and is being renewed".to_owned();
-            self.context.readiness.set(QUEUE, Check::NotReady(reason));
+            self.report_queue(Check::NotReady(reason));
             self.context.slow_start.begin_again();
         } else if let Some(permit) = permit {
             permit.window_ended(redelivery);
@@ -186,9 +194,10 @@ impl<D: Store> Lane<D> {
         if mutants::reorder_steps() {
             return self.process_reordered(consumer, batch).await;
         }
-        let (started, now) = (Instant::now(), self.context.clock.now());
-        let mut items = self.prepare(batch, now).await;
-        let mut settlements = commit::commit(&mut self.session, &mut items, now).await;
+        let started = Instant::now();
+        let mut items = self.prepare(batch).await;
+        let mut settlements =
+            commit::commit(&mut self.session, &mut items, self.context.clock.as_ref()).await;
         reach(Point::Committed);
         reply::send(&self.context.replier, &items, &settlements);
         self.publish(consumer, &mut settlements).await?;
@@ -201,12 +210,13 @@ impl<D: Store> Lane<D> {
     }
 
     /// Everything before the transaction: decodes the messages, and makes the outside calls that they need.
-    async fn prepare(&mut self, batch: IsolationBatch, now: OffsetDateTime) -> Vec<BatchItem<D>> {
-        let Self { context, session } = self;
+    async fn prepare(&mut self, batch: IsolationBatch) -> Vec<BatchItem<D>> {
+        let Self { context, session, .. } = self;
+        let received_at = context.clock.now();
         let IsolationBatch { deliveries, crashes, .. } = batch;
         deliveries.iter().for_each(|_| reach(Point::Delivered));
         isolation::record_start(session, &deliveries).await;
-        let decode = |incoming| BatchItem::<D>::decode(incoming, now, &context.trusted, crashes);
+        let decode = |incoming| BatchItem::<D>::decode(incoming, received_at, &context.trusted, crashes);
         let mut items: Vec<BatchItem<D>> = deliveries.into_iter().map(decode).collect();
         calls::make(session, &context.effects, context.call_limits, &mut items).await;
         reach(Point::Called);
@@ -216,7 +226,9 @@ impl<D: Store> Lane<D> {
     /// Publishes what the settlements hold, and returns once the broker has confirmed it.
     async fn publish(&self, consumer: &Consumer, settlements: &mut [Settlement]) -> Result<(), Abandoned> {
         let messages = settlements.iter_mut().flat_map(|settlement| settlement.publish.drain(..)).collect();
-        emit::publish(&self.context.publisher, consumer, messages).await.map_err(Abandoned::NotPublished)
+        emit::publish(&self.context.publisher, consumer, &self.session.heartbeat, messages)
+            .await
+            .map_err(Abandoned::NotPublished)
     }
 }
 

@@ -1,9 +1,11 @@
-//! A lane's session with the database: its connection, how it waits while the database is away, and for which handler it works.
+//! A lane's session with the database: its connection, how it waits while the database is away, for which handler it works, and
+//! the lane's sign of life.
 
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use millrace_protocol::{Catalog, DomainName};
+use millrace_service::Heartbeat;
 use sqlx::PgConnection;
 
 use crate::database::{Database, DbError, bounded};
@@ -29,19 +31,27 @@ type Query<A, T> = for<'q> fn(&'q mut PgConnection, &'q Handler, &'q A) -> BoxFu
 #[derive(Debug)]
 pub struct Session {
     pub handler: Arc<Handler>,
+    /// Beats whenever the database is asked.
+    pub heartbeat: Heartbeat,
     database: Database,
     pause: Pause,
 }
 
 impl Session {
     /// A session that has no connection yet.
-    pub fn new(handler: Arc<Handler>, database: Database, pause: Pause) -> Self {
-        Self { handler, database, pause }
+    pub fn new(handler: Arc<Handler>, database: Database, pause: Pause, heartbeat: Heartbeat) -> Self {
+        Self { handler, heartbeat, database, pause }
     }
 
     /// The connection, opened if need be.
     pub async fn connection(&mut self) -> Result<&mut PgConnection, DbError> {
+        self.heartbeat.beat();
         self.database.connection().await
+    }
+
+    /// Ends a transaction that has failed, and keeps the connection if that works.
+    pub async fn roll_back(&mut self) {
+        self.database.roll_back().await;
     }
 
     /// Drops the connection, and with it whatever transaction it is in.
@@ -51,6 +61,7 @@ impl Session {
 
     /// Whether the database answers.
     pub async fn check(&mut self) -> Result<(), DbError> {
+        self.heartbeat.beat();
         self.database.check().await
     }
 
@@ -81,6 +92,7 @@ impl Session {
     }
 
     async fn ask<A, T>(&mut self, arguments: &A, query: Query<A, T>) -> Result<T, DbError> {
+        self.heartbeat.beat();
         let connection = self.database.connection().await?;
         bounded(query(connection, &self.handler, arguments)).await
     }

@@ -42,9 +42,16 @@ impl SlowStart {
         Self { window: AtomicU16::new(1), prefetch, only_lane: Semaphore::new(1) }
     }
 
-    /// Waits until slow start is over for all lanes, `None`, or this lane is the one that may work.
-    pub async fn enter(&self) -> Option<Permit<'_>> {
-        let permit = self.only_lane.acquire().await.ok()?;
+    /// Waits until slow start is over for all lanes, `None`, or this lane is the one that may work. `waiting` is called where
+    /// another one is.
+    pub async fn enter(&self, waiting: impl FnOnce()) -> Option<Permit<'_>> {
+        let permit = match self.only_lane.try_acquire() {
+            Ok(permit) => permit,
+            Err(_) => {
+                waiting();
+                self.only_lane.acquire().await.ok()?
+            }
+        };
         let over = self.window.load(Ordering::SeqCst) >= self.prefetch;
         (!over).then_some(Permit { slow_start: self, _only_lane: permit })
     }

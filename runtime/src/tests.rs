@@ -244,26 +244,26 @@ fn what_was_only_redelivered_stays_in_larger_batches_however_often_and_the_rest_
 #[tokio::test]
 async fn in_a_slow_start_one_lane_works_at_a_time_with_a_window_that_grows() {
     let slow_start = SlowStart::new(512);
-    let permit = slow_start.enter().await.expect("slow start has begun");
-    assert!(futures_util::FutureExt::now_or_never(slow_start.enter()).is_none(), "the others wait");
+    let permit = slow_start.enter(|| ()).await.expect("slow start has begun");
+    assert!(futures_util::FutureExt::now_or_never(slow_start.enter(|| ())).is_none(), "the others wait");
     assert_eq!(permit.window(), 1);
     permit.window_ended(Redelivery::Often);
-    let permit = slow_start.enter().await.expect("messages that were redelivered often keep it up");
+    let permit = slow_start.enter(|| ()).await.expect("messages that were redelivered often keep it up");
     assert_eq!(permit.window(), 2);
     permit.window_ended(Redelivery::NoMessage);
-    let permit = slow_start.enter().await.expect("an empty window says nothing");
+    let permit = slow_start.enter(|| ()).await.expect("an empty window says nothing");
     assert_eq!(permit.window(), 2);
     permit.window_ended(Redelivery::Seldom);
-    assert!(slow_start.enter().await.is_none(), "all lanes may work");
+    assert!(slow_start.enter(|| ()).await.is_none(), "all lanes may work");
     slow_start.begin_again();
-    assert_eq!(slow_start.enter().await.map(|permit| permit.window()), Some(1));
+    assert_eq!(slow_start.enter(|| ()).await.map(|permit| permit.window()), Some(1));
 }
 
 #[tokio::test]
 async fn a_window_as_wide_as_the_prefetch_ends_the_slow_start() {
     let slow_start = SlowStart::new(512);
     let mut windows = Vec::new();
-    while let Some(permit) = slow_start.enter().await {
+    while let Some(permit) = slow_start.enter(|| ()).await {
         windows.push(permit.window());
         permit.window_ended(Redelivery::Often);
     }

@@ -13,9 +13,9 @@ use millrace_broker::{
 use millrace_protocol::Catalog;
 use millrace_service::settings::{
     BrokerSettings, DatabaseSettings, DrainSettings, ProbeSettings, Settings, SettingsError,
-    TelemetrySettings, count, read_from,
+    TelemetrySettings, count, millis, read_from,
 };
-use millrace_service::{Check, Fatal, LogAlerts, Readiness, probes, process};
+use millrace_service::{Check, Fatal, Liveness, LogAlerts, Readiness, probes, process};
 use sqlx::postgres::PgConnectOptions;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -25,7 +25,7 @@ use crate::database::{Database, Durability};
 use crate::decode::Trusted;
 use crate::effects::Effects;
 use crate::lane::{Lane, LaneContext, QUEUE};
-use crate::pause::{self, Pauses};
+use crate::pause::{self, Pause};
 use crate::session::{Handler, Session};
 use crate::slow_start::SlowStart;
 use crate::store::Store;
@@ -79,6 +79,13 @@ pub struct WorkSettings {
     /// publish is trusted
     #[arg(long, env = "TRUSTED_PRODUCERS", value_name = "USER,…", value_delimiter = ',')]
     pub trusted_producers: Vec<String>,
+    /// How long a lane may show no sign of life before /healthz answers 503, so that the process is restarted, in
+    /// milliseconds (1000 to 3600000). What a lane waits for ends earlier: the longest deadline, a transaction's, is 30 s
+    #[arg(
+        long = "worker-stuck-after-ms", env = "WORKER_STUCK_AFTER_MS", value_name = "MILLISECONDS",
+        default_value = "120000", value_parser = millis::<1000, 3_600_000>
+    )]
+    pub stuck_after: Duration,
     /// Work also with a database that may forget what it has committed (fsync, full_page_writes or
     /// synchronous_commit off): for trying things out only
     #[arg(long, env = "DATABASE_MAY_FORGET", default_value_t = false, action = clap::ArgAction::Set, value_name = "BOOL")]
@@ -158,9 +165,11 @@ impl<D: Store> Worker<D> {
         let options = PgConnectOptions::from_str(settings.database.database_url.expose())
             .map_err(|error| Fatal::Misconfigured(format!("DATABASE_URL is not understood: {error}")))?;
         let (effects, call_limits) = D::Effects::open(&effects)?;
-        let readiness = Readiness::of(&[BROKER, pause::DATABASE, QUEUE]);
+        let readiness = Readiness::of(&[BROKER]).with_parts(settings.work.lanes, &[pause::DATABASE, QUEUE]);
+        let liveness = Liveness::new(settings.work.stuck_after);
         let until_end = CancellationToken::new();
-        probes::spawn(settings.probes.probes_listen, readiness.clone(), until_end.clone()).await?;
+        probes::spawn(settings.probes.probes_listen, readiness.clone(), liveness.clone(), until_end.clone())
+            .await?;
 
         let name = Self::program();
         let here = format!("{name}@{}", process::host_name());
@@ -193,12 +202,13 @@ impl<D: Store> Worker<D> {
         });
         let durability =
             if settings.work.database_may_forget { Durability::Waived } else { Durability::Required };
-        let pauses = Pauses::new(readiness.clone());
         let mut lanes = JoinSet::new();
-        for _ in 0..settings.work.lanes {
+        for number in 0..settings.work.lanes {
             let database = Database::new(options.clone(), &name, durability);
-            let session = Session::new(Arc::clone(&handler), database, pauses.lane());
-            lanes.spawn(Lane::<D>::new(Arc::clone(&context), session).run(stop.clone()));
+            let pause = Pause::new(readiness.clone(), number);
+            let heartbeat = liveness.watch(format!("lane {number}"));
+            let session = Session::new(Arc::clone(&handler), database, pause, heartbeat);
+            lanes.spawn(Lane::<D>::new(number, Arc::clone(&context), session).run(stop.clone()));
         }
 
         let outcome = drain(&mut lanes, &stop, &readiness, settings.drain.drain_deadline).await;
@@ -225,8 +235,12 @@ async fn drain(
     let finished = async {
         while let Some(lane) = lanes.join_next().await {
             // A lane ends early only by a bug of the runtime itself; the whole process then starts afresh.
-            if let Err(error) = lane {
-                return Err(Fatal::because("A lane broke down", error));
+            match lane {
+                Err(error) => return Err(Fatal::because("A lane broke down", error)),
+                Ok(()) if !stop.is_cancelled() => {
+                    return Err(Fatal::failed("A lane has ended before the worker was to stop"));
+                }
+                Ok(()) => {}
             }
         }
         Ok(())

@@ -14,6 +14,8 @@
 
 mod alerts;
 mod fatal;
+mod liveness;
+pub mod panics;
 pub mod probes;
 pub mod process;
 mod prometheus;
@@ -29,5 +31,6 @@ mod tests;
 
 pub use alerts::{Alert, AlertSink, LogAlerts};
 pub use fatal::Fatal;
+pub use liveness::{Heartbeat, Liveness};
 pub use readiness::{Check, Readiness};
 pub use secret::{InvalidUrl, Secret, SecretUrl};

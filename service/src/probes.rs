@@ -12,6 +12,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::fatal::Fatal;
+use crate::liveness::Liveness;
 use crate::prometheus;
 use crate::readiness::Readiness;
 use crate::server::{Limits, Server};
@@ -20,12 +21,11 @@ use crate::server::{Limits, Server};
 const LIMITS: Limits =
     Limits { header_read: Duration::from_secs(5), connections: 64, drain: Duration::from_millis(100) };
 
-pub(crate) fn router(readiness: Readiness) -> Router {
+pub(crate) fn router(readiness: Readiness, liveness: Liveness) -> Router {
     Router::new()
-        .route("/healthz", get(healthz))
-        .route("/readyz", get(readyz))
+        .route("/healthz", get(loops).with_state(liveness))
+        .route("/readyz", get(readyz).with_state(readiness))
         .route("/metrics", get(metrics))
-        .with_state(readiness)
 }
 
 /// Serves the three probes at `listen` in a task of its own until `until` is cancelled. Logs the address and returns it.
@@ -35,18 +35,27 @@ pub(crate) fn router(readiness: Readiness) -> Router {
 pub async fn spawn(
     listen: SocketAddr,
     readiness: Readiness,
+    liveness: Liveness,
     until: CancellationToken,
 ) -> Result<SocketAddr, Fatal> {
     let server = Server::bind("PROBES_LISTEN", listen, LIMITS).await?;
     let address = server.address();
     tracing::info!(probes.address = %address, "Probes at http://{address}/healthz, /readyz and /metrics");
-    tokio::spawn(server.run(router(readiness), until));
+    tokio::spawn(server.run(router(readiness, liveness), until));
     Ok(address)
 }
 
 /// `/healthz`: answers 200 as long as the process runs its event loop.
 pub async fn healthz() -> Json<serde_json::Value> {
     Json(json!({"alive": true}))
+}
+
+/// `/healthz`: answers 200 as long as every loop of the process shows signs of life, otherwise 503; the body names those that
+/// don't. A process without an answer, or with 503, should be restarted.
+async fn loops(State(liveness): State<Liveness>) -> Response {
+    let report = liveness.now();
+    let status = if report.alive { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, [(header::CACHE_CONTROL, "no-store")], Json(report)).into_response()
 }
 
 /// `/readyz`: answers 200 when every check is ready, otherwise 503; the body has each check and its reason.

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::fatal::Fatal;
 use crate::settings::{self, Settings, SettingsError};
-use crate::{prometheus, shutdown, telemetry};
+use crate::{panics, prometheus, shutdown, telemetry};
 
 /// For settings that can't work (`EX_CONFIG` of sysexits.h): restarting without a change is pointless.
 const EXIT_MISCONFIGURED: u8 = 78;
@@ -17,8 +17,8 @@ const EXIT_USAGE: u8 = 64;
 /// Runs a long-lived process with this command line: reads the settings, starts logging and metrics, then runs `work` until it returns.
 ///
 /// `work` gets the settings and a token. The first SIGTERM or SIGINT cancels the token; `work` should then finish what is in
-/// flight and return. A second signal ends the process at once. The exit code is 0 after `Ok`, 1 or 78 after a [`Fatal`], and
-/// 64 for unknown flags.
+/// flight and return. A second signal ends the process at once. The exit code is 0 after `Ok`, 1 or 78 after a [`Fatal`], 64 for
+/// unknown flags, and 70 after a panic that is not contained ([`panics`]).
 pub fn run<S: Settings>(
     command: Command,
     work: impl AsyncFnOnce(S, CancellationToken) -> Result<(), Fatal>,
@@ -56,6 +56,7 @@ fn start<S: Settings>(command: Command) -> Result<S, ExitCode> {
     let (settings, effective) = settings::read::<S>(command).map_err(|refused| refuse(&name, refused))?;
     settings.check().map_err(|sentence| refuse(&name, SettingsError::Value(sentence)))?;
     telemetry::start(settings.telemetry());
+    panics::end_the_process();
     prometheus::install(&name);
     tracing::info!("{name} {version} starts with {effective}");
     Ok(settings)

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::fatal::Fatal;
+use crate::panics::contain_async;
 
 /// Between a failed accept and the next one. The usual cause is that file descriptors have run out, and trying again at once
 /// would only waste CPU time.
@@ -69,7 +70,8 @@ impl Server {
             let connection = serve(stream, router.clone(), limits, stop.clone());
             let cut_off = cut_off.clone();
             connections.spawn(async move {
-                cut_off.run_until_cancelled(connection).await;
+                // What one peer sends must not end the process for all others. The panic is logged.
+                let _ = contain_async(cut_off.run_until_cancelled(connection)).await;
                 drop(permit);
             });
         }

@@ -10,6 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
+use crate::liveness::Liveness;
 use crate::readiness::{Check, Readiness};
 use crate::secret::{InvalidUrl, Secret};
 use crate::server::{Limits, Server};
@@ -129,6 +130,64 @@ fn ready_needs_every_check_and_a_report_that_is_not_too_old() {
     assert!(!readiness.now().ready);
 }
 
+#[test]
+fn a_check_is_ready_when_it_is_for_every_part() {
+    let readiness = Readiness::of(&["broker"]).with_parts(2, &["queue"]);
+    readiness.set("broker", Check::Ready);
+    readiness.set_part("queue", 0, Check::Ready);
+    assert!(!readiness.is_ready(), "the second part has not reported");
+    readiness.set_part("queue", 1, Check::Ready);
+    assert!(readiness.is_ready());
+    readiness.set_part("queue", 0, Check::NotReady("is gone".to_owned()));
+    readiness.set_part("queue", 1, Check::Ready);
+    assert_eq!(
+        readiness.now().checks["queue"].reason.as_deref(),
+        Some("is gone"),
+        "one part does not hide another"
+    );
+}
+
+#[tokio::test]
+async fn a_contained_panic_is_an_error_with_its_message() {
+    use crate::panics::{contain, contain_async};
+
+    assert_eq!(contain(|| 7), Ok(7));
+    assert_eq!(contain(|| -> u8 { panic!("at {}", 3) }), Err("at 3".to_owned()));
+    let later = async {
+        tokio::task::yield_now().await;
+        panic!("later")
+    };
+    assert_eq!(contain_async::<u8>(later).await, Err("later".to_owned()));
+}
+
+#[tokio::test]
+async fn a_loop_shows_signs_of_life_while_it_waits() {
+    let liveness = Liveness::new(Duration::from_secs(600));
+    let lane = liveness.watch("lane 0");
+    assert_eq!(lane.while_waiting(async { 7 }).await, 7);
+    assert!(liveness.now().alive);
+}
+
+/// Starts itself again as the process that is to end.
+#[test]
+fn a_panic_in_any_task_ends_the_process() {
+    const CHILD: &str = "MILLRACE_TEST_IS_TO_PANIC";
+    if std::env::var_os(CHILD).is_some() {
+        crate::panics::end_the_process();
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        runtime.block_on(async {
+            let contained = tokio::spawn(crate::panics::contain_async(async { panic!("contained") }));
+            assert_eq!(contained.await.expect("a task that goes on"), Err::<(), _>("contained".to_owned()));
+            tokio::spawn(async { panic!("nobody awaits this task") });
+            std::future::pending::<()>().await;
+        });
+    }
+    let mut child = std::process::Command::new(std::env::current_exe().expect("this program"));
+    child.args(["--exact", "tests::a_panic_in_any_task_ends_the_process"]).env(CHILD, "yes");
+    let ended = child.output().expect("this program starts");
+    assert_eq!(ended.status.code(), Some(70), "{}", String::from_utf8_lossy(&ended.stdout));
+}
+
 const LIMITS: Limits =
     Limits { header_read: Duration::from_millis(200), connections: 8, drain: Duration::from_secs(5) };
 
@@ -181,8 +240,9 @@ async fn probes_answer_over_http() {
     use tower::ServiceExt;
 
     let readiness = Readiness::of(&["broker"]);
+    let liveness = Liveness::new(Duration::ZERO);
     let ask = |path: &'static str| {
-        let router = crate::probes::router(readiness.clone());
+        let router = crate::probes::router(readiness.clone(), liveness.clone());
         async move {
             let request = Request::get(path).body(Body::empty()).expect("a request");
             let response = router.oneshot(request).await.expect("an answer");
@@ -192,6 +252,13 @@ async fn probes_answer_over_http() {
         }
     };
     assert_eq!(ask("/healthz").await, (StatusCode::OK, r#"{"alive":true}"#.to_owned()));
+    let lane = liveness.watch("lane 0");
+    assert_eq!(
+        ask("/healthz").await,
+        (StatusCode::SERVICE_UNAVAILABLE, r#"{"alive":false,"stuck":["lane 0"]}"#.to_owned())
+    );
+    drop(lane);
+    assert_eq!(ask("/healthz").await.0, StatusCode::OK);
     assert_eq!(ask("/readyz").await.0, StatusCode::SERVICE_UNAVAILABLE);
     readiness.set("broker", Check::Ready);
     assert_eq!(

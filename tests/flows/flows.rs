@@ -11,6 +11,8 @@ mod ledger;
 mod model;
 mod orders;
 mod reconnect;
+mod silence;
+mod stuck;
 mod tidy;
 mod topology;
 

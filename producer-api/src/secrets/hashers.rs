@@ -10,6 +10,7 @@ use std::time::Duration;
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash as Phc, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use millrace_contracts::PasswordHash;
+use millrace_service::panics::contain;
 use tokio::sync::Semaphore;
 
 use crate::problem::Problem;
@@ -44,7 +45,7 @@ impl Hashers {
         let hashing = tokio::task::spawn_blocking(move || {
             let free = || memory.lock().unwrap_or_else(PoisonError::into_inner);
             let mut blocks = free().pop().unwrap_or_default();
-            let hash = hash(password.as_bytes(), &mut blocks).ok_or(Problem::Bug);
+            let hash = contain(|| hash(password.as_bytes(), &mut blocks)).ok().flatten().ok_or(Problem::Bug);
             free().push(blocks);
             drop(permit);
             hash

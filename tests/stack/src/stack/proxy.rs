@@ -41,6 +41,9 @@ pub enum Rule {
     CutFrame,
     /// A PostgreSQL client's `COMMIT` gets through, its answer does not: the connection is reset instead.
     CutCommit,
+    /// Once PostgreSQL has said this often that it is ready for a query (the first time when the client has logged in), the
+    /// connection stays open and nothing goes through it any more, also under a later rule: its server has vanished.
+    VanishAfter(u32),
 }
 
 /// Which way.
@@ -73,7 +76,7 @@ struct Ruling {
 struct Shared {
     ruling: watch::Sender<Ruling>,
     detections: Mutex<Vec<Detection>>,
-    /// Connections that were cut in the middle or before an answer.
+    /// Connections that were cut in the middle or before an answer, or whose server has vanished.
     cuts: Mutex<u64>,
 }
 
@@ -113,7 +116,8 @@ impl Proxy {
         std::mem::take(&mut *self.shared.detections.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// How many connections [`Rule::CutFrame`] or [`Rule::CutCommit`] has cut since the last call.
+    /// How many connections [`Rule::CutFrame`] or [`Rule::CutCommit`] has cut, or [`Rule::VanishAfter`] has silenced, since the
+    /// last call.
     #[must_use]
     pub fn take_cuts(&self) -> u64 {
         std::mem::take(&mut *self.shared.cuts.lock().unwrap_or_else(PoisonError::into_inner))

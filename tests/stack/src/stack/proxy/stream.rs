@@ -2,7 +2,7 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,8 @@ const CHUNK_BYTES: usize = 16 * 1024;
 const CHUNKS_AHEAD: usize = 1024;
 /// PostgreSQL's simple query `COMMIT`: its letter, its length, its text.
 const COMMIT: &[u8] = b"Q\0\0\0\x0bCOMMIT\0";
+/// The start of PostgreSQL's message `ReadyForQuery`: its letter and its length.
+const READY: &[u8] = b"Z\0\0\0\x05";
 const TRICKLE_PAUSE: Duration = Duration::from_millis(100);
 
 /// The connection is to be reset on both sides.
@@ -52,6 +54,9 @@ struct Context<'a> {
     opened: Instant,
     /// A `COMMIT` has gone through whose answer is to be withheld.
     answer_due: AtomicBool,
+    /// How often PostgreSQL has said that it is ready.
+    ready: AtomicU32,
+    vanished: AtomicBool,
 }
 
 pub(super) async fn serve(
@@ -62,7 +67,14 @@ pub(super) async fn serve(
 ) {
     // Small frames are the rule here; held back, they would be measured as delay.
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
-    let context = Context { shared, rulings, opened: Instant::now(), answer_due: AtomicBool::new(false) };
+    let context = Context {
+        shared,
+        rulings,
+        opened: Instant::now(),
+        answer_due: AtomicBool::new(false),
+        ready: AtomicU32::new(0),
+        vanished: AtomicBool::new(false),
+    };
     let reset = {
         let (client_reads, client_writes) = client.split();
         let (server_reads, server_writes) = server.split();
@@ -143,6 +155,9 @@ impl Context<'_> {
     }
 
     async fn forward(&self, chunk: Chunk, to: &mut (impl AsyncWrite + Unpin), way: Way) -> Result<(), Cut> {
+        if self.vanished.load(Ordering::Acquire) {
+            std::future::pending::<()>().await;
+        }
         let rule = self.rulings.borrow().rule;
         match rule {
             Rule::Delay { by, jitter } => {
@@ -169,6 +184,13 @@ impl Context<'_> {
             }
             Rule::CutCommit if way == Way::ToClient && self.answer_due.load(Ordering::Acquire) => {
                 return Err(self.cut());
+            }
+            Rule::VanishAfter(times) if way == Way::ToClient => {
+                let said = u32::try_from(count(READY, &chunk.bytes)).unwrap_or(u32::MAX);
+                if self.ready.fetch_add(said, Ordering::AcqRel) + said >= times {
+                    self.vanished.store(true, Ordering::Release);
+                    let _ = self.cut();
+                }
             }
             _ => {}
         }
@@ -207,7 +229,11 @@ impl Context<'_> {
 }
 
 fn is_commit(bytes: &[u8]) -> bool {
-    bytes.windows(COMMIT.len()).any(|window| window == COMMIT)
+    count(COMMIT, bytes) > 0
+}
+
+fn count(wanted: &[u8], bytes: &[u8]) -> usize {
+    bytes.windows(wanted.len()).filter(|window| *window == wanted).count()
 }
 
 fn random_part(of: Duration) -> Duration {

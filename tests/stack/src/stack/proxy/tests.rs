@@ -142,3 +142,19 @@ async fn a_commit_gets_through_and_its_answer_does_not() {
     assert_eq!(end_of(&mut client).await, (Vec::new(), Some(ErrorKind::ConnectionReset)));
     assert_eq!(proxy.take_cuts(), 1);
 }
+
+#[tokio::test]
+async fn a_server_that_vanishes_is_silent_for_good() {
+    let (proxy, mut client) = proxied().await;
+    proxy.set(Rule::VanishAfter(2));
+    say(&mut client, b"Z\0\0\0\x05I").await;
+    assert_eq!(hear(&mut client, 6).await, b"Z\0\0\0\x05I");
+    assert_eq!(proxy.take_cuts(), 0);
+    say(&mut client, b"Z\0\0\0\x05I").await;
+    assert_eq!(hear(&mut client, 6).await, b"Z\0\0\0\x05I");
+    proxy.set(Rule::Pass);
+    say(&mut client, b"hello").await;
+    let mut heard = [0];
+    assert!(timeout(NOTHING_COMES, client.read(&mut heard)).await.is_err(), "nothing may come");
+    assert_eq!(proxy.take_cuts(), 1);
+}
