@@ -9,6 +9,8 @@
 //!   never printed.
 //! - **What others see of it**: [`telemetry`] for log lines, [`Readiness`] made of [`Check`]s and [`probes`] that show it, an
 //!   [`AlertSink`] for each [`Alert`], such as [`LogAlerts`].
+//! - **An end instead of a standstill**: a [`Heartbeat`] of each loop, behind the probe of [`Liveness`], and [`panics`], which end the
+//!   process unless they are contained.
 //! - **HTTP**: a [`server`] with limits that finishes its requests when it stops.
 #![warn(missing_docs)]
 

@@ -135,9 +135,9 @@ fn a_check_is_ready_when_it_is_for_every_part() {
     let readiness = Readiness::of(&["broker"]).with_parts(2, &["queue"]);
     readiness.set("broker", Check::Ready);
     readiness.set_part("queue", 0, Check::Ready);
-    assert!(!readiness.is_ready(), "the second part has not reported");
+    assert!(!readiness.now().ready, "the second part has not reported");
     readiness.set_part("queue", 1, Check::Ready);
-    assert!(readiness.is_ready());
+    assert!(readiness.now().ready);
     readiness.set_part("queue", 0, Check::NotReady("is gone".to_owned()));
     readiness.set_part("queue", 1, Check::Ready);
     assert_eq!(
