@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
 use uuid::{Uuid, uuid};
 
-use super::Violation;
 use crate::evidence::{Digest, Effect, Entry, Evidence, Letter, Note, Order, Payment, Queue, Sent, Session};
 use crate::history::{Answer, History, Poison, Submit, UNREADABLE};
 
@@ -111,13 +110,6 @@ pub fn cut_off_after_orders(evidence: &mut Evidence) {
         reason: String::new(),
         attempt: 1,
     });
-}
-
-/// Demands that the violation with these words was found.
-pub fn assert_broken(found: &[Violation], words: &str) {
-    let named = found.iter().find(|violation| violation.meaning.contains(words));
-    let violation = named.unwrap_or_else(|| panic!("no violation speaks of `{words}`: {found:#?}"));
-    assert!(violation.count > 0 && !violation.examples.is_empty(), "`{words}` was not found");
 }
 
 /// The message was tried in vain before it was done.

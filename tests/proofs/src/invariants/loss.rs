@@ -54,39 +54,3 @@ pub fn nothing_is_lost(evidence: &Evidence) -> Vec<Violation> {
     }
     vec![jobs, follow_ups, open, mute]
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::invariants::given::{PLACED, assert_broken, cut_off_after_orders, good};
-
-    #[test]
-    fn a_job_without_a_row_is_lost() {
-        let mut evidence = good();
-        evidence.ledger.retain(|entry| entry.message_type != "orders.place");
-        assert_broken(&nothing_is_lost(&evidence), "never handled");
-    }
-
-    #[test]
-    fn a_follow_up_without_a_row_is_lost() {
-        let mut evidence = good();
-        evidence.ledger.retain(|entry| entry.message_id != *PLACED);
-        assert_broken(&nothing_is_lost(&evidence), "never reached");
-    }
-
-    #[test]
-    fn a_follow_up_to_a_domain_that_took_no_part_must_lie_in_its_queue() {
-        let mut evidence = good();
-        cut_off_after_orders(&mut evidence);
-        assert!(nothing_is_lost(&evidence).iter().all(|violation| violation.count == 0));
-        evidence.waiting.clear();
-        assert_broken(&nothing_is_lost(&evidence), "never reached");
-    }
-
-    #[test]
-    fn what_stays_open_is_lost() {
-        let mut evidence = good();
-        evidence.ledger[0].status = "retrying";
-        assert_broken(&nothing_is_lost(&evidence), "still to be retried");
-    }
-}

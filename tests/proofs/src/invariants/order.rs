@@ -47,29 +47,3 @@ pub fn contiguous(evidence: &Evidence) -> Vec<Violation> {
     }
     vec![gaps, skipped, too_many]
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::invariants::given::{assert_broken, good};
-
-    #[test]
-    fn a_gap_and_a_repeat_are_found() {
-        let mut evidence = good();
-        evidence.effects.last_mut().expect("there are effects").new_version = Some(7);
-        assert_broken(&contiguous(&evidence), "version");
-        let mut evidence = good();
-        let again = evidence.effects[0].clone();
-        evidence.effects.push(again);
-        assert_broken(&contiguous(&evidence), "version");
-    }
-
-    #[test]
-    fn an_attempt_from_nowhere_is_found() {
-        let mut evidence = good();
-        evidence.notes[0].attempts = 3;
-        assert_broken(&contiguous(&evidence), "never made");
-        evidence.notes[0].attempts = 100;
-        assert_broken(&contiguous(&evidence), "policy");
-    }
-}

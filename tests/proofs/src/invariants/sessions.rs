@@ -22,23 +22,3 @@ pub fn sound(evidence: &Evidence) -> Vec<Violation> {
     }
     vec![hanging, many]
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::invariants::given::{assert_broken, good};
-
-    #[test]
-    fn a_hanging_transaction_is_found() {
-        let mut evidence = good();
-        evidence.sessions[0].state = "idle in transaction".to_owned();
-        assert_broken(&sound(&evidence), "does nothing");
-    }
-
-    #[test]
-    fn a_crowd_is_found() {
-        let mut evidence = good();
-        evidence.sessions_max = Some(0);
-        assert_broken(&sound(&evidence), "more sessions");
-    }
-}
