@@ -90,15 +90,17 @@ DO $$
 DECLARE
     watched record;
 BEGIN
+    -- Every table of a domain, whatever domains there are.
     FOR watched IN
-        VALUES
-            ('orders', 'orders', 'order_id'), ('orders', 'customers', 'user_id'), ('payments', 'payments', 'order_id'),
-            ('users', 'users', 'user_id'), ('users', 'email_claims', 'email'), ('auth', 'accounts', 'user_id'),
-            ('auth', 'api_keys', 'key_id')
+        SELECT table_schema::text AS schema, table_name::text AS name, column_name::text AS key
+        FROM information_schema.table_constraints
+        JOIN information_schema.key_column_usage USING (table_schema, table_name, constraint_schema, constraint_name)
+        WHERE constraint_type = 'PRIMARY KEY' AND ordinal_position = 1
+          AND table_schema NOT IN ('ledger', 'checker', 'public')
     LOOP
         EXECUTE format(
             'CREATE OR REPLACE TRIGGER checker_note AFTER INSERT OR UPDATE OR DELETE ON %I.%I
              FOR EACH ROW EXECUTE FUNCTION checker.note_effect(%L, %L)',
-            watched.column1, watched.column2, watched.column1 || '.' || watched.column2, watched.column3);
+            watched.schema, watched.name, watched.schema || '.' || watched.name, watched.key);
     END LOOP;
 END $$;

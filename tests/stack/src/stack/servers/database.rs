@@ -2,14 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use sqlx::{AssertSqlSafe, Connection};
 
 use super::{Servers, StackError};
+use crate::wait::answer;
 
 const PAUSE: Duration = Duration::from_millis(20);
-/// How long a rename waits for the table's lock before it lets others through and tries again.
+/// How long a change waits for the table's lock before it lets others through and tries again.
 const LOCK_TIMEOUT: &str = "SET lock_timeout = '2s'";
-const RENAME_DEADLINE: Duration = Duration::from_secs(60);
+const ALTER_DEADLINE: Duration = Duration::from_secs(60);
 
 impl Servers {
     /// Cuts off one session of each of this many programs, chosen by the server; returns how many sessions that were.
@@ -19,7 +20,7 @@ impl Servers {
     /// When the database does not do it.
     pub async fn terminate_sessions(&self, count: u32) -> Result<usize, StackError> {
         let statement = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-             WHERE datname = current_database() AND application_name NOT IN ('testkit', 'checker')
+             WHERE datname = current_database() AND application_name NOT IN ('testkit', 'millrace-checker')
              ORDER BY random() LIMIT $1";
         let mut session = self.session().await?;
         let ended: Vec<bool> =
@@ -78,23 +79,23 @@ impl Servers {
     /// When the database does not do it, or does not undo it within a minute.
     pub async fn hide_table(&self, table: &str, hold: Duration) -> Result<(), StackError> {
         let name = table.rsplit('.').next().unwrap_or(table);
+        self.alter(&format!("ALTER TABLE {table} RENAME TO {name}_away")).await?;
+        tokio::time::sleep(hold).await;
+        self.alter(&format!("ALTER TABLE {table}_away RENAME TO {name}")).await
+    }
+
+    /// Changes a table, again and again: waiting for the lock in one go would hold up everybody behind it, and could end in
+    /// a deadlock.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not do it within a minute.
+    pub async fn alter(&self, statement: &str) -> Result<(), StackError> {
         let mut session = self.session().await?;
         sqlx::raw_sql(LOCK_TIMEOUT).execute(&mut session).await?;
-        rename(&mut session, &format!("ALTER TABLE {table} RENAME TO {name}_away")).await?;
-        tokio::time::sleep(hold).await;
-        rename(&mut session, &format!("ALTER TABLE {table}_away RENAME TO {name}")).await?;
+        let alter =
+            async || sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&mut session).await.map(drop);
+        answer(statement, ALTER_DEADLINE, alter).await?;
         Ok(session.close().await?)
-    }
-}
-
-/// Waiting for the lock in one go would hold up everybody behind it, and could end in a deadlock.
-async fn rename(session: &mut PgConnection, statement: &str) -> Result<(), StackError> {
-    let until = Instant::now() + RENAME_DEADLINE;
-    loop {
-        match sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&mut *session).await {
-            Ok(_) => return Ok(()),
-            Err(error) if Instant::now() > until => return Err(error.into()),
-            Err(_) => tokio::time::sleep(PAUSE).await,
-        }
     }
 }
