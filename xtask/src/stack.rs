@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use millrace_stack::services::watchdog::Watchdog;
 use millrace_stack::stack::program::Log;
-use millrace_stack::stack::{API, Launcher, Secrets, Unit, free_address};
+use millrace_stack::stack::{Launcher, Secrets, Units, free_address};
 
 use crate::api::ApiClient;
 use crate::backends::Backends;
@@ -23,9 +23,7 @@ const STOP_DEADLINE: Duration = Duration::from_secs(15);
 #[derive(Debug)]
 pub struct Stack {
     pub api: ApiClient,
-    units: Vec<Unit>,
-    // Dropped after the programs: those that still run are killed with it.
-    watchdog: Arc<Watchdog>,
+    units: Units,
 }
 
 /// Where the API listens, and who is let in.
@@ -61,42 +59,33 @@ impl Stack {
         };
         let addresses = &backends.addresses;
         launcher.prepare(addresses)?;
-        let mut units = Vec::new();
-        for domain in cargo::domains()? {
-            units.push(launcher.worker(&format!("{domain}-worker"), &domain, addresses)?);
-        }
         let ApiSettings { listen, secrets } = settings;
-        units.push(launcher.api(API, listen, &secrets, addresses)?);
+        let units = launcher.system(&[listen], (&cargo::domains()?, 1), &secrets, [addresses, addresses])?;
         let api = ApiClient::new(format!("http://{listen}"), secrets.api_key)?;
-        let stack = Self { api, units, watchdog: launcher.watchdog };
-        for unit in &stack.units {
-            unit.until_ready(READY_DEADLINE).await?;
-        }
-        Ok(stack)
+        units.until_ready(READY_DEADLINE).await?;
+        Ok(Self { api, units })
     }
 
     /// Starts again whatever has ended, and returns what that was.
     pub async fn revive(&self) -> Result<Vec<(String, ExitStatus)>, Error> {
-        let ended = self.ended().await;
-        for unit in self.units.iter().filter(|unit| ended.iter().any(|(name, _)| *name == unit.name)) {
-            let restarted = unit.program.lock().await.start_again(&self.watchdog);
+        let mut revived = Vec::new();
+        for (unit, status) in self.units.ended().await {
+            let restarted = unit.program.lock().await.start_again(&self.units.watchdog);
             restarted.map_err(|source| Error::NotStarted { command: unit.name.clone(), source })?;
+            revived.push((unit.name.clone(), status));
         }
-        Ok(ended)
+        Ok(revived)
     }
 
     /// Those that have ended, though nobody asked them to.
     pub async fn ended(&self) -> Vec<(String, ExitStatus)> {
-        let mut all = Vec::new();
-        for unit in &self.units {
-            all.extend(unit.program.lock().await.ended().map(|status| (unit.name.clone(), status)));
-        }
-        all
+        let ended = self.units.ended().await.into_iter();
+        ended.map(|(unit, status)| (unit.name.clone(), status)).collect()
     }
 
     /// Has a file removed when the stack ends, however it ends.
     pub fn remove_at_end(&self, file: &Path) -> Result<(), Error> {
-        self.watchdog.remove(file).map_err(Error::file(file))
+        self.units.watchdog.remove(file).map_err(Error::file(file))
     }
 
     /// Lets all programs finish their work; returns the names of those that did not in time and were killed.

@@ -1,8 +1,9 @@
-//! Connections to the database and the broker that the checker looks through, past any proxy.
+//! Connections to the database and the broker through which proofs look and publish, past any proxy.
 
 use std::str::FromStr;
 use std::time::Duration;
 
+use lapin::options::QueuePurgeOptions;
 use lapin::{Channel, Connection, ConnectionProperties};
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -31,9 +32,9 @@ pub struct Broker {
 
 impl Broker {
     /// Connects, or says why not.
-    pub async fn connect(url: &Url) -> Result<Self, Error> {
+    pub async fn connect(url: &str) -> Result<Self, Error> {
         let connect = async {
-            let connection = Connection::connect(url.as_str(), ConnectionProperties::default()).await?;
+            let connection = Connection::connect(url, ConnectionProperties::default()).await?;
             let channel = connection.create_channel().await?;
             Ok::<_, lapin::Error>(Self { connection, channel })
         };
@@ -41,6 +42,11 @@ impl Broker {
             Ok(connected) => connected.map_err(Error::doing("connecting to the broker")),
             Err(_) => Err(Error::late("a connection to the broker", DEADLINE, "no answer")),
         }
+    }
+
+    /// Takes away all messages of a queue that are ready; how many those were.
+    pub async fn purge(&self, queue: &str) -> Result<u32, Error> {
+        Ok(self.channel.queue_purge(queue.into(), QueuePurgeOptions::default()).await?)
     }
 
     /// Gives back what was only looked at.

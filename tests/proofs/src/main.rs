@@ -14,6 +14,7 @@ mod history;
 mod hostile;
 mod invariants;
 mod load;
+mod mutation;
 mod programs;
 mod report;
 mod siege;

@@ -1,22 +1,23 @@
-//! The report of a proof that consists of scenarios: a line for each, with what was measured and which rules were violated.
+//! The report of every proof: a line for each of its scenarios, with what was measured and which rules were violated.
 
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 /// How a scenario went.
 #[derive(Debug)]
 pub struct Outcome {
-    pub name: &'static str,
-    pub took: Duration,
-    /// What was measured, in one line.
-    pub measured: String,
+    name: String,
+    took: Duration,
+    /// In one line.
+    measured: String,
     /// Empty if all rules held.
-    pub violations: Vec<String>,
+    violations: Vec<String>,
 }
 
 /// A scenario that is under way.
 #[derive(Debug)]
 pub struct Scenario {
-    name: &'static str,
+    name: String,
     started: Instant,
     violations: Vec<String>,
     /// Violations beyond those that are kept.
@@ -27,9 +28,15 @@ pub struct Scenario {
 const VIOLATIONS_MAX: usize = 20;
 
 impl Scenario {
-    pub fn begin(name: &'static str) -> Self {
+    pub fn begin(name: impl Into<String>) -> Self {
+        let name = name.into();
         println!("── {name}");
         Self { name, started: Instant::now(), violations: Vec::new(), more: 0 }
+    }
+
+    /// Tells a figure on the way.
+    pub fn note(&self, line: impl AsRef<str>) {
+        println!("  {}", line.as_ref());
     }
 
     /// Reports a violation.
@@ -47,20 +54,19 @@ impl Scenario {
         }
     }
 
-    pub fn end(mut self, measured: String) -> Outcome {
+    pub fn end(mut self, measured: impl Into<String>) -> Outcome {
         if self.more > 0 {
             self.violations.push(format!("and {} more", self.more));
         }
-        let outcome =
-            Outcome { name: self.name, took: self.started.elapsed(), measured, violations: self.violations };
+        let Self { name, violations, started, .. } = self;
+        let outcome = Outcome { name, took: started.elapsed(), measured: measured.into(), violations };
         println!("  {outcome}");
-        outcome.violations.iter().for_each(|violation| println!("    {violation}"));
         outcome
     }
 }
 
 impl Outcome {
-    pub fn held(&self) -> bool {
+    fn held(&self) -> bool {
         self.violations.is_empty()
     }
 }
@@ -68,7 +74,8 @@ impl Outcome {
 impl std::fmt::Display for Outcome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let held = if self.held() { "held" } else { "FAILED" };
-        write!(f, "{:<9} {held:<7} {:>6.1} s  {}", self.name, self.took.as_secs_f64(), self.measured)
+        write!(f, "{:<20} {held:<7} {:>6.1} s  {}", self.name, self.took.as_secs_f64(), self.measured)?;
+        self.violations.iter().try_for_each(|violation| write!(f, "\n    VIOLATED: {violation}"))
     }
 }
 
@@ -84,4 +91,9 @@ pub fn table(proof: &str, outcomes: &[Outcome], repeat: &str) -> bool {
         _ => println!("{proof}: {failed} of {} scenarios failed; repeat with {repeat}", outcomes.len()),
     }
     failed == 0
+}
+
+/// Whether it held, for whoever started us.
+pub fn code(holds: bool) -> ExitCode {
+    if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 
 use crate::error::Error;
+use crate::report::code;
 use crate::{bench, browser, chaos, checker, cluster, crash_points, hostile, siege};
 
 /// Exit code of a proof that could not be carried out.
@@ -36,8 +37,8 @@ impl Verb {
             Self::Chaos(options) => chaos::run(options).await,
             Self::Checker(options) => checker::run(*options).await.map(code),
             Self::Cluster(options) => cluster::run(options).await.map(code),
-            Self::CrashPoints(options) => return crash_points::run(options).await,
-            Self::Mutants(options) => chaos::run_mutants(options).await,
+            Self::CrashPoints(options) => crash_points::run(options).await.map(code),
+            Self::Mutants(options) => chaos::run_mutants(options).await.map(code),
         };
         outcome.unwrap_or_else(|error: Error| {
             eprintln!("\nproof: {error}");
@@ -46,7 +47,7 @@ impl Verb {
     }
 }
 
-/// Whether it held, for whoever started us.
-pub fn code(holds: bool) -> ExitCode {
-    if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+/// How a value is written on the command line.
+pub fn name_of(value: impl ValueEnum) -> String {
+    value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 /// Measured durations, in order.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Durations(Vec<Duration>);
 
 impl Durations {
@@ -61,4 +61,17 @@ pub fn real(count: usize) -> f64 {
 /// KiB as MiB.
 pub fn mib(kib: u64) -> f64 {
     f64::from(u32::try_from(kib).unwrap_or(u32::MAX)) / 1024.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_of_the_times_that_are_there() {
+        let ms = Duration::from_millis;
+        let took = Durations::of((1..=100).rev().map(ms));
+        assert_eq!((took.count(), took.p50(), took.p99(), took.max()), (100, ms(50), ms(99), ms(100)));
+        assert_eq!(Durations::of([]).p99(), Duration::ZERO);
+    }
 }

@@ -26,6 +26,8 @@ use uuid::Uuid;
 
 use crate::http;
 use crate::services::Services;
+use crate::services::separate::Separate;
+use crate::stack::Addresses;
 use crate::system::System;
 
 /// The development key of every world's API.
@@ -58,7 +60,7 @@ pub struct World {
     claimed: BTreeMap<String, u32>,
     /// What was applied.
     pub topology: Topology,
-    name: String,
+    own: Separate,
     finished: bool,
 }
 
@@ -109,17 +111,9 @@ impl World {
         log();
         let services = Services::shared();
         let name = format!("t{}-{}", std::process::id(), WORLDS.fetch_add(1, Ordering::Relaxed));
-        let admin = PgPool::connect(&services.database_url).await.expect("the services are up");
-        let create = format!("CREATE DATABASE \"{name}\"");
-        sqlx::raw_sql(sqlx::AssertSqlSafe(create))
-            .execute(&admin)
-            .await
-            .expect("the user may create databases");
-        admin.close().await;
+        let own = services.separate(&name).await.expect("the users may create vhosts and databases");
+        let Addresses { amqp_url, database_url, .. } = own.addresses.clone();
         let http = http::client(PATIENCE).expect("a client without any settings of note");
-        create_vhost(&http, services, &name).await;
-        let amqp_url = with_path(&services.amqp_url, &name);
-        let database_url = with_path(&services.database_url, &name);
         let management_url = Url::parse(&services.management_url).expect("the services give a URL");
         let management = Management::new(&management_url, &name).expect("a URL of the management API");
         let topology = Topology::of(system.catalog, retry_scale);
@@ -141,7 +135,7 @@ impl World {
             workers: Vec::new(),
             claimed: BTreeMap::new(),
             topology,
-            name,
+            own,
             finished: false,
         }
     }
@@ -351,13 +345,7 @@ impl World {
 
     async fn remove(&self) {
         self.database.close().await;
-        let services = Services::shared();
-        let vhost = format!("{}/api/vhosts/{}", services.management_url, self.name);
-        self.http.delete(vhost).send().await.expect("the management API answers");
-        let admin = PgPool::connect(&services.database_url).await.expect("the services are up");
-        let drop = format!("DROP DATABASE \"{}\" WITH (FORCE)", self.name);
-        sqlx::raw_sql(sqlx::AssertSqlSafe(drop)).execute(&admin).await.expect("the world's own database");
-        admin.close().await;
+        self.own.remove().await.expect("the world's own vhost and database");
     }
 }
 
@@ -385,23 +373,4 @@ pub async fn answer(response: reqwest::Response) -> Answer {
         response.headers().iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
     let body = response.bytes().await.expect("a whole answer");
     Answer { status, headers, json: serde_json::from_slice(&body).unwrap_or(Value::Null) }
-}
-
-async fn create_vhost(http: &reqwest::Client, services: &Services, name: &str) {
-    let url = Url::parse(&services.management_url).expect("the services give a URL");
-    let vhost = format!("{}/api/vhosts/{name}", services.management_url);
-    let permissions = format!("{}/api/permissions/{name}/{}", services.management_url, url.username());
-    for (url, body) in [
-        (vhost, Value::Object(serde_json::Map::new())),
-        (permissions, serde_json::json!({"configure": ".*", "write": ".*", "read": ".*"})),
-    ] {
-        let answered = http.put(&url).json(&body).send().await.expect("the management API answers");
-        assert!(answered.status().is_success(), "a vhost for the test: {}", answered.status());
-    }
-}
-
-fn with_path(url: &str, path: &str) -> String {
-    let mut url = Url::parse(url).expect("the services give a URL");
-    url.set_path(path);
-    url.into()
 }

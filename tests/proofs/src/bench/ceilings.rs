@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use lapin::options::{
     BasicAckOptions, BasicConsumeOptions, BasicGetOptions, BasicPublishOptions, BasicQosOptions,
-    ConfirmSelectOptions, QueueDeclareOptions, QueuePurgeOptions,
+    ConfirmSelectOptions, QueueDeclareOptions,
 };
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, PublisherConfirm};
@@ -18,6 +18,7 @@ use uuid::Uuid;
 use crate::bench::orders;
 use crate::bench::results::Results;
 use crate::bench::stack::{Bench, Ledger, PATIENCE};
+use crate::connections::Broker;
 use crate::error::Error;
 
 const QUEUE: &str = "bench";
@@ -39,8 +40,8 @@ pub async fn measure(bench: &Bench, messages: usize, results: &mut Results) -> R
 /// and pipelined; and pipelined by the way that an order goes, with as many unconfirmed as 64 clients have who each wait for
 /// their answer.
 async fn broker(bench: &Bench, messages: usize, results: &mut Results) -> Result<(), Error> {
-    let connection = bench.bare_broker().await?;
-    let channel = connection.create_channel().await?;
+    let broker = Broker::connect(&bench.servers.amqp_url).await?;
+    let channel = &broker.channel;
     let mut arguments = FieldTable::default();
     arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
     let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
@@ -48,33 +49,33 @@ async fn broker(bench: &Bench, messages: usize, results: &mut Results) -> Result
     channel.confirm_select(ConfirmSelectOptions::default()).await?;
 
     let (straight, as_an_order) = (("", QUEUE), (exchanges::COMMANDS, orders::COMMAND));
-    let properties = properties(bench, &channel).await?;
+    let properties = properties(bench, channel).await?;
     let order = |to| Order { to, body: orders::body(bench.customers[0]), properties: properties.clone() };
     // A warm-up, which finds caches and buffers cold.
-    pipeline(&channel, &order(straight), (messages, WINDOW)).await?;
-    empty(&channel).await?;
+    pipeline(channel, &order(straight), (messages, WINDOW)).await?;
+    empty(&broker).await?;
 
     let began = Instant::now();
-    publish(&channel, &order(straight), (messages, WINDOW)).await?;
+    publish(channel, &order(straight), (messages, WINDOW)).await?;
     results.note("bare.publish", real(messages) / began.elapsed().as_secs_f64());
     for (name, to, window) in
         [("bare.publish 64", as_an_order, CLIENTS), ("bare.publish pipelined", straight, WINDOW)]
     {
-        empty(&channel).await?;
+        empty(&broker).await?;
         let began = Instant::now();
-        pipeline(&channel, &order(to), (messages, window)).await?;
+        pipeline(channel, &order(to), (messages, window)).await?;
         results.note(name, real(messages) / began.elapsed().as_secs_f64());
     }
     let began = Instant::now();
-    consume(&channel, messages).await?;
+    consume(channel, messages).await?;
     results.note("bare.consume", real(messages) / began.elapsed().as_secs_f64());
-    connection.close(200, "done".into()).await?;
+    broker.close().await;
     Ok(())
 }
 
-async fn empty(channel: &Channel) -> Result<(), Error> {
+async fn empty(broker: &Broker) -> Result<(), Error> {
     for queue in [QUEUE, millrace_contracts::orders::DOMAIN.as_str()] {
-        channel.queue_purge(queue.into(), QueuePurgeOptions::default()).await?;
+        broker.purge(queue).await?;
     }
     Ok(())
 }

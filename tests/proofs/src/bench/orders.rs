@@ -9,6 +9,7 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::bench::stack::PATIENCE;
+use crate::commands;
 use crate::error::Error;
 
 /// Enough that two batches rarely hold orders of the same customer.
@@ -33,9 +34,7 @@ pub async fn introduce(session: &mut PgConnection, customers: &[Uuid]) -> Result
 
 /// The body of a posted order.
 pub fn body(customer: Uuid) -> String {
-    format!(
-        r#"{{"user_id":"{customer}","currency":"EUR","lines":[{{"sku":"TEA-EARL-GREY-250","quantity":2,"unit_price_minor":1250}}],"payment_method":"pm_ok"}}"#
-    )
+    commands::order(customer).to_string()
 }
 
 /// An order's message as the API publishes it.

@@ -4,8 +4,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lapin::options::QueuePurgeOptions;
-use lapin::{Connection, ConnectionProperties};
 use millrace_contracts::catalog;
 use millrace_protocol::DomainName;
 use millrace_testkit::http;
@@ -20,6 +18,7 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::bench::orders;
+use crate::connections::Broker;
 use crate::error::Error;
 
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -124,11 +123,6 @@ impl Bench {
         Ok(())
     }
 
-    /// A plain connection to the broker.
-    pub async fn bare_broker(&self) -> Result<Connection, Error> {
-        Ok(Connection::connect(&self.servers.amqp_url, ConnectionProperties::default()).await?)
-    }
-
     /// A session with this database.
     pub async fn session(&self, ledger: Ledger) -> Result<PgConnection, Error> {
         let options: PgConnectOptions = self.database_url(ledger).parse()?;
@@ -159,12 +153,11 @@ impl Bench {
 
     /// Empties every domain's queue and the tables that grow with the jobs, so that each measurement begins alike.
     pub async fn clear(&self, ledger: Ledger) -> Result<(), Error> {
-        let connection = self.bare_broker().await?;
-        let channel = connection.create_channel().await?;
-        for domain in catalog().domains().iter().copied() {
-            channel.queue_purge(domain.as_str().into(), QueuePurgeOptions::default()).await?;
+        let broker = Broker::connect(&self.servers.amqp_url).await?;
+        for domain in catalog().domains() {
+            broker.purge(domain.as_str()).await?;
         }
-        connection.close(200, "done".into()).await?;
+        broker.close().await;
         let mut session = self.session(ledger).await?;
         for statement in [ledger.cleared(), "CHECKPOINT"] {
             sqlx::raw_sql(statement).execute(&mut session).await?;

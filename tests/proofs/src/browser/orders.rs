@@ -6,6 +6,8 @@ use millrace_workers::{Visitor, visit_domains};
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::commands;
+
 struct Workers<'a>(&'a mut World);
 
 impl Visitor for Workers<'_> {
@@ -22,19 +24,13 @@ pub fn start_workers(world: &mut World) {
 /// Registers a customer whose id is known before any worker has handled the job.
 pub async fn customer(world: &World) -> Uuid {
     let customer = Uuid::now_v7();
-    let who =
-        json!({"user_id": customer, "email": format!("{customer}@example.com"), "name": "Ada Lovelace"});
+    let mut who = commands::register(&format!("{customer}@example.com"));
+    who["user_id"] = json!(customer);
     world.job("users.register", &who).await;
     customer
 }
 
 /// Places an order of 25.00 EUR.
 pub async fn order(world: &World, customer: Uuid) -> Uuid {
-    let order = json!({
-        "user_id": customer,
-        "currency": "EUR",
-        "lines": [{"sku": "TEA-EARL-GREY-250", "quantity": 2, "unit_price_minor": 1250}],
-        "payment_method": "pm_ok",
-    });
-    world.job("orders.place", &order).await
+    world.job("orders.place", &commands::order(customer)).await
 }

@@ -4,19 +4,24 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use millrace_testkit::stack::servers::Servers;
+
 use crate::chaos::infrastructure;
 use crate::chaos::options::Options;
 use crate::chaos::plan::Plan;
 use crate::chaos::programs;
 use crate::chaos::report;
-use crate::chaos::run::{Outcome, Run, RunSettings};
+use crate::chaos::run::{Hung, Outcome, RunSettings};
 use crate::chaos::shared::Shared;
 use crate::error::Error;
+use crate::report::{Scenario, code, table};
 
+/// There was no verdict.
+const UNJUDGED: u8 = 2;
 /// The run hung.
 const HUNG: u8 = 3;
 /// Starting, healing, and everything that takes longer than planned.
-const SLACK: Duration = Duration::from_secs(300);
+pub const SLACK: Duration = Duration::from_secs(300);
 
 /// Draws the schedule and performs it.
 pub async fn run(options: &Options) -> Result<ExitCode, Error> {
@@ -26,60 +31,43 @@ pub async fn run(options: &Options) -> Result<ExitCode, Error> {
         println!("{plan}");
         return Ok(ExitCode::SUCCESS);
     }
+    let (jobs, planned, takes) = (options.jobs, plan.faults(), plan.takes());
     println!(
-        "chaos: {} jobs and {} faults in about {} s, drawn from seed {seed}",
-        options.jobs,
-        plan.faults(),
-        plan.takes().as_secs()
+        "chaos: {jobs} jobs and {planned} faults in about {} s, drawn from seed {seed}",
+        takes.as_secs()
     );
-    let settings = RunSettings {
-        workload: options.workload(seed, plan.takes()),
-        programs: options.programs.folder(),
-        environment: Vec::new(),
-        retry_scale: 1.0,
-        history: options.history.clone(),
-        says: true,
-    };
-    let planned = plan.faults();
-    let run = Run::start(settings).await?;
-    println!("chaos: {}", run.servers.description());
-    let shared = Arc::clone(&run.shared);
-    let patience = plan.takes() * 2 + options.injections.quiet_within + SLACK;
-    let Ok(outcome) = tokio::time::timeout(patience, perform(run, plan)).await else {
-        return Ok(hung(&shared, patience));
-    };
-    let outcome = outcome?;
-    let replay = format!("cargo xtask chaos --jobs {} --faults {planned} --seed {seed}", options.jobs);
-    let good = report::campaign(&shared, &outcome, planned, &replay);
-    Ok(exit_code(&outcome, good))
+    let mut scenario = Scenario::begin("campaign");
+    let settings = RunSettings::of(options, seed, takes, SLACK);
+    let ended = settings.perform(async |shared, servers| both_tracks(shared, servers, plan).await).await?;
+    if let Ok(outcome) = &ended {
+        let injected: usize = outcome.faults.values().sum();
+        let kinds = outcome.faults.len();
+        scenario.note(format!("{injected} of {planned} planned faults, {kinds} kinds"));
+        scenario.require(injected == planned, || format!("{injected} of {planned} faults were injected"));
+    }
+    let replay = format!("cargo xtask chaos --jobs {jobs} --faults {planned} --seed {seed}");
+    Ok(reported(scenario, &ended, &replay))
 }
 
-/// Both tracks, then the verdict.
-pub async fn perform(mut run: Run, plan: Plan) -> Result<Outcome, Error> {
-    run.with_progress(async |shared, servers| {
-        let programs = programs::run(Arc::clone(shared), plan.programs);
-        let infrastructure = infrastructure::run(Arc::clone(shared), servers, plan.infrastructure);
-        tokio::join!(programs, infrastructure);
-    })
-    .await;
-    run.finish().await
+/// Programs and infrastructure, side by side. What can't be done is a surprise, and no error.
+pub async fn both_tracks(shared: &Arc<Shared>, servers: &mut Servers, plan: Plan) -> Result<(), Error> {
+    let programs = programs::run(Arc::clone(shared), plan.programs);
+    let infrastructure = infrastructure::run(Arc::clone(shared), servers, plan.infrastructure);
+    tokio::join!(programs, infrastructure);
+    Ok(())
 }
 
-/// Says where everybody was, and gives the exit code for it.
-pub fn hung(shared: &Shared, patience: Duration) -> ExitCode {
-    let whereabouts = shared.whereabouts();
-    eprintln!(
-        "chaos: HUNG: not over after {} s; what everybody was doing:\n{whereabouts}",
-        patience.as_secs()
-    );
-    ExitCode::from(HUNG)
-}
-
-/// What the checker said, unless something else went wrong.
-pub fn exit_code(outcome: &Outcome, good: bool) -> ExitCode {
-    match outcome.status.code() {
-        Some(0) if good => ExitCode::SUCCESS,
-        Some(2) | None => ExitCode::from(2),
-        _ => ExitCode::FAILURE,
+/// Reports how the run ended, and gives the exit code for it.
+pub fn reported(mut scenario: Scenario, ended: &Result<Outcome, Hung>, repeat: &str) -> ExitCode {
+    match ended {
+        Ok(outcome) => {
+            report::take(outcome, &mut scenario);
+            let held = table("chaos", &[scenario.end(outcome.counts.to_string())], repeat);
+            if outcome.verdict.is_err() { ExitCode::from(UNJUDGED) } else { code(held) }
+        }
+        Err(Hung { whereabouts }) => {
+            eprintln!("chaos: HUNG; what everybody was doing:\n{whereabouts}");
+            ExitCode::from(HUNG)
+        }
     }
 }

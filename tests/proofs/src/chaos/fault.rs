@@ -6,6 +6,8 @@ use std::time::Duration;
 use clap::ValueEnum;
 use millrace_protocol::DomainName;
 
+use crate::verb::name_of;
+
 /// A fault, without its times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Kind {
@@ -110,7 +112,7 @@ impl Kind {
 
     /// How it is written: in lower case, with dashes.
     pub fn name(self) -> String {
-        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+        name_of(self)
     }
 }
 

@@ -7,16 +7,16 @@ use millrace_testkit::services::Server;
 use millrace_testkit::stack::StackError;
 use millrace_testkit::stack::proxy::{Directions, Proxy, Rule};
 use millrace_testkit::stack::servers::{Alarm, Ending, Servers};
-use time::OffsetDateTime;
+use millrace_testkit::wait::answer;
 use tokio::time::sleep;
 
 use crate::chaos::fault::{Kind, Step, Target, Way};
-use crate::chaos::shared::{Shared, Times};
+use crate::chaos::shared::Shared;
 use crate::error::Error;
+use crate::history::Fault;
 
 const ANSWER_DEADLINE: Duration = Duration::from_secs(60);
-const ATTEMPTS: u32 = 20;
-const ATTEMPT_PAUSE: Duration = Duration::from_millis(500);
+const CONSOLE_DEADLINE: Duration = Duration::from_secs(10);
 /// Slow, and not so slow that anybody gives up.
 pub const DELAY: Rule = Rule::Delay { by: Duration::from_millis(150), jitter: Duration::from_millis(250) };
 const TRICKLE: Rule = Rule::Trickle { bytes_per_second: 1000 };
@@ -36,8 +36,9 @@ pub async fn run(shared: Arc<Shared>, servers: &mut Servers, steps: Vec<Step>) {
 /// One fault, from its beginning to its end.
 pub async fn perform(shared: &Shared, servers: &mut Servers, step: &Step) {
     let Step { kind, target, .. } = step;
-    match inject(shared, servers, step).await {
-        Ok(times) => shared.record(*kind, target, times),
+    let mut fault = Fault::begins(kind, target);
+    match inject(shared, servers, step, &mut fault).await {
+        Ok(()) => shared.record(*kind, fault),
         Err(error) => {
             shared.surprise(format!("{kind} of {target} could not be done: {error}"));
             if let Err(error) = heal(shared, servers).await {
@@ -62,66 +63,51 @@ pub async fn heal(shared: &Shared, servers: &mut Servers) -> Result<(), Error> {
     Ok(servers.lift_all().await?)
 }
 
-async fn inject(shared: &Shared, servers: &mut Servers, step: &Step) -> Result<Times, Error> {
-    let started = OffsetDateTime::now_utc();
-    let over = |back| Ok(Times { started, healed: OffsetDateTime::now_utc(), back });
+async fn inject(shared: &Shared, servers: &mut Servers, step: &Step, fault: &mut Fault) -> Result<(), Error> {
     let hold = step.hold;
     match (step.kind, &step.target) {
-        (Kind::BrokerKilled, _) => restart(servers, Server::Broker, Ending::Kill, started, hold).await,
-        (Kind::BrokerRestarted, _) => restart(servers, Server::Broker, Ending::Stop, started, hold).await,
-        (Kind::DatabaseKilled, _) => restart(servers, Server::Database, Ending::Kill, started, hold).await,
-        (Kind::DatabaseRestarted, _) => restart(servers, Server::Database, Ending::Stop, started, hold).await,
-        (Kind::BrokerFrozen, _) => freeze(servers, Server::Broker, started, hold).await,
-        (Kind::DatabaseFrozen, _) => freeze(servers, Server::Database, started, hold).await,
-        (Kind::MemoryAlarm, _) => alarm(servers, Alarm::Memory, started, hold).await,
-        (Kind::DiskAlarm, _) => alarm(servers, Alarm::Disk, started, hold).await,
+        (Kind::BrokerKilled, _) => restart(servers, Server::Broker, Ending::Kill, hold, fault).await?,
+        (Kind::BrokerRestarted, _) => restart(servers, Server::Broker, Ending::Stop, hold, fault).await?,
+        (Kind::DatabaseKilled, _) => restart(servers, Server::Database, Ending::Kill, hold, fault).await?,
+        (Kind::DatabaseRestarted, _) => restart(servers, Server::Database, Ending::Stop, hold, fault).await?,
+        (Kind::BrokerFrozen, _) => freeze(servers, Server::Broker, hold, fault).await?,
+        (Kind::DatabaseFrozen, _) => freeze(servers, Server::Database, hold, fault).await?,
+        (Kind::MemoryAlarm, _) => alarm(servers, Alarm::Memory, hold).await?,
+        (Kind::DiskAlarm, _) => alarm(servers, Alarm::Disk, hold).await?,
         (Kind::QueueFull, Target::Domain(domain)) => {
             let usual = patiently(async || servers.fill(domain).await).await?;
             sleep(hold).await;
             patiently(async || servers.put_policy(&usual).await).await?;
-            over(None)
         }
         (Kind::QueueDown, Target::Domain(domain)) => {
             servers.stop_queue(domain).await?;
             sleep(hold).await;
             servers.start_queue(domain).await?;
-            over(None)
         }
         (Kind::BindingGone, Target::Event(domain, event)) => {
             let usual = patiently(async || servers.unbind(domain.as_str(), event).await).await?;
             sleep(hold).await;
             patiently(async || servers.bind(&usual).await).await?;
-            over(None)
         }
-        (Kind::SessionsCut, Target::Sessions(count)) => {
-            servers.terminate_sessions(*count).await?;
-            over(None)
-        }
+        (Kind::SessionsCut, Target::Sessions(count)) => drop(servers.terminate_sessions(*count).await?),
         (Kind::SessionsExhausted, _) => {
             servers.exhaust_sessions(hold).await?;
-            over(Some(OffsetDateTime::now_utc()))
+            fault.is_back();
         }
         (Kind::TableLocked, Target::Table(table)) => {
             servers.lock_table(table, "ACCESS EXCLUSIVE", hold).await?;
-            over(None)
         }
-        (Kind::TableReadOnly, Target::Table(table)) => {
-            servers.lock_table(table, "SHARE", hold).await?;
-            over(None)
-        }
-        (Kind::TableHidden, Target::Table(table)) => {
-            servers.hide_table(table, hold).await?;
-            over(None)
-        }
+        (Kind::TableReadOnly, Target::Table(table)) => servers.lock_table(table, "SHARE", hold).await?,
+        (Kind::TableHidden, Target::Table(table)) => servers.hide_table(table, hold).await?,
         (kind, Target::Way(way)) => {
             let Some(rule) = rule_of(kind) else { return Err(no_such(step)) };
             set(shared, *way, rule);
             sleep(hold).await;
             set(shared, *way, Rule::Pass);
-            over(None)
         }
-        _ => Err(no_such(step)),
+        _ => return Err(no_such(step)),
     }
+    Ok(())
 }
 
 fn no_such(step: &Step) -> Error {
@@ -132,52 +118,41 @@ async fn restart(
     servers: &mut Servers,
     server: Server,
     ending: Ending,
-    started: OffsetDateTime,
     hold: Duration,
-) -> Result<Times, Error> {
+    fault: &mut Fault,
+) -> Result<(), Error> {
     servers.end(server, ending).await?;
     sleep(hold).await;
-    let healed = OffsetDateTime::now_utc();
+    fault.heals();
     servers.start_again(server).await?;
-    Ok(Times { started, healed, back: Some(OffsetDateTime::now_utc()) })
+    fault.is_back();
+    Ok(())
 }
 
 async fn freeze(
     servers: &mut Servers,
     server: Server,
-    started: OffsetDateTime,
     hold: Duration,
-) -> Result<Times, Error> {
+    fault: &mut Fault,
+) -> Result<(), Error> {
     servers.freeze(server)?;
     sleep(hold).await;
     servers.thaw(server)?;
-    let healed = OffsetDateTime::now_utc();
+    fault.heals();
     servers.until_answers(server, ANSWER_DEADLINE).await?;
-    Ok(Times { started, healed, back: Some(OffsetDateTime::now_utc()) })
+    fault.is_back();
+    Ok(())
 }
 
-async fn alarm(
-    servers: &mut Servers,
-    alarm: Alarm,
-    started: OffsetDateTime,
-    hold: Duration,
-) -> Result<Times, Error> {
+async fn alarm(servers: &mut Servers, alarm: Alarm, hold: Duration) -> Result<(), Error> {
     servers.raise(alarm).await?;
     sleep(hold).await;
-    servers.lift(alarm).await?;
-    Ok(Times { started, healed: OffsetDateTime::now_utc(), back: None })
+    Ok(servers.lift(alarm).await?)
 }
 
 /// The management API comes up later than the broker itself, so it is asked more than once.
-async fn patiently<T>(ask: impl AsyncFn() -> Result<T, StackError>) -> Result<T, StackError> {
-    let mut attempt = 1;
-    loop {
-        match ask().await {
-            Err(_) if attempt < ATTEMPTS => attempt += 1,
-            outcome => return outcome,
-        }
-        sleep(ATTEMPT_PAUSE).await;
-    }
+async fn patiently<T>(ask: impl AsyncFnMut() -> Result<T, StackError>) -> Result<T, StackError> {
+    answer("the management API", CONSOLE_DEADLINE, ask).await
 }
 
 fn rule_of(kind: Kind) -> Option<Rule> {

@@ -1,18 +1,17 @@
 //! Checks the checker: the programs break one guarantee at a time, and that must not go unnoticed.
 
-use std::process::ExitCode;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use millrace_faults::Mutant;
 
-use crate::chaos::campaign;
+use crate::chaos::campaign::both_tracks;
 use crate::chaos::fault::{Kind, Way};
 use crate::chaos::options::MutantOptions;
 use crate::chaos::plan::Plan;
-use crate::chaos::run::{Run, RunSettings};
+use crate::chaos::run::{Hung, RunSettings};
 use crate::checker::options::{Injections, Workload};
 use crate::error::Error;
+use crate::report::{Outcome, Scenario, table};
 
 const SEEDS: u64 = 3;
 const TAKES: Duration = Duration::from_secs(22);
@@ -58,81 +57,59 @@ const fn likely_to_show(mutant: Option<Mutant>) -> Faults {
     }
 }
 
-/// How a run with a mutant ended.
+/// What the checker said of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Verdict {
+enum Judged {
     Held,
     Broken(String),
     Unjudged(String),
 }
 
-/// Tries all of them, or those of these names, and prints a table.
-pub async fn run(options: MutantOptions) -> Result<ExitCode, Error> {
-    let chosen: Vec<Mutant> = Mutant::ALL
-        .iter()
-        .copied()
-        .filter(|mutant| options.names.is_empty() || options.names.iter().any(|name| name == mutant.name()))
-        .collect();
-    let mut lines = Vec::new();
-    let mut survivors = 0;
-    let mut controls = Controls::default();
-    for mutant in chosen {
-        let (line, caught) = try_one(mutant, &mut controls, &options).await?;
-        println!("mutants: {line}");
-        survivors += usize::from(!caught);
-        lines.push(line);
+/// Tries all of them, or those of these names; whether all were caught.
+pub async fn run(options: MutantOptions) -> Result<bool, Error> {
+    let named =
+        |mutant: &&Mutant| options.names.is_empty() || options.names.iter().any(|name| name == mutant.name());
+    let (mut outcomes, mut controls) = (Vec::new(), Controls::default());
+    for mutant in Mutant::ALL.iter().filter(named) {
+        outcomes.push(try_one(*mutant, &mut controls, &options).await?);
     }
-    println!("\nmutants");
-    for line in &lines {
-        println!("  {line}");
-    }
-    println!("  {} of {} caught", lines.len() - survivors, lines.len());
-    Ok(if survivors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(table("mutants", &outcomes, &format!("cargo xtask mutants {}", options.names.join(" "))))
 }
 
 /// The campaigns without any mutant, by their schedules: several mutants have the same.
 #[derive(Default)]
-struct Controls(Vec<(Faults, u64, Verdict)>);
+struct Controls(Vec<(Faults, u64, Judged)>);
 
 impl Controls {
-    async fn verdict(
-        &mut self,
-        faults: Faults,
-        seed: u64,
-        options: &MutantOptions,
-    ) -> Result<Verdict, Error> {
+    async fn judged(&mut self, faults: Faults, seed: u64, options: &MutantOptions) -> Result<Judged, Error> {
         if let Some((.., known)) = self.0.iter().find(|(known, of, _)| *known == faults && *of == seed) {
             return Ok(known.clone());
         }
-        let verdict = once(None, faults, seed, options).await?;
-        self.0.push((faults, seed, verdict.clone()));
-        Ok(verdict)
+        let judged = once(None, faults, seed, options).await?;
+        self.0.push((faults, seed, judged.clone()));
+        Ok(judged)
     }
 }
 
 /// Up to three campaigns with the mutant; one without it, on the schedule that caught it, must hold.
-async fn try_one(
-    mutant: Mutant,
-    controls: &mut Controls,
-    options: &MutantOptions,
-) -> Result<(String, bool), Error> {
+async fn try_one(mutant: Mutant, controls: &mut Controls, options: &MutantOptions) -> Result<Outcome, Error> {
+    let mut scenario = Scenario::begin(mutant.name());
     let faults = likely_to_show(Some(mutant));
-    let name = mutant.name();
     for seed in 1..=SEEDS {
-        let started = Instant::now();
         let reason = match once(Some(mutant), faults, seed, options).await? {
-            Verdict::Held => continue,
-            Verdict::Broken(reason) => reason,
-            Verdict::Unjudged(reason) => return Ok((format!("{name:<24} UNJUDGED: {reason}"), false)),
+            Judged::Held => continue,
+            Judged::Broken(reason) => reason,
+            Judged::Unjudged(reason) => {
+                scenario.violation(format!("UNJUDGED: {reason}"));
+                return Ok(scenario.end(""));
+            }
         };
-        let seconds = started.elapsed().as_secs();
-        let sound = controls.verdict(faults, seed, options).await?;
-        if sound != Verdict::Held {
-            return Ok((format!("{name:<24} UNPROVEN: without it, too: {sound:?}"), false));
-        }
-        return Ok((format!("{name:<24} caught by seed {seed} in {seconds} s: {reason}"), true));
+        let sound = controls.judged(faults, seed, options).await?;
+        scenario.require(sound == Judged::Held, || format!("UNPROVEN: without it, too: {sound:?}"));
+        return Ok(scenario.end(format!("caught by seed {seed}: {reason}")));
     }
-    Ok((format!("{name:<24} SURVIVED {SEEDS} campaigns"), false))
+    scenario.violation(format!("SURVIVED {SEEDS} campaigns"));
+    Ok(scenario.end(""))
 }
 
 async fn once(
@@ -140,36 +117,27 @@ async fn once(
     faults: Faults,
     seed: u64,
     options: &MutantOptions,
-) -> Result<Verdict, Error> {
+) -> Result<Judged, Error> {
     let plan = Plan::of(seed, faults, TAKES);
     let name = mutant.map_or("none", Mutant::name);
     let environment = mutant.map(|mutant| ("MILLRACE_MUTANT".to_owned(), mutant.name().to_owned()));
-    let run = Run::start(RunSettings {
+    let settings = RunSettings {
         workload: Workload { jobs: JOBS, over: plan.takes(), seed, injections: INJECTIONS },
         programs: options.programs.folder(),
         environment: environment.into_iter().collect(),
         retry_scale: RETRY_SCALE,
         history: options.history.join(format!("{name}-{seed}")),
         says: false,
-    })
-    .await?;
-    let shared = Arc::clone(&run.shared);
-    let patience = plan.takes() * 2 + SLACK;
-    let Ok(outcome) = tokio::time::timeout(patience, campaign::perform(run, plan)).await else {
-        return Ok(Verdict::Broken(format!("the run hung:\n{}", shared.whereabouts())));
+        patience: plan.takes() * 2 + SLACK,
     };
-    let outcome = outcome?;
-    Ok(match outcome.status.code() {
+    let ended = settings.perform(async |shared, servers| both_tracks(shared, servers, plan).await).await?;
+    Ok(match ended {
+        Err(Hung { whereabouts }) => Judged::Broken(format!("the run hung:\n{whereabouts}")),
         // A program that was slow to stop is no finding of the checker's.
-        Some(0) => Verdict::Held,
-        Some(1) => Verdict::Broken(rules(&outcome.verdict)),
-        _ => Verdict::Unjudged(format!("the checker ended with {}", outcome.status)),
+        Ok(outcome) => match outcome.verdict {
+            Ok(verdict) if verdict.holds => Judged::Held,
+            Ok(verdict) => Judged::Broken(verdict.broken()),
+            Err(error) => Judged::Unjudged(error.to_string()),
+        },
     })
-}
-
-fn rules(verdict: &serde_json::Value) -> String {
-    let violations = verdict["violations"].as_array().into_iter().flatten();
-    let rules = violations
-        .map(|violation| format!("{} ({})", violation["rule"].as_str().unwrap_or("?"), violation["count"]));
-    rules.collect::<Vec<_>>().join(", ")
 }

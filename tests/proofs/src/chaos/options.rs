@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::checker::options::{Injections, Workload};
+use crate::checker::options::Injections;
 use crate::programs::{ArmedPrograms, Programs};
 
 /// Break servers, connections and programs under load, and have a checker say whether a promise was broken.
@@ -106,10 +106,5 @@ impl Options {
     pub fn faults(&self) -> usize {
         let fitting = usize::try_from(self.jobs / 125).unwrap_or(usize::MAX).max(160);
         self.faults.unwrap_or(fitting)
-    }
-
-    /// These jobs over this time.
-    pub fn workload(&self, seed: u64, over: Duration) -> Workload {
-        Workload { jobs: self.jobs, over, seed, injections: self.injections.clone() }
     }
 }

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use millrace_testkit::stack::program::Program;
 use millrace_testkit::stack::signal::Signal;
-use time::OffsetDateTime;
 use tokio::sync::OwnedMutexGuard;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::chaos::fault::{Kind, Step, Target};
-use crate::chaos::shared::{Shared, Times};
+use crate::chaos::shared::Shared;
 use crate::error::Error;
+use crate::history::Fault;
 
 /// Longer than the programs' own deadline for finishing what they have begun.
 pub const STOP_DEADLINE: Duration = Duration::from_secs(15);
@@ -37,15 +37,15 @@ pub async fn run(shared: Arc<Shared>, steps: Vec<Step>) {
 async fn perform(shared: Arc<Shared>, step: Step) {
     let Step { kind, target, .. } = &step;
     match inject(&shared, &step).await {
-        Ok((started, healed)) => shared.record(*kind, target, Times { started, healed, back: None }),
+        Ok(fault) => shared.record(*kind, fault),
         Err(error) => shared.surprise(format!("{kind} of {target} could not be done: {error}")),
     }
 }
 
-async fn inject(shared: &Shared, step: &Step) -> Result<(OffsetDateTime, OffsetDateTime), Error> {
+async fn inject(shared: &Shared, step: &Step) -> Result<Fault, Error> {
     let units = match &step.target {
-        Target::Domain(domain) => shared.workers_of(domain),
-        Target::Program(name) => shared.unit(name).into_iter().collect(),
+        Target::Domain(domain) => shared.units.workers_of(domain).collect(),
+        Target::Program(name) => shared.units.named(name).into_iter().collect(),
         _ => Vec::new(),
     };
     // Always in the same order, so that two who want several cannot wait for each other.
@@ -55,14 +55,14 @@ async fn inject(shared: &Shared, step: &Step) -> Result<(OffsetDateTime, OffsetD
         still_there(shared, &mut program)?;
         programs.push(program);
     }
-    let started = OffsetDateTime::now_utc();
+    let fault = Fault::begins(step.kind, &step.target);
     for program in &mut programs {
         match step.kind {
-            Kind::WorkerPaused | Kind::WorkerFrozen | Kind::ApiPaused => program.signal(Signal::Stop)?,
+            Kind::WorkerPaused | Kind::WorkerFrozen | Kind::ApiPaused => program.signal(Signal::STOP)?,
             Kind::WorkerStopped | Kind::ApiStopped => stop(shared, program).await?,
             Kind::WorkerCutShort => {
                 sleep(LISTENS_AFTER.saturating_sub(program.age())).await;
-                program.signal(Signal::Terminate)?;
+                program.signal(Signal::TERM)?;
                 if program.end_within(step.hold).await.is_none() {
                     program.kill()?;
                 }
@@ -75,11 +75,11 @@ async fn inject(shared: &Shared, step: &Step) -> Result<(OffsetDateTime, OffsetD
     }
     for program in &mut programs {
         match step.kind {
-            Kind::WorkerPaused | Kind::WorkerFrozen | Kind::ApiPaused => program.signal(Signal::Continue)?,
-            _ => program.start_again(&shared.watchdog)?,
+            Kind::WorkerPaused | Kind::WorkerFrozen | Kind::ApiPaused => program.signal(Signal::CONT)?,
+            _ => program.start_again(&shared.units.watchdog)?,
         }
     }
-    Ok((started, OffsetDateTime::now_utc()))
+    Ok(fault)
 }
 
 /// A program that nobody has touched runs; otherwise it is noted and started again.
@@ -93,7 +93,7 @@ pub fn still_there(shared: &Shared, program: &mut OwnedMutexGuard<Program>) -> R
             program.name,
             last.join("\n")
         ));
-        program.start_again(&shared.watchdog)?;
+        program.start_again(&shared.units.watchdog)?;
     }
     Ok(())
 }
@@ -102,7 +102,7 @@ pub fn still_there(shared: &Shared, program: &mut OwnedMutexGuard<Program>) -> R
 pub async fn stop(shared: &Shared, program: &mut Program) -> Result<(), Error> {
     // Before it can listen for signals, one ends it at once.
     sleep(LISTENS_AFTER.saturating_sub(program.age())).await;
-    program.signal(Signal::Terminate)?;
+    program.signal(Signal::TERM)?;
     match program.end_within(STOP_DEADLINE).await {
         Some(status) if status.success() => {}
         Some(status) => {

@@ -1,26 +1,28 @@
 //! One run: everything is started, somebody breaks it, everything is healed, and the verdict is waited for.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
-use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use millrace_contracts::catalog;
 use millrace_testkit::stack::servers::Servers;
 use millrace_testkit::stack::{Stack, StackSettings};
-use serde_json::Value;
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
+use crate::chaos::fault::Kind;
 use crate::chaos::infrastructure;
+use crate::chaos::options::Options;
 use crate::chaos::plan::EACH;
 use crate::chaos::programs;
 use crate::chaos::sampler::{self, Samples};
 use crate::chaos::shared::Shared;
 use crate::checker::options::{Endpoints, Workload};
-use crate::checker::process::{Checker, Counts};
+use crate::checker::{self, Checker, Verdict};
 use crate::error::Error;
+use crate::load::Counts;
 
 const PROGRESS_EVERY: Duration = Duration::from_secs(10);
 
@@ -38,49 +40,93 @@ pub struct RunSettings {
     pub history: PathBuf,
     /// Whether progress is printed.
     pub says: bool,
+    /// How long it may take; what takes longer hangs.
+    pub patience: Duration,
 }
 
 /// A run under way.
 #[derive(Debug)]
-pub struct Run {
-    /// The programs and the ways between.
-    pub shared: Arc<Shared>,
-    /// What posts, and judges.
-    pub checker: Checker,
-    /// What else may be broken.
-    pub servers: Servers,
+struct Run {
+    shared: Arc<Shared>,
+    checker: Checker,
+    servers: Servers,
     settings: RunSettings,
     started: Instant,
-    sampler: JoinHandle<Samples>,
+    sampler: AbortOnDropHandle<Samples>,
     until_end: CancellationToken,
 }
 
 /// How a run ended.
 #[derive(Debug)]
 pub struct Outcome {
-    /// How the checker ended: 0 held, 1 violated.
-    pub status: ExitStatus,
-    /// What it wrote.
-    pub verdict: Value,
+    /// What the checker said, or why it could not check.
+    pub verdict: Result<Verdict, Error>,
     /// What it counted last.
     pub counts: Counts,
     /// What the programs held.
     pub samples: Samples,
+    /// How many faults there were, of each kind.
+    pub faults: BTreeMap<Kind, usize>,
+    /// What should not have happened.
+    pub surprises: Vec<String>,
     /// From the healing to the verdict.
     pub quiet_after: Duration,
     /// From the first job to the verdict.
     pub took: Duration,
 }
 
+/// A run that was not over in time, and what everybody was doing last.
+#[derive(Debug)]
+pub struct Hung {
+    pub whereabouts: String,
+}
+
+impl RunSettings {
+    /// As the options have it, with this seed, for a load of this length.
+    pub fn of(options: &Options, seed: u64, over: Duration, slack: Duration) -> Self {
+        Self {
+            workload: Workload { jobs: options.jobs, over, seed, injections: options.injections.clone() },
+            programs: options.programs.folder(),
+            environment: Vec::new(),
+            retry_scale: 1.0,
+            history: options.history.clone(),
+            says: true,
+            patience: over * 2 + options.injections.quiet_within + slack,
+        }
+    }
+
+    /// Starts everything, has it broken by `work`, heals it and has it judged.
+    pub async fn perform(
+        self,
+        work: impl AsyncFnOnce(&Arc<Shared>, &mut Servers) -> Result<(), Error>,
+    ) -> Result<Result<Outcome, Hung>, Error> {
+        let (patience, says) = (self.patience, self.says);
+        let mut run = Run::start(self).await?;
+        if says {
+            println!("chaos: {}", run.servers.description());
+        }
+        let shared = Arc::clone(&run.shared);
+        let performed = async {
+            run.broken_by(work).await?;
+            run.finish().await
+        };
+        match tokio::time::timeout(patience, performed).await {
+            Ok(outcome) => outcome.map(Ok),
+            Err(_) => Ok(Err(Hung { whereabouts: shared.whereabouts() })),
+        }
+    }
+}
+
 impl Run {
     /// Starts everything, and returns once the checker posts.
-    pub async fn start(settings: RunSettings) -> Result<Self, Error> {
-        fs::create_dir_all(&settings.history)?;
+    async fn start(settings: RunSettings) -> Result<Self, Error> {
+        let RunSettings { history, .. } = &settings;
+        fs::create_dir_all(history)?;
         for left in ["verdict.json", "history.jsonl"] {
             // Of a run before; there need not have been one.
-            let _ = fs::remove_file(settings.history.join(left));
+            let _ = fs::remove_file(history.join(left));
         }
-        let logs = settings.history.join("logs");
+        let logs = history.join("logs");
         // Likewise.
         let _ = fs::remove_dir_all(&logs);
         let stack = Stack::start(&StackSettings {
@@ -93,71 +139,64 @@ impl Run {
             environment: settings.environment.clone(),
         })
         .await?;
-        let servers = &stack.servers;
-        let endpoints =
-            Endpoints::new(&stack.api_urls(), &stack.api_key, servers.vhost, &servers.addresses())?;
-        let Stack { units, reach, watchdog, servers, .. } = stack;
-        let shared = Shared::new(units, reach, watchdog, &settings.history)?;
-        let RunSettings { workload, history, .. } = &settings;
-        let checker = Checker::start(&endpoints, workload, history, &shared.watchdog).await?;
+        let Stack { units, reach, servers, api_key, .. } = stack;
+        let endpoints = Endpoints::new(&units.api_urls(), &api_key, servers.vhost, &servers.addresses())?;
+        let shared = Shared::new(units, reach, history)?;
+        let checker =
+            Checker::start(checker::Options::new(endpoints, settings.workload.clone(), history.clone()))
+                .await?;
         let until_end = CancellationToken::new();
-        let sampler = sampler::start(Arc::clone(&shared), &settings.history, until_end.clone())?;
+        let sampler = sampler::start(Arc::clone(&shared), history, until_end.clone())?;
         Ok(Self { shared, checker, servers, settings, started: Instant::now(), sampler, until_end })
     }
 
-    /// Heals everything and waits for the verdict.
-    pub async fn finish(mut self) -> Result<Outcome, Error> {
-        self.shared.at("run", "healing everything".to_owned());
-        infrastructure::heal(&self.shared, &mut self.servers).await?;
-        for unit in &self.shared.units {
-            let mut program = Arc::clone(&unit.program).lock_owned().await;
-            programs::still_there(&self.shared, &mut program)?;
-        }
-        let healed = Instant::now();
-        self.shared.at("run", "waiting for the verdict".to_owned());
-        let status = self.checker.verdict().await?;
-        let quiet_after = healed.elapsed();
-        self.until_end.cancel();
-        let samples = self.sampler.await.map_err(|error| Error::new("sampling the programs", error))?;
-        let verdict = fs::read_to_string(self.settings.history.join("verdict.json")).unwrap_or_default();
-        Ok(Outcome {
-            status,
-            verdict: serde_json::from_str(&verdict).unwrap_or_default(),
-            counts: self.checker.counts(),
-            samples,
-            quiet_after,
-            took: self.started.elapsed(),
-        })
-    }
-
     /// Does the work, and meanwhile says how far it is.
-    pub async fn with_progress(&mut self, work: impl AsyncFnOnce(&Arc<Shared>, &mut Servers)) {
+    async fn broken_by(
+        &mut self,
+        work: impl AsyncFnOnce(&Arc<Shared>, &mut Servers) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let Self { shared, checker, servers, settings, started, .. } = self;
         let mut ticks = tokio::time::interval(PROGRESS_EVERY);
         let mut work = std::pin::pin!(work(shared, servers));
         loop {
             tokio::select! {
-                () = &mut work => return,
+                worked = &mut work => return worked,
                 _ = ticks.tick() => {
-                    if let Some(status) = checker.ended() {
-                        shared.surprise(format!("the checker ended in the middle of it ({status})"));
-                        return;
+                    if checker.has_ended() {
+                        shared.surprise("the checker ended in the middle of it".to_owned());
+                        return Ok(());
                     }
                     if settings.says {
-                        println!("{}", progress(started.elapsed(), checker.counts(), shared));
+                        let faults: usize = shared.faults().values().sum();
+                        println!("{:>5} s  {}   {faults:>4} faults", started.elapsed().as_secs(), checker.counts());
                     }
                 }
             }
         }
     }
-}
 
-fn progress(elapsed: Duration, counts: Counts, shared: &Shared) -> String {
-    let Counts { sent, ok, failed, unknown, settled, .. } = counts;
-    let faults: usize = shared.faults().values().sum();
-    format!(
-        "{:>5} s  jobs {sent:>7} sent {ok:>7} ok {failed:>5} refused {unknown:>5} unknown   {settled:>8} settled   \
-         {faults:>4} faults",
-        elapsed.as_secs()
-    )
+    /// Heals everything and waits for the verdict.
+    async fn finish(mut self) -> Result<Outcome, Error> {
+        self.shared.at("run", "healing everything".to_owned());
+        infrastructure::heal(&self.shared, &mut self.servers).await?;
+        for unit in self.shared.units.iter() {
+            let mut program = Arc::clone(&unit.program).lock_owned().await;
+            programs::still_there(&self.shared, &mut program)?;
+        }
+        let healed = Instant::now();
+        self.shared.at("run", "waiting for the verdict".to_owned());
+        let verdict = self.checker.verdict().await;
+        let quiet_after = healed.elapsed();
+        self.until_end.cancel();
+        let samples = self.sampler.await.map_err(|error| Error::new("sampling the programs", error))?;
+        Ok(Outcome {
+            verdict,
+            counts: self.checker.counts(),
+            samples,
+            faults: self.shared.faults(),
+            surprises: self.shared.surprises(),
+            quiet_after,
+            took: self.started.elapsed(),
+        })
+    }
 }

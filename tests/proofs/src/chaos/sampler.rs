@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use millrace_testkit::stack::resources::Resources;
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::chaos::programs;
 use crate::chaos::shared::Shared;
@@ -42,10 +42,10 @@ pub fn start(
     shared: Arc<Shared>,
     history: &Path,
     stop: CancellationToken,
-) -> io::Result<JoinHandle<Samples>> {
+) -> io::Result<AbortOnDropHandle<Samples>> {
     let mut file = File::create(history.join("resources.csv"))?;
     writeln!(file, "seconds,program,pid,rss_kib,files,threads")?;
-    Ok(tokio::spawn(async move {
+    Ok(AbortOnDropHandle::new(tokio::spawn(async move {
         let started = Instant::now();
         let mut samples = Samples::new();
         let mut ticks = tokio::time::interval(EVERY);
@@ -55,11 +55,11 @@ pub fn start(
                 () = stop.cancelled() => return samples,
             }
         }
-    }))
+    })))
 }
 
 fn look(shared: &Shared, samples: &mut Samples, file: &mut File, started: Instant) {
-    for unit in &shared.units {
+    for unit in shared.units.iter() {
         // One that is locked has a fault right now.
         let Ok(mut program) = Arc::clone(&unit.program).try_lock_owned() else { continue };
         if let Err(error) = programs::still_there(shared, &mut program) {

@@ -8,11 +8,11 @@ use crate::checker::recovery;
 use crate::checker::verdict::Verdict;
 use crate::error::Error;
 use crate::evidence::{self, Evidence, dead_letters, queues};
-use crate::history::{self, Fault, History};
+use crate::history::{self, History};
 use crate::{connections, invariants};
 
-/// Whether the promise held.
-pub async fn judge(options: &Options, quiet: Option<Quiet>) -> Result<bool, Error> {
+/// Whether the promise held, also written where people look for it later.
+pub async fn judge(options: &Options, quiet: Option<Quiet>) -> Result<Verdict, Error> {
     let evidence = load(options).await?;
     if evidence.history.accepted().next().is_none() {
         let last = evidence.history.submits.last();
@@ -24,8 +24,7 @@ pub async fn judge(options: &Options, quiet: Option<Quiet>) -> Result<bool, Erro
     }
     let verdict = Verdict::new(&evidence, invariants::check(&evidence), recovery::measure(&evidence), quiet);
     verdict.write(&options.history.join("verdict.json"))?;
-    eprint!("{verdict}");
-    Ok(verdict.holds)
+    Ok(verdict)
 }
 
 async fn load(options: &Options) -> Result<Evidence, Error> {
@@ -33,7 +32,7 @@ async fn load(options: &Options) -> Result<Evidence, Error> {
     let read = evidence::read(&pool).await.map_err(Error::doing("reading the evidence"))?;
     Ok(Evidence {
         history: History::of(history::read(&options.history.join("history.jsonl"))?),
-        faults: Fault::all(&history::read(&options.history.join("faults.jsonl"))?),
+        faults: history::read(&options.history.join("faults.jsonl"))?,
         client: options.client.clone(),
         domains: catalog().domains().to_vec(),
         sessions_max: options.sessions_max,

@@ -12,9 +12,8 @@ use crate::error::Error;
 /// Post jobs while others break things, and say afterwards whether the promise held: a job answered with 202 is never
 /// lost, its effect happens exactly once, and nothing is dead-lettered because something was down.
 ///
-/// Prints a line of counts per second on stdout, and `{"event":"sent-all"}` when all is sent. A line `healed` on stdin
-/// says that nothing is broken any more: the checker then finishes, waits until all is quiet, and writes verdict.json.
-/// Exit code: 0 it held, 1 it was violated, 2 it could not be checked. The database must be new.
+/// A line on stdin, or its end, says that nothing is broken any more: the checker then finishes, waits until all is quiet,
+/// and writes verdict.json. Exit code: 0 it held, 1 it was violated, 2 it could not be checked. The database must be new.
 #[derive(Debug, Clone, Args)]
 pub struct Options {
     #[command(flatten)]
@@ -116,40 +115,14 @@ impl Endpoints {
             database_url: parsed(&servers.database_url)?,
         })
     }
-
-    /// As the command line has them.
-    pub fn arguments(&self) -> Vec<String> {
-        let mut arguments = vec!["--api".to_owned()];
-        arguments.extend(self.apis.iter().map(Url::to_string));
-        arguments.extend(pairs([
-            ("--api-key", self.api_key.clone()),
-            ("--amqp-url", self.amqp_url.to_string()),
-            ("--management-url", self.management_url.to_string()),
-            ("--vhost", self.vhost.clone()),
-            ("--database-url", self.database_url.to_string()),
-        ]));
-        arguments
-    }
 }
 
-impl Workload {
-    /// As the command line has it.
-    pub fn arguments(&self) -> Vec<String> {
-        let Injections { poison_share, duplicate_share, quiet_within } = &self.injections;
-        pairs([
-            ("--jobs", self.jobs.to_string()),
-            ("--over", self.over.as_secs_f64().to_string()),
-            ("--seed", self.seed.to_string()),
-            ("--poison-share", poison_share.to_string()),
-            ("--duplicate-share", duplicate_share.to_string()),
-            ("--quiet-within", quiet_within.as_secs_f64().to_string()),
-        ])
-        .collect()
+impl Options {
+    /// On this system, with this load, for the client of the development key.
+    pub fn new(endpoints: Endpoints, workload: Workload, history: PathBuf) -> Self {
+        let client = "dev".to_owned();
+        Self { endpoints, workload, client, history, sessions_max: None, only_judge: false }
     }
-}
-
-fn pairs<const N: usize>(pairs: [(&str, String); N]) -> impl Iterator<Item = String> {
-    pairs.map(|(name, value)| [name.to_owned(), value]).into_iter().flatten()
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

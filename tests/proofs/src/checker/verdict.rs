@@ -4,24 +4,22 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::path::Path;
 
-use serde::Serialize;
+use millrace_testkit::figures::Durations;
 use serde_json::json;
 
 use crate::checker::quiet::Quiet;
-use crate::checker::recovery::Spread;
 use crate::error::Error;
 use crate::evidence::Evidence;
 use crate::history::Answer;
 use crate::invariants::{self, Violation};
 
 /// Whether the promise held, and the numbers that this rests on.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub struct Verdict {
     pub holds: bool,
     pub violations: Vec<Violation>,
     pub counts: BTreeMap<&'static str, u64>,
-    pub recovery: BTreeMap<&'static str, Spread>,
-    #[serde(skip)]
+    pub recovery: BTreeMap<&'static str, Durations>,
     quiet: Option<Quiet>,
 }
 
@@ -29,7 +27,7 @@ impl Verdict {
     pub fn new(
         evidence: &Evidence,
         mut violations: Vec<Violation>,
-        recovery: BTreeMap<&'static str, Spread>,
+        recovery: BTreeMap<&'static str, Durations>,
         quiet: Option<Quiet>,
     ) -> Self {
         if let Some(Quiet::No { what }) = &quiet {
@@ -41,10 +39,20 @@ impl Verdict {
         Self { holds: violations.is_empty(), violations, counts: counts(evidence), recovery, quiet }
     }
 
-    /// Writes it where the campaign looks for it.
+    /// Writes it where people look for it later.
     pub fn write(&self, path: &Path) -> Result<(), Error> {
-        let text = serde_json::to_string_pretty(&json!(self)).expect("a verdict is plain data");
-        std::fs::write(path, text + "\n").map_err(Error::file(path))
+        let Self { holds, violations, counts, .. } = self;
+        let recovery: BTreeMap<_, _> =
+            self.recovery.iter().map(|(after, it)| (after, it.to_string())).collect();
+        let verdict =
+            json!({"holds": holds, "violations": violations, "counts": counts, "recovery": recovery});
+        std::fs::write(path, format!("{verdict:#}\n")).map_err(Error::file(path))
+    }
+
+    /// The rules that do not hold, in one line.
+    pub fn broken(&self) -> String {
+        let broken = self.violations.iter().map(|it| format!("{} ({})", it.rule, it.count));
+        broken.collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -123,8 +131,8 @@ impl fmt::Display for Verdict {
         if let Some(Quiet::Yes { after }) = &self.quiet {
             writeln!(f, "checker: quiet {:.1} s after it was healed", after.as_secs_f64())?;
         }
-        for (name, Spread { n, p50, p99, max }) in self.recovery.iter().filter(|(_, spread)| spread.n > 0) {
-            writeln!(f, "checker: {name}: p50 {p50} ms, p99 {p99} ms, max {max} ms ({n} times)")?;
+        for (name, took) in self.recovery.iter().filter(|(_, took)| took.count() > 0) {
+            writeln!(f, "checker: {name}: {took}")?;
         }
         for rule in &invariants::ALL {
             let broken: Vec<_> =
@@ -140,8 +148,8 @@ impl fmt::Display for Verdict {
             tell(f, violation)?;
         }
         match self.holds {
-            true => writeln!(f, "checker: the promise held"),
-            false => writeln!(f, "checker: THE PROMISE WAS VIOLATED"),
+            true => write!(f, "VERDICT: the promise held"),
+            false => write!(f, "VERDICT: THE PROMISE WAS VIOLATED"),
         }
     }
 }

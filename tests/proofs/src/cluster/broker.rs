@@ -1,11 +1,12 @@
 //! Three RabbitMQ nodes that form a cluster, and what they say about themselves.
 
-use std::net::IpAddr;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use millrace_testkit::http;
 use millrace_testkit::services::ports;
 use millrace_testkit::services::watchdog::Watchdog;
+use millrace_testkit::wait::answer;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -21,7 +22,6 @@ const FORM_DEADLINE: Duration = Duration::from_secs(120);
 /// A node that was away must have caught up with every queue by then.
 pub const REJOIN_DEADLINE: Duration = Duration::from_secs(120);
 const ANSWER_DEADLINE: Duration = Duration::from_secs(3);
-const LOOK_PAUSE: Duration = Duration::from_millis(250);
 
 #[derive(Debug)]
 pub struct Broker {
@@ -71,18 +71,13 @@ impl Broker {
         let mut nodes = Vec::new();
         for number in 1..=SIZE {
             let last = u8::try_from(10 + number).map_err(|error| Error::new("cluster", error))?;
-            let address: IpAddr = network.address(last).parse().map_err(Error::doing("an address"))?;
             nodes.push(Node {
                 host: format!("mq{number}"),
                 container: format!("{}-mq{number}", network.name),
-                address,
+                address: network.address(last)?,
             });
         }
-        // reqwest comes without a provider of its own; when one is installed already, that one serves as well.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder().no_proxy().timeout(ANSWER_DEADLINE).build();
-        let client = client.map_err(|error| Error::new("cluster", error))?;
-        let broker = Self { nodes, password: ports::password(), client };
+        let broker = Self { nodes, password: ports::password(), client: http::client(ANSWER_DEADLINE)? };
         configuration::write(folder, options, &broker.nodes)?;
         for node in &broker.nodes {
             watchdog.remove_container(&node.container).map_err(Error::file(folder))?;
@@ -133,13 +128,13 @@ impl Broker {
             }
             Ok(())
         };
-        let outcome = until("a cluster of three nodes", FORM_DEADLINE, formed).await;
+        let outcome = answer("a cluster of three nodes", FORM_DEADLINE, formed).await;
         if outcome.is_err() {
             for node in &self.nodes {
                 eprintln!("--- {}\n{}", node.host, node.log(Some("25")).await);
             }
         }
-        outcome
+        Ok(outcome?)
     }
 
     /// Until every queue has a leader, three members that are online, and the policy that spreads leaders.
@@ -152,7 +147,7 @@ impl Broker {
                 Some(queue) => Err(format!("{queue:?}")),
             }
         };
-        until("three members of each queue", REJOIN_DEADLINE, whole).await
+        Ok(answer("three members of each queue", REJOIN_DEADLINE, whole).await?)
     }
 
     /// The node that leads a queue.
@@ -163,7 +158,7 @@ impl Broker {
             let node = self.nodes.iter().find(|node| queue.is_led_by(node));
             node.ok_or_else(|| format!("it has the leader {:?}", queue.leader))
         };
-        until(&format!("a leader of `{queue}`"), REJOIN_DEADLINE, found).await
+        Ok(answer(&format!("a leader of `{queue}`"), REJOIN_DEADLINE, found).await?)
     }
 
     pub async fn version(&self) -> Result<String, Error> {
@@ -213,23 +208,5 @@ impl Broker {
         let value: serde_json::Value =
             serde_json::from_str(&body).map_err(|error| format!("{}: {error}", node.host))?;
         serde_json::from_value(value).map_err(|error| format!("{}: {error}", node.host))
-    }
-}
-
-/// Asks until there is an answer.
-pub async fn until<T>(
-    what: &str,
-    deadline: Duration,
-    found: impl AsyncFn() -> Result<T, String>,
-) -> Result<T, Error> {
-    let began = Instant::now();
-    loop {
-        match found().await {
-            Ok(value) => return Ok(value),
-            Err(seen) if began.elapsed() > deadline => {
-                return Err(Error::late(what, deadline, seen));
-            }
-            Err(_) => tokio::time::sleep(LOOK_PAUSE).await,
-        }
     }
 }

@@ -1,16 +1,15 @@
 //! PostgreSQL in a container beside the cluster: nothing happens to it, it tells what really came of each order.
 
-use std::net::IpAddr;
-use std::path::Path;
 use std::time::Duration;
 
 use millrace_testkit::services::ports;
 use millrace_testkit::services::watchdog::Watchdog;
+use millrace_testkit::wait::answer;
 use sqlx::PgPool;
-use sqlx::postgres::PgPoolOptions;
+use url::Url;
 
-use crate::cluster::broker::until;
 use crate::cluster::docker::{Network, docker};
+use crate::connections;
 use crate::error::Error;
 
 const USER: &str = "millrace";
@@ -25,35 +24,24 @@ pub struct Database {
 impl Database {
     pub async fn start(image: &str, network: &Network, watchdog: &Watchdog) -> Result<Self, Error> {
         let container = format!("{}-postgres", network.name);
-        let address: IpAddr = network.address(20).parse().map_err(Error::doing("an address"))?;
+        let address = network.address(20)?;
         let password = ports::password();
-        watchdog.remove_container(&container).map_err(Error::file(Path::new("the watchdog")))?;
-        let (user, secret) = (format!("POSTGRES_USER={USER}"), format!("POSTGRES_PASSWORD={password}"));
-        docker(&[
-            "run",
-            "--detach",
-            "--name",
-            &container,
-            "--network",
-            &network.name,
-            "--ip",
-            &address.to_string(),
-            "--env",
-            &user,
-            "--env",
-            &secret,
-            image,
-            "postgres",
-            "-c",
-            "max_connections=200",
-        ])
-        .await?;
+        watchdog.remove_container(&container)?;
+        let mut arguments = vec!["run".to_owned(), "--detach".to_owned()];
+        for (name, value) in [
+            ("name", container),
+            ("network", network.name.clone()),
+            ("ip", address.to_string()),
+            ("env", format!("POSTGRES_USER={USER}")),
+            ("env", format!("POSTGRES_PASSWORD={password}")),
+        ] {
+            arguments.extend([format!("--{name}"), value]);
+        }
+        arguments.extend([image, "postgres", "-c", "max_connections=200"].map(str::to_owned));
+        docker(&arguments).await?;
         let url = format!("postgres://{USER}:{password}@{address}:5432/{USER}?sslmode=disable");
-        let connect = async || {
-            let pool = PgPoolOptions::new().max_connections(3).acquire_timeout(Duration::from_secs(2));
-            pool.connect(&url).await.map_err(|error| error.to_string())
-        };
-        let pool = until("an answer from PostgreSQL", DEADLINE, connect).await?;
+        let pool = connections::database(&Url::parse(&url).map_err(Error::doing("the database's URL"))?)?;
+        answer("PostgreSQL to answer", DEADLINE, async || pool.acquire().await.map(drop)).await?;
         Ok(Self { url, pool })
     }
 

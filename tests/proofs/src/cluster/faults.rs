@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::cluster::broker::{Broker, REJOIN_DEADLINE, until};
+use millrace_testkit::wait::answer;
+use tokio::time::sleep;
+
+use crate::cluster::broker::{Broker, REJOIN_DEADLINE};
 use crate::cluster::history::{Seconds, now};
 use crate::cluster::node::Node;
 use crate::cluster::scenario::{Scenario, limit};
@@ -51,26 +54,26 @@ pub async fn perform(scenario: Scenario, victim: &Node, broker: &Broker) -> Resu
     let mut course = Course::default();
     let others = others(victim, broker);
     let name = &victim.host;
-    pause(CALM).await;
+    sleep(CALM).await;
     match scenario {
         Scenario::LeaderKilled => {
             course.now(format!("{name} killed"), limit::DEAD);
             victim.kill().await?;
-            pause(DEAD).await;
+            sleep(DEAD).await;
             course.now(format!("{name} started again"), limit::MENDED);
             victim.start().await?;
         }
         Scenario::LeaderPaused => {
             course.now(format!("{name} frozen"), limit::SILENT);
             victim.pause().await?;
-            pause(SILENT).await;
+            sleep(SILENT).await;
             course.now(format!("{name} thawed"), limit::MENDED);
             victim.unpause().await?;
         }
         Scenario::LeaderPartitioned => {
             course.now(format!("{name} cut off from everybody"), limit::SILENT);
             victim.isolate().await?;
-            pause(SILENT).await;
+            sleep(SILENT).await;
             course.now(format!("{name} reachable again"), limit::MENDED);
             victim.reconnect().await?;
         }
@@ -79,7 +82,7 @@ pub async fn perform(scenario: Scenario, victim: &Node, broker: &Broker) -> Resu
             for other in &others {
                 victim.cut_off_from(other).await?;
             }
-            pause(SILENT).await;
+            sleep(SILENT).await;
             course.now(format!("{name} sees the others again"), limit::MENDED);
             victim.reconnect().await?;
         }
@@ -87,7 +90,7 @@ pub async fn perform(scenario: Scenario, victim: &Node, broker: &Broker) -> Resu
             let other = others[0];
             course.now(format!("{name} and {} killed", other.host), None);
             tokio::try_join!(victim.kill(), other.kill())?;
-            pause(DEAD).await;
+            sleep(DEAD).await;
             course.now(format!("{name} and {} started again", other.host), limit::BOOT);
             tokio::try_join!(victim.start(), other.start())?;
         }
@@ -97,7 +100,7 @@ pub async fn perform(scenario: Scenario, victim: &Node, broker: &Broker) -> Resu
                     false => Ok(()),
                     true => Err(format!("without {} some queue has no majority", node.host)),
                 };
-                until("a safe moment for a restart", REJOIN_DEADLINE, safe).await?;
+                answer("a safe moment for a restart", REJOIN_DEADLINE, safe).await?;
                 course.now(format!("{} restarted", node.host), limit::DEAD);
                 node.stop().await?;
                 node.start().await?;
@@ -106,14 +109,10 @@ pub async fn perform(scenario: Scenario, victim: &Node, broker: &Broker) -> Resu
         }
     }
     broker.until_whole().await?;
-    pause(AFTERMATH).await;
+    sleep(AFTERMATH).await;
     Ok(course)
 }
 
 fn others<'a>(node: &Node, broker: &'a Broker) -> Vec<&'a Node> {
     broker.nodes.iter().filter(|other| other.host != node.host).collect()
-}
-
-async fn pause(time: Duration) {
-    tokio::time::sleep(time).await;
 }

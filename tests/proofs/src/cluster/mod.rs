@@ -1,6 +1,5 @@
 //! `cluster`: Millrace on three RabbitMQ nodes that are killed, frozen, restarted and cut off from each other under load.
 
-mod balancer;
 mod broker;
 mod configuration;
 mod database;

@@ -10,7 +10,7 @@ use crate::programs::Programs;
 
 /// Runs Millrace on three RabbitMQ nodes in containers, breaks them under steady load, and says what that cost.
 ///
-/// The program `checker` beside this one posts the load and judges. Exit code 0: nothing lost, nothing twice, and every
+/// The checker posts the load and judges. Exit code 0: nothing lost, nothing twice, and every
 /// outage within its limit. 1: not so. 2: it could not be tried. Needs root and a Docker engine on this machine, whose
 /// containers it reaches by their endpoints.
 #[derive(Debug, Args)]

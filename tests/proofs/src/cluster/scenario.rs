@@ -23,10 +23,6 @@ pub enum Scenario {
 }
 
 impl Scenario {
-    pub fn name(self) -> String {
-        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
-    }
-
     /// How long there must be load: a little longer than it takes.
     pub const fn lasts(self) -> Duration {
         Duration::from_secs(match self {

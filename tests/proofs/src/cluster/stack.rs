@@ -8,11 +8,11 @@ use std::time::Duration;
 use millrace_contracts::catalog;
 use millrace_testkit::services::watchdog::Watchdog;
 use millrace_testkit::stack::program::Log;
-use millrace_testkit::stack::{API, Addresses, Launcher, Secrets, Unit, free_address};
+use millrace_testkit::stack::proxy::{ACCEPT_DEADLINE, Proxy};
+use millrace_testkit::stack::{Addresses, Launcher, Secrets, Units, free_address};
 use uuid::Uuid;
 
 use crate::checker::options::Endpoints;
-use crate::cluster::balancer::{ACCEPT_DEADLINE, Balancer};
 use crate::cluster::broker::{Broker, Queue, SIZE, USER};
 use crate::cluster::database::Database;
 use crate::cluster::docker::Network;
@@ -25,71 +25,52 @@ const WORKERS_EACH: usize = 2;
 const NOTICE: Duration = Duration::from_secs(1);
 const READY_DEADLINE: Duration = Duration::from_secs(60);
 
-/// What is dropped first stands first: the network can go only when its containers are gone.
 #[derive(Debug)]
 pub struct Stack {
-    units: Vec<Unit>,
+    pub units: Units,
     pub broker: Broker,
     pub database: Database,
     /// Where the checker finds everything: over balancers that are never gathered.
     pub endpoints: Endpoints,
     /// Through which the programs reach the brokers.
-    balancer: Balancer,
-    _others: [Balancer; 2],
-    pub watchdog: Arc<Watchdog>,
-    _network: Network,
+    balancer: Proxy,
+    _others: [Proxy; 2],
 }
 
 impl Stack {
     pub async fn set_up(options: &Options, folder: &Path) -> Result<Self, Error> {
         let id = Uuid::now_v7().simple().to_string();
-        let network = Network::create(&id[20..]).await?;
-        let watchdog = Arc::new(Watchdog::start().map_err(Error::file("/bin/sh"))?);
+        let watchdog = Arc::new(Watchdog::start()?);
+        let network = Network::create(&id[20..], &watchdog).await?;
         let (broker, database) = tokio::try_join!(
             Broker::start(options, &network, folder, &watchdog),
             Database::start(options.images.postgres, &network, &watchdog),
         )?;
         let balance = async |port: fn(&Node) -> SocketAddr| {
-            Balancer::start(broker.nodes.iter().map(port).collect()).await
+            Proxy::balancing(broker.nodes.iter().map(port).collect()).await
         };
         let (balancer, direct, management) =
             (balance(Node::amqp).await?, balance(Node::amqp).await?, balance(Node::management).await?);
         let login = format!("{USER}:{}", broker.password);
-        let through = |amqp: &Balancer| Addresses {
-            amqp_url: format!("amqp://{login}@{}/%2f", amqp.address),
-            management_url: format!("http://{login}@{}", management.address),
+        let through = |amqp: &Proxy| Addresses {
+            amqp_url: format!("amqp://{login}@{}/%2f", amqp.address()),
+            management_url: format!("http://{login}@{}", management.address()),
             database_url: database.url.clone(),
         };
         let launcher = Launcher {
             programs: options.programs.folder(),
             log: Log::Files(folder.to_owned()),
             environment: Vec::new(),
-            watchdog: Arc::clone(&watchdog),
+            watchdog,
         };
         let (servers, secrets) = (through(&balancer), Secrets::random());
         launcher.prepare(&servers)?;
-        let mut units = vec![launcher.api(API, free_address()?, &secrets, &servers)?];
-        for domain in catalog().domains() {
-            for number in 1..=WORKERS_EACH {
-                let name = format!("{domain}-worker-{number}");
-                units.push(launcher.worker(&name, domain.as_str(), &servers)?);
-            }
-        }
-        let api = format!("http://{}", units[0].listens);
-        let endpoints = Endpoints::new(&[api], &secrets.api_key, "/", &through(&direct))?;
-        let others = [direct, management];
-        let stack = Self {
-            units,
-            broker,
-            database,
-            endpoints,
-            balancer,
-            _others: others,
-            watchdog,
-            _network: network,
-        };
-        stack.until_ready().await?;
-        Ok(stack)
+        let domains: Vec<_> = catalog().domains().iter().map(ToString::to_string).collect();
+        let workers = (&domains[..], WORKERS_EACH);
+        let units = launcher.system(&[free_address()?], workers, &secrets, [&servers, &servers])?;
+        let endpoints = Endpoints::new(&units.api_urls(), &secrets.api_key, "/", &through(&direct))?;
+        units.until_ready(READY_DEADLINE).await?;
+        Ok(Self { units, broker, database, endpoints, balancer, _others: [direct, management] })
     }
 
     /// Prints what the times depend on, once all queues have their members.
@@ -117,28 +98,9 @@ impl Stack {
     pub async fn gather_on(&self, node: &Node) -> Result<(), Error> {
         self.balancer.gather(node.amqp());
         tokio::time::sleep(NOTICE).await;
-        self.until_ready().await?;
+        self.units.until_ready(READY_DEADLINE).await?;
         self.balancer.spread();
         Ok(())
-    }
-
-    async fn until_ready(&self) -> Result<(), Error> {
-        for unit in &self.units {
-            unit.until_ready(READY_DEADLINE).await?;
-        }
-        Ok(())
-    }
-
-    /// Programs that have ended, though nobody asked them to.
-    pub async fn ended(&self) -> Vec<String> {
-        let mut ended = Vec::new();
-        for unit in &self.units {
-            let mut program = unit.program.lock().await;
-            if let Some(status) = program.ended() {
-                ended.push(format!("{} ended ({status}): {}", unit.name, program.log_tail()));
-            }
-        }
-        ended
     }
 }
 

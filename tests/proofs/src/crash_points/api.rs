@@ -15,8 +15,8 @@ use uuid::Uuid;
 use crate::crash_points::cases::{Case, Deaths, MESSAGES};
 use crate::crash_points::judge;
 use crate::crash_points::load::order_of;
-use crate::crash_points::program::{Armed, Programs};
-use crate::crash_points::stack::{PATIENCE, STOPS_MAX, Stack, until};
+use crate::crash_points::program::{Armed, Programs, work_off};
+use crate::crash_points::stack::{PATIENCE, Stack, until};
 use crate::crash_points::tally::Tally;
 use crate::evidence::{Evidence, Letter};
 use crate::history::{Answer, Submit};
@@ -139,20 +139,8 @@ impl Run<'_> {
             ("DATABASE_URL", self.stack.world.database_url.clone()),
             ("PROBES_LISTEN", "127.0.0.1:0".to_owned()),
         ];
-        // What is delivered to a worker while it stops it may give back: then another one goes on.
-        for _ in 0..STOPS_MAX {
-            let worker = self.programs.start("orders-worker", &self.name, &environment, None)?;
-            until("the jobs to be done", async || {
-                let (ready, subscriptions) = self.stack.queue("orders").await;
-                ready == 0 && subscriptions > 0
-            })
-            .await?;
-            worker.stop().await?;
-            if self.stack.left_behind("orders").await? == 0 {
-                return Ok(());
-            }
-        }
-        Err(format!("{STOPS_MAX} workers have stopped, and each has given messages back"))
+        let start = || self.programs.start("orders-worker", &self.name, &environment, None);
+        work_off(self.stack, orders::DOMAIN.as_str(), start).await.map(drop)
     }
 
     async fn evidence(&mut self) -> Evidence {

@@ -11,6 +11,7 @@ use millrace_protocol::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::commands;
 use crate::crash_points::cases::{Case, MESSAGES, Outcome, Target};
 use crate::crash_points::stack::Stack;
 
@@ -164,13 +165,9 @@ fn place(user: UserId, follow_up: Option<&'static str>) -> Message {
 
 /// An order of 25.00 EUR.
 pub fn order_of(user: UserId, order: Uuid) -> Value {
-    json!({
-        "order_id": order,
-        "user_id": user,
-        "currency": "EUR",
-        "lines": [{"sku": "TEA-EARL-GREY-250", "quantity": 2, "unit_price_minor": 1250}],
-        "payment_method": "pm_ok",
-    })
+    let mut body = commands::order(user.0);
+    body["order_id"] = json!(order);
+    body
 }
 
 async fn charge(stack: &Stack, method: &str, follow_up: &'static str) -> Message {

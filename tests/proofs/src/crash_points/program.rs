@@ -9,9 +9,11 @@ use millrace_testkit::services::watchdog::Watchdog;
 use millrace_testkit::stack::program::{Log, Program, log_file};
 use millrace_testkit::stack::signal::Signal;
 
-use crate::crash_points::stack::PATIENCE;
+use crate::crash_points::stack::{PATIENCE, Stack, until};
 
 const SIGKILL: i32 = 9;
+/// How many workers in a row may be asked to stop just when something is delivered to them.
+const STOPS_MAX: usize = 3;
 
 /// Where the programs are, and what ends them if we don't.
 #[derive(Debug, Clone)]
@@ -52,6 +54,31 @@ impl Programs {
     }
 }
 
+/// A worker that nobody kills takes all that there is in the queue, and stops when it is asked to.
+///
+/// What is delivered to it while it stops it may give back: then another one goes on. Returns how much was given back.
+pub async fn work_off(
+    stack: &Stack,
+    queue: &str,
+    start: impl Fn() -> Result<Armed, String>,
+) -> Result<usize, String> {
+    let mut given_back = 0;
+    for _ in 0..STOPS_MAX {
+        let worker = start()?;
+        until("the queue to be processed", async || {
+            let (ready, subscriptions) = stack.queue(queue).await;
+            ready == 0 && subscriptions > 0
+        })
+        .await?;
+        worker.stop().await?;
+        match stack.left_behind(queue).await? {
+            0 => return Ok(given_back),
+            left => given_back += left,
+        }
+    }
+    Err(format!("{STOPS_MAX} workers have stopped, and each has given messages back"))
+}
+
 fn name_of(case: &str) -> String {
     case.replace('/', ".")
 }
@@ -78,7 +105,7 @@ impl Armed {
 
     /// Asks it to stop, which it must do cleanly.
     pub async fn stop(mut self) -> Result<(), String> {
-        self.program.signal(Signal::Terminate).map_err(|error| format!("can't be asked to stop: {error}"))?;
+        self.program.signal(Signal::TERM).map_err(|error| format!("can't be asked to stop: {error}"))?;
         match self.end().await {
             Some(status) if status.success() => Ok(()),
             Some(status) => Err(format!("was asked to stop and ended with {status}")),

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,7 +17,9 @@ use crate::crash_points::program::Programs;
 use crate::crash_points::stack::Stack;
 use crate::crash_points::tally::Tally;
 use crate::crash_points::{api, poison, worker};
+use crate::error::Error;
 use crate::programs::ArmedPrograms;
+use crate::report::{Outcome, Scenario, table};
 
 const PROGRESS_EVERY: usize = 50;
 
@@ -49,7 +50,8 @@ struct Ended {
     took: Duration,
 }
 
-pub async fn run(options: Options) -> ExitCode {
+/// Whether every case passed.
+pub async fn run(options: Options) -> Result<bool, Error> {
     let chosen = |name: &str| options.only.is_empty() || options.only.iter().any(|only| name.contains(only));
     let (exist, left_out): (Vec<_>, Vec<_>) =
         cases::all().filter(|case| chosen(&case.to_string())).partition(|case| case.left_out().is_none());
@@ -60,39 +62,32 @@ pub async fn run(options: Options) -> ExitCode {
     }
     print_left_out(&exist, &left_out);
     if options.list {
-        return ExitCode::SUCCESS;
+        return Ok(true);
     }
     if exist.is_empty() && !with_poison {
-        eprintln!("crash-points: no case is called so; --list prints all of them");
-        return ExitCode::FAILURE;
+        return Err(Error::new("no case is called so", "--list prints all of them"));
     }
     let filter = EnvFilter::try_from_env("LOG_FILTER").unwrap_or_else(|_| EnvFilter::new("error,lapin=off"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    let watchdog = match std::fs::create_dir_all(&options.logs).and_then(|()| Watchdog::start()) {
-        Ok(watchdog) => Arc::new(watchdog),
-        Err(error) => {
-            eprintln!("crash-points: {} or the watchdog: {error}", options.logs.display());
-            return ExitCode::FAILURE;
-        }
-    };
-    let programs = Programs { programs: options.programs.folder(), logs: options.logs, watchdog };
+    std::fs::create_dir_all(&options.logs).map_err(Error::file(&options.logs))?;
+    let programs = options.programs.folder();
+    let programs = Programs { programs, logs: options.logs, watchdog: Arc::new(Watchdog::start()?) };
     // Blocks until they answer, and says where they are.
     let services = tokio::task::block_in_place(Services::shared);
-    let started = Instant::now();
     // Cases wait far more than they compute, so one thread is enough for all of them.
     let all = async {
-        let mut failed = 0;
+        let mut outcomes = Vec::new();
         if !exist.is_empty() {
-            failed += report(start(exist, options.worlds, &programs), &programs, started).await;
+            outcomes.push(report(start(exist, options.worlds, &programs), &programs).await);
         }
         if with_poison {
-            failed += run_poison(&programs).await;
+            outcomes.push(run_poison(&programs).await);
         }
-        failed
+        outcomes
     };
-    let failed = LocalSet::new().run_until(all).await;
+    let outcomes = LocalSet::new().run_until(all).await;
     println!("crash-points: ran on {}", services.description);
-    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    Ok(table("crash-points", &outcomes, "cargo xtask crash-points --only <CASE>"))
 }
 
 /// Every world takes the next case that nobody has taken yet.
@@ -126,20 +121,18 @@ fn start(cases: Vec<Case>, worlds: usize, programs: &Programs) -> mpsc::Unbounde
     results
 }
 
-/// One case by itself, as it needs the machine for itself. Returns how many failed.
-async fn run_poison(programs: &Programs) -> usize {
-    let began = Instant::now();
-    let (name, stack) = (poison::NAME, Stack::open().await);
+/// One case by itself, as it needs the machine for itself.
+async fn run_poison(programs: &Programs) -> Outcome {
+    let mut scenario = Scenario::begin(poison::NAME);
+    let stack = Stack::open().await;
     let outcome = poison::run(&stack, programs).await;
-    match &outcome {
-        Ok(Tally { deaths, copies, .. }) => println!(
-            "{name}: passed in {:.0} s; {deaths} deaths, {copies} copies sent and absorbed",
-            began.elapsed().as_secs_f64()
-        ),
-        Err(findings) => println!("FAILED --only {name}: {}", findings.join("; ")),
-    }
     let closed = spawn_local(stack.close(outcome.is_err())).await;
-    usize::from(outcome.is_err() || closed.is_err())
+    scenario.require(closed.is_ok(), || "its world did not end in order".to_owned());
+    let Tally { deaths, copies, .. } = outcome.unwrap_or_else(|findings| {
+        findings.into_iter().for_each(|finding| scenario.violation(finding));
+        Tally::default()
+    });
+    scenario.end(format!("{deaths} deaths, {copies} copies sent and absorbed"))
 }
 
 /// A case that failed takes its world with it, so that the next one begins with nothing.
@@ -175,10 +168,11 @@ fn last_words(panicked: JoinError) -> String {
     }
 }
 
-/// Prints failures as they come and a table at the end; returns how many failed.
-async fn report(mut results: mpsc::UnboundedReceiver<Ended>, programs: &Programs, started: Instant) -> usize {
-    let (mut passed, mut failed, mut all) = (0, 0, Tally::default());
-    let mut table: BTreeMap<(usize, String), BTreeMap<String, usize>> = BTreeMap::new();
+/// Prints failures as they come and a table at the end.
+async fn report(mut results: mpsc::UnboundedReceiver<Ended>, programs: &Programs) -> Outcome {
+    let mut scenario = Scenario::begin("cases");
+    let (started, mut passed, mut failed, mut all) = (Instant::now(), 0, 0, Tally::default());
+    let mut lines: BTreeMap<(usize, String), BTreeMap<String, usize>> = BTreeMap::new();
     let mut slowest = (Duration::ZERO, String::new());
     while let Some(Ended { case, outcome, took }) = results.recv().await {
         let log = programs.log_of(&case.to_string());
@@ -187,33 +181,33 @@ async fn report(mut results: mpsc::UnboundedReceiver<Ended>, programs: &Programs
                 all += tally;
                 passed += 1;
                 slowest = slowest.max((took, case.to_string()));
-                let outcomes = table.entry(case.line()).or_default();
+                let outcomes = lines.entry(case.line()).or_default();
                 *outcomes.entry(format!("{:?}", case.outcome)).or_default() += 1;
                 // It is only a log.
                 let _ = std::fs::remove_file(log);
             }
             Err(findings) => {
                 failed += 1;
-                println!("FAILED --only {case}: {} (log: {})", findings.join("; "), log.display());
+                let failure = format!("--only {case}: {} (log: {})", findings.join("; "), log.display());
+                scenario.note(format!("FAILED {failure}"));
+                scenario.violation(failure);
             }
         }
         if (passed + failed) % PROGRESS_EVERY == 0 {
-            println!("crash-points: {} cases in {:.0} s", passed + failed, started.elapsed().as_secs_f64());
+            scenario.note(format!("{} cases in {} s", passed + failed, started.elapsed().as_secs()));
         }
     }
-    for ((_, point), outcomes) in &table {
+    for ((_, point), outcomes) in &lines {
         let cells: Vec<_> = outcomes.iter().map(|(outcome, count)| format!("{outcome} {count}")).collect();
-        println!("{point:<28} {}", cells.join(", "));
+        scenario.note(format!("{point:<28} {}", cells.join(", ")));
     }
     let Tally { deaths, returned, given_back, copies, off_aim } = all;
-    println!(
-        "crash-points: {passed} passed, {failed} failed in {:.0} s; {deaths} deaths, {returned} messages came back, \
-         {given_back} were given back, {copies} copies sent and absorbed; {off_aim} deaths hit another batch than aimed at; slowest: {} ({:.1} s)",
-        started.elapsed().as_secs_f64(),
+    scenario.end(format!(
+        "{passed} passed, {failed} failed; {deaths} deaths, {returned} messages came back, {given_back} were given back, \
+         {copies} copies sent and absorbed; {off_aim} deaths hit another batch than aimed at; slowest: {} ({:.1} s)",
         slowest.1,
         slowest.0.as_secs_f64()
-    );
-    failed
+    ))
 }
 
 fn print_left_out(exist: &[Case], left_out: &[Case]) {

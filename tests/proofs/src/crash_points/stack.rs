@@ -21,14 +21,14 @@ use sqlx::{Postgres, Transaction};
 use url::Url;
 use uuid::Uuid;
 
+use crate::wait;
+
 /// First retries lie here until they are let go.
 const HELD: &str = "held";
 /// Where the first retry of a message waits, by its policy.
 const FIRST_DELAYS: [DelayQueue; 2] = [DelayQueue::MS_200, DelayQueue::S_1];
 /// How long anything may take that must come; a machine that compiles at the same time is slow.
 pub const PATIENCE: Duration = Duration::from_secs(30);
-/// How many workers in a row may be asked to stop just when something is delivered to them.
-pub const STOPS_MAX: usize = 3;
 const LOOK_PAUSE: Duration = Duration::from_millis(3);
 /// Everything that a case leaves behind. `ledger.suspects` is looked at before.
 const FORGET: &str = "DELETE FROM ledger.entries; DELETE FROM ledger.suspects; DELETE FROM orders.orders; \
@@ -247,18 +247,11 @@ impl Gate {
     pub async fn until_somebody_waits(&mut self) -> Result<(), String> {
         let sql = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'ledger.entries'::regclass \
                    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
-        let until = Instant::now() + PATIENCE;
-        loop {
-            let waiting: i64 =
-                sqlx::query_scalar(sql).fetch_one(&mut *self.0).await.expect("the database is up");
-            if waiting > 0 {
-                return Ok(());
-            }
-            if Instant::now() > until {
-                return Err("no lane came to the ledger".to_owned());
-            }
-            tokio::time::sleep(LOOK_PAUSE).await;
-        }
+        until("a lane to come to the ledger", async || {
+            let waiting: Result<i64, _> = sqlx::query_scalar(sql).fetch_one(&mut *self.0).await;
+            waiting.expect("the database is up") > 0
+        })
+        .await
     }
 
     /// Lets everybody through.
@@ -268,15 +261,9 @@ impl Gate {
 }
 
 /// Waits until it holds.
-pub async fn until(what: &str, holds: impl AsyncFn() -> bool) -> Result<(), String> {
-    let until = Instant::now() + PATIENCE;
-    while !holds().await {
-        if Instant::now() > until {
-            return Err(format!("waited {} s for {what}", PATIENCE.as_secs()));
-        }
-        tokio::time::sleep(LOOK_PAUSE).await;
-    }
-    Ok(())
+pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) -> Result<(), String> {
+    let waited = wait::until(what, PATIENCE, async || Ok(holds().await)).await;
+    waited.map(drop).map_err(|error| error.to_string())
 }
 
 fn release(delay: DelayQueue) -> String {

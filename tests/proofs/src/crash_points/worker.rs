@@ -8,8 +8,8 @@ use uuid::Uuid;
 use crate::crash_points::cases::{BATCH, Case, Deaths, HitBy, MESSAGES, Outcome, Point, Position};
 use crate::crash_points::judge;
 use crate::crash_points::load::{CLIENT, Handler, Load};
-use crate::crash_points::program::{Armed, Programs};
-use crate::crash_points::stack::{STOPS_MAX, Stack, until};
+use crate::crash_points::program::{Armed, Programs, work_off};
+use crate::crash_points::stack::{Stack, until};
 use crate::crash_points::tally::Tally;
 use crate::evidence::Letter;
 
@@ -163,26 +163,10 @@ impl Run<'_> {
         Ok(returned)
     }
 
-    /// A worker that nobody kills takes all that there is, and stops when it is asked to.
-    ///
-    /// What is delivered to it while it stops it may give back: then another one goes on.
     async fn work_off(&mut self) -> Result<(), String> {
-        let (stack, queue) = (self.stack, self.load.handler.domain.as_str());
-        for _ in 0..STOPS_MAX {
-            let program = self.start(MESSAGES, None)?;
-            until("the queue to be processed", async || {
-                let (ready, subscriptions) = stack.queue(queue).await;
-                ready == 0 && subscriptions > 0
-            })
-            .await?;
-            program.stop().await?;
-            let given_back = stack.left_behind(queue).await?;
-            if given_back == 0 {
-                return Ok(());
-            }
-            self.tally.given_back += given_back;
-        }
-        Err(format!("{STOPS_MAX} workers have stopped, and each has given messages back"))
+        let queue = self.load.handler.domain.as_str();
+        self.tally.given_back += work_off(self.stack, queue, || self.start(MESSAGES, None)).await?;
+        Ok(())
     }
 
     /// What the messages wait for comes, and then they come back themselves.

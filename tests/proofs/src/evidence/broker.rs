@@ -56,7 +56,7 @@ struct Listed {
 /// to a queue, some seconds ago.
 pub async fn queues(endpoints: &Endpoints) -> Result<Vec<Queue>, Error> {
     let listed = listed(endpoints).await?;
-    let broker = Broker::connect(&endpoints.amqp_url).await?;
+    let broker = Broker::connect(endpoints.amqp_url.as_str()).await?;
     let mut queues = Vec::new();
     for name in Topology::of(catalog(), 1.0).queues {
         let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
@@ -91,7 +91,7 @@ async fn listed(endpoints: &Endpoints) -> Result<Vec<Listed>, Error> {
 
 /// Looks at every dead letter, and leaves all of them where they are.
 pub async fn dead_letters(endpoints: &Endpoints) -> Result<Vec<Letter>, Error> {
-    let broker = Broker::connect(&endpoints.amqp_url).await?;
+    let broker = Broker::connect(endpoints.amqp_url.as_str()).await?;
     let mut letters = Vec::new();
     for queue in catalog().domains().iter().copied().map(dead_queue) {
         loop {

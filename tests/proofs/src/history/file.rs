@@ -1,11 +1,10 @@
-//! The history: what was asked and what was answered, line by line, on disk within 100 milliseconds.
+//! The history as a file: what was asked and what was answered, line by line.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -13,8 +12,6 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::error::Error;
-
-const SYNC_EVERY: Duration = Duration::from_millis(100);
 
 /// One line.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -57,60 +54,40 @@ pub enum Event {
 /// Writes lines. Cheap to share.
 #[derive(Debug, Clone)]
 pub struct Recorder {
-    lines: Sender<Line>,
+    lines: Arc<Mutex<Lines>>,
     began: Instant,
 }
 
-/// The end of the recorder that waits until all is on disk.
 #[derive(Debug)]
-pub struct Recording {
-    writer: JoinHandle<std::io::Result<()>>,
+struct Lines {
+    file: BufWriter<File>,
+    /// Up to the first line that could not be written, which ends the recording.
+    written: io::Result<()>,
 }
 
 impl Recorder {
     /// Begins a new history in this file.
-    pub fn create(path: &Path) -> Result<(Self, Recording), Error> {
-        let file = File::create(path).map_err(Error::file(path))?;
-        let (lines, to_write) = channel();
-        let writer = std::thread::spawn(move || write(file, &to_write));
-        Ok((Self { lines, began: Instant::now() }, Recording { writer }))
+    pub fn create(path: &Path) -> Result<Self, Error> {
+        let file = BufWriter::new(File::create(path).map_err(Error::file(path))?);
+        Ok(Self { lines: Arc::new(Mutex::new(Lines { file, written: Ok(()) })), began: Instant::now() })
     }
 
     /// Notes what happens now.
     pub fn note(&self, event: Event) {
         let since_us = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
-        // Fails only where the disk did, which `Recording::finish` tells.
-        let _ = self.lines.send(Line { at: OffsetDateTime::now_utc(), since_us, event });
+        let line = Line { at: OffsetDateTime::now_utc(), since_us, event };
+        let Lines { file, written } = &mut *self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        if written.is_ok() {
+            let text = serde_json::to_string(&line).map_err(io::Error::from);
+            *written = text.and_then(|text| writeln!(file, "{text}"));
+        }
     }
-}
 
-impl Recording {
-    /// Waits until all is on disk. Every recorder must be gone by then.
-    pub fn finish(self, path: &Path) -> Result<(), Error> {
-        let panicked = |_| Err(std::io::Error::other("the writer panicked"));
-        self.writer.join().unwrap_or_else(panicked).map_err(Error::file(path))
-    }
-}
-
-fn write(file: File, lines: &Receiver<Line>) -> std::io::Result<()> {
-    let mut file = BufWriter::new(file);
-    let (mut synced, mut dirty) = (Instant::now(), false);
-    loop {
-        let received = lines.recv_timeout(SYNC_EVERY);
-        if let Ok(line) = &received {
-            serde_json::to_writer(&mut file, line)?;
-            file.write_all(b"\n")?;
-            dirty = true;
-        }
-        let ended = matches!(received, Err(RecvTimeoutError::Disconnected));
-        if dirty && (ended || synced.elapsed() >= SYNC_EVERY) {
-            file.flush()?;
-            file.get_ref().sync_data()?;
-            (synced, dirty) = (Instant::now(), false);
-        }
-        if ended {
-            return Ok(());
-        }
+    /// Whether all could be written; then it is in the file.
+    pub fn finish(&self, path: &Path) -> Result<(), Error> {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = std::mem::replace(&mut lines.written, Ok(()));
+        written.and_then(|()| lines.file.flush()).map_err(Error::file(path))
     }
 }
 

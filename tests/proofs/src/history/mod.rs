@@ -5,9 +5,10 @@ mod file;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+use time::serde::rfc3339;
 use uuid::Uuid;
 
 use crate::evidence::Digest;
@@ -73,12 +74,17 @@ pub struct Poison {
 }
 
 /// Something that was broken on purpose.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Fault {
     pub kind: String,
     pub target: String,
+    #[serde(with = "rfc3339")]
     pub started_at: OffsetDateTime,
+    /// What was done is undone.
+    #[serde(with = "rfc3339::option")]
     pub healed_at: Option<OffsetDateTime>,
+    /// A server that was away answered again.
+    #[serde(with = "rfc3339::option")]
     pub back_at: Option<OffsetDateTime>,
 }
 
@@ -199,30 +205,20 @@ impl History {
 }
 
 impl Fault {
-    /// Faults in the form in which the campaign writes them: one line when it starts, one when it is over, or both in one.
-    pub fn all(lines: &[Value]) -> Vec<Self> {
-        let time = |value: &Value| OffsetDateTime::parse(value.as_str()?, &Rfc3339).ok();
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let mut faults: Vec<Self> = Vec::new();
-        for line in lines {
-            let Some(started_at) = time(&line["started_at"]) else { continue };
-            let fault = Self {
-                kind: text(&line["kind"]),
-                target: text(&line["target"]),
-                started_at,
-                healed_at: time(&line["healed_at"]),
-                back_at: time(&line["back_at"]),
-            };
-            let same = |known: &&mut Self| {
-                (&known.kind, &known.target, known.started_at)
-                    == (&fault.kind, &fault.target, fault.started_at)
-            };
-            match faults.iter_mut().find(same) {
-                Some(known) => *known = fault,
-                None => faults.push(fault),
-            }
-        }
-        faults
+    /// One that begins now.
+    pub fn begins(kind: impl ToString, target: impl ToString) -> Self {
+        let (kind, target) = (kind.to_string(), target.to_string());
+        Self { kind, target, started_at: OffsetDateTime::now_utc(), healed_at: None, back_at: None }
+    }
+
+    /// From now on what was done is undone, if it was not before.
+    pub fn heals(&mut self) {
+        self.healed_at.get_or_insert_with(OffsetDateTime::now_utc);
+    }
+
+    /// From now on the server answers again.
+    pub fn is_back(&mut self) {
+        self.back_at = Some(OffsetDateTime::now_utc());
     }
 }
 
@@ -262,13 +258,15 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_that_was_healed_replaces_the_line_that_began_it() {
-        let began =
-            json!({"kind": "broker-killed", "target": "broker", "started_at": "2026-01-01T00:00:00Z"});
-        let mut healed = began.clone();
-        healed["back_at"] = json!("2026-01-01T00:00:02.5Z");
-        let faults = Fault::all(&[began, healed]);
-        assert_eq!(faults.len(), 1);
-        assert!(faults[0].back_at.is_some());
+    fn a_fault_is_read_as_it_was_written() {
+        let mut fault = Fault::begins("broker-killed", "broker");
+        fault.heals();
+        let text = serde_json::to_string(&fault).expect("plain data");
+        let read: Fault = serde_json::from_str(&text).expect("what was written");
+        assert_eq!((read.kind, read.target), (fault.kind, fault.target));
+        assert_eq!(
+            (read.started_at, read.healed_at, read.back_at),
+            (fault.started_at, fault.healed_at, None)
+        );
     }
 }

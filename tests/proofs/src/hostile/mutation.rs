@@ -5,14 +5,7 @@ use uuid::Uuid;
 
 use crate::hostile::amqp::{Field, Message, SIZES, Table};
 use crate::hostile::valid;
-
-fn byte(random: &mut Random) -> u8 {
-    random.number().to_be_bytes()[0]
-}
-
-fn bytes(random: &mut Random, length: usize) -> Vec<u8> {
-    (0..length).map(|_| byte(random)).collect()
-}
+use crate::mutation::{byte, bytes, spoil};
 
 /// Any text that a short string may hold.
 fn text(random: &mut Random) -> Vec<u8> {
@@ -29,7 +22,7 @@ pub fn mutated(random: &mut Random, before: &[Uuid]) -> (Uuid, Message) {
     let mut message = if random.below(8) == 0 { valid::customer(id) } else { valid::order(id) };
     for _ in 0..=random.below(4) {
         match random.below(10) {
-            0..=3 => body(random, &mut message.body),
+            0..=3 => spoil(random, &mut message.body),
             4..=6 => header(random, message.headers.get_or_insert_default()),
             7 | 8 => property(random, &mut message),
             _ if before.is_empty() => {}
@@ -37,34 +30,6 @@ pub fn mutated(random: &mut Random, before: &[Uuid]) -> (Uuid, Message) {
         }
     }
     (id, message)
-}
-
-fn body(random: &mut Random, body: &mut Vec<u8>) {
-    let at = random.below(body.len());
-    match random.below(7) {
-        0 if at < body.len() => body[at] ^= 1 << random.below(8),
-        1 if at < body.len() => body[at] = byte(random),
-        2 => body.truncate(at),
-        3 => {
-            let length = random.below(16);
-            body.splice(at..at, bytes(random, length));
-        }
-        4 => {
-            let piece = body[at..].to_vec();
-            body.splice(at..at, piece);
-        }
-        5 => {
-            let token =
-                [&b"null"[..], b"-1", b"1e400", b"\"\"", b"[]", b"{}", b"\\u0000", b"\xff", b"true", b","];
-            let token = token[random.below(token.len())];
-            let end = (at + random.below(12)).min(body.len());
-            body.splice(at..end, token.iter().copied());
-        }
-        _ => {
-            let end = (at + random.below(40)).min(body.len());
-            body.drain(at..end);
-        }
-    }
 }
 
 fn header(random: &mut Random, headers: &mut Table) {

@@ -83,12 +83,12 @@ impl Target {
         let log = program.log_tail();
         let last = log.lines().rev().find(|line| line.contains("thread") || line.contains("ERROR"));
         let ended = format!("{status}: {}", last.unwrap_or_default());
-        program.start_again(&self.stack.watchdog)?;
+        program.start_again(&self.stack.units.watchdog)?;
         Ok(Some(ended))
     }
 
     pub async fn stop_worker(&self) -> Result<(), Error> {
-        Ok(self.stack.stop_workers(STOP_PATIENCE).await?)
+        Ok(self.stack.units.stop_workers(STOP_PATIENCE).await?)
     }
 
     pub async fn start_worker(&self) -> Result<(), Error> {

@@ -16,15 +16,16 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::checker::Told;
 use crate::checker::options::Workload;
 use crate::history::{Answer, Event, Recorder};
 use client::ClientModel;
 use jobs::Job;
-pub use meters::Meters;
+pub use meters::{Counts, Meters};
 use millrace_testkit::random::Random;
 pub use post::Poster;
 
+/// A client that waits this long does not know what became of its job.
+pub const POST_DEADLINE: Duration = Duration::from_secs(5);
 /// Posts in flight at once.
 const TASKS: u64 = 48;
 /// A job that was owed and still can't be posted this long after all was healed is given up.
@@ -60,7 +61,7 @@ pub struct Load {
     recorder: Recorder,
     meters: Arc<Meters>,
     accepted: mpsc::UnboundedSender<Accepted>,
-    told: watch::Receiver<Told>,
+    healed: watch::Receiver<bool>,
 }
 
 impl Load {
@@ -70,7 +71,7 @@ impl Load {
         recorder: Recorder,
         meters: Arc<Meters>,
         accepted: mpsc::UnboundedSender<Accepted>,
-        told: watch::Receiver<Told>,
+        healed: watch::Receiver<bool>,
     ) -> Self {
         let jobs = u32::try_from(workload.jobs.max(1)).unwrap_or(u32::MAX);
         Self {
@@ -85,7 +86,7 @@ impl Load {
             recorder,
             meters,
             accepted,
-            told,
+            healed,
         }
     }
 
@@ -119,8 +120,7 @@ impl Load {
         let (mut random, mut healed_at) = (Random::of(self.seed, "debts", 0), None);
         while !self.client().is_debtless() {
             let now = Instant::now();
-            if *self.told.borrow() == Told::Healed && now - *healed_at.get_or_insert(now) > OWED_AFTER_HEALING
-            {
+            if *self.healed.borrow() && now - *healed_at.get_or_insert(now) > OWED_AFTER_HEALING {
                 return;
             }
             let owed = self.client().owed(now);

@@ -14,9 +14,9 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::commands;
+use crate::connections::Broker;
 use crate::error::Error;
 use crate::report::{Outcome, Scenario};
-use crate::siege::amqp::Amqp;
 use crate::siege::answer_rules::short;
 use crate::siege::http::{Connection, Reader};
 use crate::siege::target::{STOP_PATIENCE, Target};
@@ -42,7 +42,7 @@ struct Reply {
 pub async fn run(target: &Target, lines: usize) -> Result<Outcome, Error> {
     let mut scenario = Scenario::begin("batch");
     // Without workers the queue just fills, and only the API is measured.
-    target.stack.stop_workers(STOP_PATIENCE).await?;
+    target.stack.units.stop_workers(STOP_PATIENCE).await?;
     // Warm-up first: what stays allocated once and for all is no growth.
     send(target, WARMING_UP, &mut scenario).await?;
     let before = target.rss(0).await;
@@ -58,9 +58,9 @@ pub async fn run(target: &Target, lines: usize) -> Result<Outcome, Error> {
     let peak = peak.load(Ordering::Relaxed);
     let growth = peak.saturating_sub(before);
     scenario.require(growth <= RSS_GROWTH_MAX_KIB, || format!("the API grew by {:.1} MiB", mib(growth)));
-    let amqp = Amqp::open(&target.stack.servers).await?;
-    let purged = amqp.purge("orders").await?;
-    amqp.close().await?;
+    let broker = Broker::connect(&target.stack.servers.amqp_url).await?;
+    let purged = broker.purge("orders").await?;
+    broker.close().await;
     target.stack.start_workers().await?;
     Ok(scenario.end(format!(
         "{answers} of {lines} lines answered in order in {:.1} s ({:.0} lines/s), {late} of them that the broker had \

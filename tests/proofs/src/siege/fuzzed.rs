@@ -62,7 +62,7 @@ pub async fn run(target: &Target, requests: usize, seed: u64) -> Result<Outcome,
     tallies.into_iter().for_each(|tally| whole.add(tally));
     whole.violations.iter().for_each(|violation| scenario.violation(violation));
     scenario.require(target.api_pids().await == pids, || "an API process was restarted".to_owned());
-    for api in target.stack.apis() {
+    for api in target.stack.units.apis() {
         scenario.require(api.program.lock().await.ended().is_none(), || format!("{} has ended", api.name));
     }
     target.stack.until_ready().await?;

@@ -34,7 +34,7 @@ pub async fn run(target: &mut Target, keys: usize) -> Result<Outcome, Error> {
     let over = CancellationToken::new();
     let apis = [target.api(0), target.api(1)];
     let key = target.key().to_owned();
-    let (dying, watchdog) = (target.stack.units[1].clone(), Arc::clone(&target.stack.watchdog));
+    let (dying, watchdog) = (target.stack.units[1].clone(), Arc::clone(&target.stack.units.watchdog));
     let posting = async {
         let answers = post_all(apis, &key, &names).await;
         over.cancel();

@@ -1,7 +1,6 @@
 //! Abuse of the HTTP API: malformed requests, silent sockets, broken servers and secrets that must not leak, against real
 //! processes.
 
-mod amqp;
 mod answer_rules;
 mod batch;
 mod blocked;

@@ -74,7 +74,7 @@ impl Target {
     /// The process id of each API process.
     pub async fn api_pids(&self) -> Vec<u32> {
         let mut pids = Vec::new();
-        for api in self.stack.apis() {
+        for api in self.stack.units.apis() {
             pids.push(api.program.lock().await.pid());
         }
         pids
@@ -88,7 +88,7 @@ impl Target {
 
     /// How often the logs of the API processes tell of a panic.
     pub fn panics(&self) -> usize {
-        let logs = self.stack.apis().map(|api| log_file(&self.logs, &api.name));
+        let logs = self.stack.units.apis().map(|api| log_file(&self.logs, &api.name));
         let texts = logs.map(|log| std::fs::read(log).unwrap_or_default());
         texts.map(|text| String::from_utf8_lossy(&text).matches("panicked").count()).sum()
     }

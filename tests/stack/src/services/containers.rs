@@ -16,7 +16,8 @@ use tokio::time::timeout;
 
 use super::answers::{self, Urls, block_on};
 use super::watchdog::Watchdog;
-use super::{Services, ServicesError, ports, postgres, rabbitmq, say};
+use super::{LOG_TAIL_LINES, Services, ServicesError, ports, postgres, rabbitmq, say};
+use crate::stack::program::last_lines;
 
 const RABBITMQ_IMAGE: (&str, &str) = ("RABBITMQ_IMAGE", "rabbitmq:4.3-management");
 const POSTGRES_IMAGE: (&str, &str) = ("POSTGRES_IMAGE", "postgres:18");
@@ -184,8 +185,7 @@ async fn tail(container: &Container) -> String {
         String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned()
     };
     let text = read(container.stdout_to_vec().await) + &read(container.stderr_to_vec().await);
-    let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(25)..].join("\n")
+    last_lines(&text, LOG_TAIL_LINES)
 }
 
 fn failed(error: TestcontainersError) -> ServicesError {

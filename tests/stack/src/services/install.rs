@@ -7,11 +7,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::watchdog::Watchdog;
-use super::{ServicesError, private, say};
+use super::{LOG_TAIL_LINES, ServicesError, private, say};
+use crate::stack::program::last_lines;
 
 /// Debian asks this program whether a package may start its service; exit code 101 says no.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
-const LOG_TAIL_LINES: usize = 25;
 
 /// Whether this is a machine on which we may.
 #[must_use]
@@ -70,6 +70,5 @@ fn apt_get(watchdog: &Watchdog, arguments: &[&str]) -> Result<(), ServicesError>
     if status.success() {
         return Ok(());
     }
-    let lines: Vec<&str> = said.lines().collect();
-    Err(ServicesError::Install(lines[lines.len().saturating_sub(LOG_TAIL_LINES)..].join("\n")))
+    Err(ServicesError::Install(last_lines(&said, LOG_TAIL_LINES)))
 }

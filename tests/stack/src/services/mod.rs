@@ -21,6 +21,7 @@ mod private;
 mod programs;
 mod rabbitmq;
 mod restart;
+pub mod separate;
 #[cfg(test)]
 mod tests;
 pub mod watchdog;
@@ -33,6 +34,8 @@ pub use restart::Server;
 use url::Url;
 use watchdog::Watchdog;
 
+/// How much of a log an error has.
+const LOG_TAIL_LINES: usize = 25;
 /// Debian's packages of both.
 const SERVERS: [&str; 2] = ["rabbitmq-server", "postgresql"];
 

@@ -39,6 +39,6 @@ pub fn password() -> String {
 }
 
 /// The standard library seeds each of its hash maps from the system's random source.
-fn random() -> u64 {
+pub(crate) fn random() -> u64 {
     RandomState::new().build_hasher().finish()
 }

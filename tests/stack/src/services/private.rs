@@ -9,13 +9,13 @@ use std::time::Duration;
 use super::answers::{self, Urls};
 use super::programs::Programs;
 use super::watchdog::Watchdog;
-use super::{Services, ServicesError, postgres, rabbitmq};
+use super::{LOG_TAIL_LINES, Services, ServicesError, postgres, rabbitmq};
+use crate::stack::program::last_lines;
 
 /// Both are up in some 8 s on two idle cores; a machine that compiles at the same time needs longer.
 const DEADLINE: Duration = Duration::from_secs(90);
 /// A port that was free may be taken by the time a server comes to it.
 const ATTEMPTS: u32 = 3;
-const LOG_TAIL_LINES: usize = 25;
 
 #[derive(Debug)]
 pub(super) struct Servers {
@@ -111,10 +111,7 @@ fn with_logs(error: ServicesError, servers: &Servers) -> ServicesError {
 
 fn tails(logs: &[PathBuf]) -> String {
     let tail = |path: &PathBuf| {
-        let text =
-            fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
-        let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-        lines[lines.len().saturating_sub(LOG_TAIL_LINES)..].join("\n")
+        last_lines(&String::from_utf8_lossy(&fs::read(path).unwrap_or_default()), LOG_TAIL_LINES)
     };
     logs.iter().map(tail).filter(|tail| !tail.is_empty()).collect::<Vec<_>>().join("\n")
 }

@@ -81,6 +81,11 @@ impl Watchdog {
         self.note("container", name)
     }
 
+    /// The Docker network of this name is to be removed, once the containers are gone that were listed after it.
+    pub fn remove_network(&self, name: &str) -> io::Result<()> {
+        self.note("network", name)
+    }
+
     fn note(&self, verb: &str, what: &str) -> io::Result<()> {
         debug_assert!(!what.contains('\n'), "the list has one entry a line");
         let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);

@@ -81,6 +81,17 @@ remove_container() {
     done
 }
 
+# Its containers may still be leaving it.
+remove_network() {
+    passes=200
+    while [ "$passes" -gt 0 ]; do
+        docker network rm "$1" >/dev/null 2>&1 && return
+        docker network inspect "$1" >/dev/null 2>&1 || passes=$((passes - 20))
+        passes=$((passes - 1))
+        sleep 0.3
+    done
+}
+
 printf '%s\n' "$list" | while read -r verb what; do
     case $verb in
     quit) kill -QUIT "$what" 2>/dev/null && await_end "$what" 50 ;;
@@ -89,5 +100,6 @@ printf '%s\n' "$list" | while read -r verb what; do
     sweep) sweep "$what" ;;
     remove) remove "$what" ;;
     container) remove_container "$what" ;;
+    network) remove_network "$what" ;;
     esac
 done

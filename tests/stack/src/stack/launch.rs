@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 
 use super::program::{Log, Program};
-use super::{Role, StackError, Unit};
+use super::{Role, StackError, Unit, Units};
 use crate::services::ports;
 use crate::services::watchdog::Watchdog;
 
@@ -113,6 +113,35 @@ impl Launcher {
         let listens = free_address()?;
         let environment = self.environment_with(addresses, vec![("PROBES_LISTEN", listens.to_string())]);
         self.unit(name, &format!("{domain}-worker"), Role::Worker(domain.to_owned()), listens, environment)
+    }
+
+    /// Starts an API at each of these addresses and so many workers of each domain, and does not wait for them. The first
+    /// of `servers` are for the APIs, the others for the workers.
+    ///
+    /// # Errors
+    ///
+    /// When a program is not there.
+    pub fn system(
+        &self,
+        apis: &[SocketAddr],
+        (domains, each): (&[String], usize),
+        secrets: &Secrets,
+        servers: [&Addresses; 2],
+    ) -> Result<Units, StackError> {
+        let numbered =
+            |name: &str, number, of| if of > 1 { format!("{name}-{number}") } else { name.to_owned() };
+        let [for_apis, for_workers] = servers;
+        let mut units = Vec::new();
+        for (number, listens) in (1..).zip(apis) {
+            units.push(self.api(&numbered(API, number, apis.len()), *listens, secrets, for_apis)?);
+        }
+        for domain in domains {
+            for number in 1..=each {
+                let name = numbered(&format!("{domain}-worker"), number, each);
+                units.push(self.worker(&name, domain, for_workers)?);
+            }
+        }
+        Ok(Units::new(units, Arc::clone(&self.watchdog)))
     }
 
     fn unit(

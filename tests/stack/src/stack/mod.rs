@@ -8,9 +8,11 @@ pub mod resources;
 pub mod servers;
 pub mod signal;
 mod start;
+mod units;
 
 pub use launch::{API, Addresses, Launcher, Secrets, free_address};
-pub use start::{Reach, Role, Stack, StackSettings, Unit};
+pub use start::{Reach, Stack, StackSettings};
+pub use units::{Role, Unit, Units};
 
 use crate::services::ServicesError;
 

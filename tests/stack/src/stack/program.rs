@@ -173,9 +173,14 @@ fn prefix(name: &str, output: Option<impl Read + Send + 'static>) {
 #[must_use]
 pub fn log_tail(log: &Path) -> String {
     let text = std::fs::read(log).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
-    let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(LOG_TAIL_LINES)..].join("\n")
+    last_lines(&String::from_utf8_lossy(&text), LOG_TAIL_LINES)
+}
+
+/// The last lines of a text, but for empty ones.
+#[must_use]
+pub fn last_lines(text: &str, count: usize) -> String {
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    lines[lines.len().saturating_sub(count)..].join("\n")
 }
 
 /// Where a program of this name writes its log.

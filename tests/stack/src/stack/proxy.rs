@@ -1,5 +1,6 @@
 //! A TCP proxy that breaks connections on purpose: it cuts them, holds them, slows them down, and can be told to do
-//! otherwise at any moment.
+//! otherwise at any moment. In front of several nodes it is a balancer as it stands before most clusters: it looks at nothing
+//! but whether a node accepts, and a connection whose node falls silent stays open.
 //!
 //! What is held is delivered once the rule is lifted, as a network delivers again what it has dropped: nothing of a
 //! stream is ever left out in its middle.
@@ -10,11 +11,16 @@ mod tests;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio::time::timeout;
+
+/// A node of several that does not accept for this long is passed over.
+pub const ACCEPT_DEADLINE: Duration = Duration::from_secs(1);
 
 /// What happens to what comes through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +76,15 @@ pub struct Detection {
 struct Ruling {
     rule: Rule,
     since: Instant,
+    /// The node that all connections are to be gathered on, if any; others end.
+    gathered: Option<SocketAddr>,
+}
+
+impl Ruling {
+    /// Whether a connection that was made while all were gathered on `chosen`, if they were, is to be reset.
+    fn ends(&self, chosen: Option<SocketAddr>) -> bool {
+        self.rule == Rule::Reset || (self.gathered.is_some() && self.gathered != chosen)
+    }
 }
 
 #[derive(Debug)]
@@ -78,6 +93,31 @@ struct Shared {
     detections: Mutex<Vec<Detection>>,
     /// Connections that were cut in the middle or before an answer, or whose server has vanished.
     cuts: Mutex<u64>,
+}
+
+/// Where connections lead.
+#[derive(Debug)]
+struct Nodes {
+    all: Vec<SocketAddr>,
+    next: AtomicUsize,
+}
+
+impl Nodes {
+    /// The next one that accepts, but this one before all others.
+    async fn connect(&self, first: Option<SocketAddr>) -> Option<TcpStream> {
+        if let [only] = &self.all[..] {
+            return TcpStream::connect(only).await.ok();
+        }
+        let count = self.all.len();
+        let next = self.next.fetch_add(1, Ordering::Relaxed);
+        let round = (0..count).map(|step| self.all[(next + step) % count]);
+        for node in first.into_iter().chain(round) {
+            if let Ok(Ok(stream)) = timeout(ACCEPT_DEADLINE, TcpStream::connect(node)).await {
+                return Some(stream);
+            }
+        }
+        None
+    }
 }
 
 /// A listening proxy. It ends, and its connections with it, when it is dropped.
@@ -90,12 +130,18 @@ pub struct Proxy {
 impl Proxy {
     /// Listens on a free port of this machine and forwards to the target, which need not be there yet.
     pub async fn start(target: SocketAddr) -> io::Result<Self> {
+        Self::balancing(vec![target]).await
+    }
+
+    /// The same for several: each connection goes to the next one that accepts it.
+    pub async fn balancing(nodes: Vec<SocketAddr>) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let listens = listener.local_addr()?;
-        let first = Ruling { rule: Rule::Pass, since: Instant::now() };
+        let first = Ruling { rule: Rule::Pass, since: Instant::now(), gathered: None };
         let (ruling, rulings) = watch::channel(first);
         let shared = Arc::new(Shared { ruling, detections: Mutex::default(), cuts: Mutex::default() });
-        tokio::spawn(accept(listener, target, Arc::downgrade(&shared), rulings));
+        let nodes = Arc::new(Nodes { all: nodes, next: AtomicUsize::new(0) });
+        tokio::spawn(accept(listener, nodes, Arc::downgrade(&shared), rulings));
         Ok(Self { listens, shared })
     }
 
@@ -107,7 +153,17 @@ impl Proxy {
 
     /// From now on, for open connections and for new ones.
     pub fn set(&self, rule: Rule) {
-        self.shared.ruling.send_replace(Ruling { rule, since: Instant::now() });
+        self.shared.ruling.send_modify(|ruling| (ruling.rule, ruling.since) = (rule, Instant::now()));
+    }
+
+    /// Ends all connections; those that are made next go to this node, until [`Proxy::spread`].
+    pub fn gather(&self, node: SocketAddr) {
+        self.shared.ruling.send_modify(|ruling| ruling.gathered = Some(node));
+    }
+
+    /// New connections go round again; those that are there stay.
+    pub fn spread(&self) {
+        self.shared.ruling.send_modify(|ruling| ruling.gathered = None);
     }
 
     /// Which clients gave up a connection in a black hole since this was last asked.
@@ -126,7 +182,7 @@ impl Proxy {
 
 async fn accept(
     listener: TcpListener,
-    target: SocketAddr,
+    nodes: Arc<Nodes>,
     shared: std::sync::Weak<Shared>,
     rulings: watch::Receiver<Ruling>,
 ) {
@@ -138,19 +194,17 @@ async fn accept(
             () = async { while ended.changed().await.is_ok() {} } => return,
         };
         let (Ok((client, _)), Some(shared)) = (accepted, shared.upgrade()) else { continue };
-        let rulings = rulings.clone();
+        let (rulings, nodes) = (rulings.clone(), Arc::clone(&nodes));
         // The spawned task must not keep the proxy alive.
         let shared = Arc::downgrade(&shared);
         tokio::spawn(async move {
-            if rulings.borrow().rule == Rule::Reset {
-                let _ = client.set_zero_linger();
-                return;
-            }
-            let Ok(server) = TcpStream::connect(target).await else {
+            let Ruling { rule, gathered, .. } = *rulings.borrow();
+            let server = if rule == Rule::Reset { None } else { nodes.connect(gathered).await };
+            let Some(server) = server else {
                 let _ = client.set_zero_linger();
                 return;
             };
-            stream::serve(client, server, &shared, rulings).await;
+            stream::serve(client, server, &shared, (rulings, gathered)).await;
         });
     }
 }

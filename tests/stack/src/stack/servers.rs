@@ -3,20 +3,20 @@
 mod broker;
 mod database;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub use broker::{Alarm, Binding, Policy, Queue};
 use sqlx::{ConnectOptions, PgConnection};
-use url::Url;
 
 use super::signal::{self, Signal};
 use super::{Addresses, StackError};
 use crate::http;
+use crate::services::separate::{create_vhost, with_path};
 use crate::services::{Server, Services};
+use crate::wait::{answer, eventually};
 
 const STOP_DEADLINE: Duration = Duration::from_secs(60);
 const END_DEADLINE: Duration = Duration::from_secs(10);
-const PAUSE: Duration = Duration::from_millis(20);
 
 /// How a server is brought to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,10 +54,8 @@ impl Servers {
         let started = tokio::task::spawn_blocking(Services::start_private).await;
         let services = started.map_err(|error| StackError::new("starting the servers", error))??;
         let vhost = "millrace";
-        let mut amqp = Url::parse(&services.amqp_url).map_err(|error| StackError::new("AMQP_URL", error))?;
-        amqp.set_path(vhost);
         let servers = Self {
-            amqp_url: amqp.to_string(),
+            amqp_url: with_path(&services.amqp_url, vhost)?,
             management_url: services.management_url.clone(),
             database_url: services.database_url.clone(),
             vhost,
@@ -67,7 +65,7 @@ impl Servers {
             raised: Vec::new(),
             services,
         };
-        servers.create_vhost(amqp.username()).await?;
+        create_vhost(&servers.addresses(), vhost).await?;
         Ok(servers)
     }
 
@@ -97,21 +95,14 @@ impl Servers {
         };
         let family = signal::family(started);
         match (ending, server) {
-            (Ending::Kill, _) => signal::send(Signal::Kill, &family)?,
-            (Ending::Stop, Server::Broker) => signal::send(Signal::Terminate, &[pid])?,
-            (Ending::Stop, Server::Database) => signal::send(Signal::Quit, &[pid])?,
+            (Ending::Kill, _) => signal::send(Signal::KILL, &family)?,
+            (Ending::Stop, Server::Broker) => signal::send(Signal::TERM, &[pid])?,
+            (Ending::Stop, Server::Database) => signal::send(Signal::QUIT, &[pid])?,
         }
-        let until = Instant::now() + if ending == Ending::Kill { END_DEADLINE } else { STOP_DEADLINE };
-        while !self.services.has_ended(server)? || family.iter().any(|pid| signal::runs(*pid)) {
-            if Instant::now() > until {
-                return Err(StackError::new(
-                    "ending a server",
-                    format!("{server:?} does not end ({ending:?})"),
-                ));
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
-        Ok(())
+        let deadline = if ending == Ending::Kill { END_DEADLINE } else { STOP_DEADLINE };
+        let ended =
+            async || Ok(self.services.has_ended(server)? && !family.iter().any(|pid| signal::runs(*pid)));
+        eventually(&format!("the end of {server:?} ({ending:?})"), deadline, ended).await.map(drop)
     }
 
     /// Starts a server that has ended; returns once it answers.
@@ -139,14 +130,8 @@ impl Servers {
     ///
     /// When it does not within this time.
     pub async fn until_answers(&self, server: Server, patience: Duration) -> Result<(), StackError> {
-        let until = Instant::now() + patience;
-        while let Err(reason) = Services::answers(server, self.url(server)).await {
-            if Instant::now() > until {
-                return Err(StackError::new("waiting for a server", format!("{server:?}: {reason}")));
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
-        Ok(())
+        let ask = async || Services::answers(server, self.url(server)).await;
+        answer(&format!("{server:?} to answer"), patience, ask).await
     }
 
     /// Stops all of its processes where they are.
@@ -157,10 +142,10 @@ impl Servers {
     pub fn freeze(&mut self, server: Server) -> Result<(), StackError> {
         let Some(pid) = self.services.server_pid(server) else { return Ok(()) };
         // PostgreSQL's sessions are processes of their own; once its first process is frozen, no new ones start.
-        signal::send(Signal::Stop, &[pid])?;
+        signal::send(Signal::STOP, &[pid])?;
         let family = signal::family(pid);
         if server == Server::Database {
-            signal::send(Signal::Stop, &family)?;
+            signal::send(Signal::STOP, &family)?;
         }
         self.frozen.push((server, family));
         Ok(())
@@ -173,7 +158,7 @@ impl Servers {
     /// When no signals can be sent.
     pub fn thaw(&mut self, server: Server) -> Result<(), StackError> {
         for (_, family) in self.frozen.extract_if(.., |(frozen, _)| *frozen == server) {
-            signal::send(Signal::Continue, &family)?;
+            signal::send(Signal::CONT, &family)?;
         }
         Ok(())
     }

@@ -1,43 +1,24 @@
-//! Sending signals: the standard library can only kill, so the shell does it, which has `kill` built in.
+//! Sending signals to processes, and finding those that belong together.
 
 use std::io;
-use std::process::{Command, Stdio};
 
-/// What is sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signal {
-    /// Ends it at once; it cannot catch this.
-    Kill,
-    /// Asks it to stop.
-    Terminate,
-    /// To PostgreSQL: end at once, without waiting for sessions and without a checkpoint.
-    Quit,
-    /// Freezes it.
-    Stop,
-    /// Lets it go on.
-    Continue,
-}
+use rustix::io::Errno;
+use rustix::process::{Pid, kill_process};
 
-impl Signal {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Kill => "KILL",
-            Self::Terminate => "TERM",
-            Self::Quit => "QUIT",
-            Self::Stop => "STOP",
-            Self::Continue => "CONT",
+pub use rustix::process::Signal;
+
+/// Sends it to all of them. Those that have ended already are no trouble.
+///
+/// # Errors
+///
+/// When the system does not let us.
+pub fn send(signal: Signal, pids: &[u32]) -> io::Result<()> {
+    for pid in pids.iter().filter_map(|pid| Pid::from_raw(i32::try_from(*pid).ok()?)) {
+        match kill_process(pid, signal) {
+            Ok(()) | Err(Errno::SRCH) => {}
+            Err(error) => return Err(error.into()),
         }
     }
-}
-
-/// Sends it to all of them in one go. Those that have ended already are no trouble.
-pub fn send(signal: Signal, pids: &[u32]) -> io::Result<()> {
-    if pids.is_empty() {
-        return Ok(());
-    }
-    let numbers = pids.iter().map(u32::to_string).collect::<Vec<_>>().join(" ");
-    let script = format!("for pid in {numbers}; do kill -{} $pid; done", signal.name());
-    Command::new("/bin/sh").args(["-c", &script]).stdin(Stdio::null()).stderr(Stdio::null()).status()?;
     Ok(())
 }
 

@@ -6,13 +6,13 @@ use millrace_contracts::catalog;
 use millrace_testkit::services::Server;
 use millrace_testkit::stack::servers::{Ending, Servers};
 use sqlx::Connection;
-use time::OffsetDateTime;
 use tokio::time::sleep;
 
-use super::Findings;
 use crate::chaos::fault::{Kind, Target};
-use crate::chaos::shared::{Shared, Times};
+use crate::chaos::shared::Shared;
 use crate::error::Error;
+use crate::history::Fault;
+use crate::report::Scenario;
 
 /// What is in the queues while nothing is wrong, at most.
 const USUAL_BACKLOG: u64 = 100;
@@ -22,29 +22,29 @@ pub(super) async fn perform(
     away: Duration,
     shared: &Shared,
     servers: &mut Servers,
-    findings: &mut Findings,
+    scenario: &mut Scenario,
 ) -> Result<(), Error> {
     shared.at("drill", "PostgreSQL is away".to_owned());
-    let started = OffsetDateTime::now_utc();
+    let mut fault = Fault::begins(Kind::DatabaseRestarted, Target::Database);
     servers.end(Server::Database, Ending::Stop).await?;
     sleep(away).await;
     let behind = backlog(servers).await?;
-    let healed = OffsetDateTime::now_utc();
+    fault.heals();
     servers.start_again(Server::Database).await?;
     let back = Instant::now();
-    let times = Times { started, healed, back: Some(OffsetDateTime::now_utc()) };
-    shared.record(Kind::DatabaseRestarted, &Target::Database, times);
+    fault.is_back();
+    shared.record(Kind::DatabaseRestarted, fault);
     shared.at("drill", "the backlog is being processed".to_owned());
     while backlog(servers).await? > USUAL_BACKLOG {
         if back.elapsed() > DRAIN_DEADLINE {
             let waited = DRAIN_DEADLINE.as_secs();
-            findings.require(false, format!("the backlog was not processed within {waited} s"));
+            scenario.require(false, || format!("the backlog was not processed within {waited} s"));
             break;
         }
         sleep(Duration::from_millis(250)).await;
     }
     let (away, drained) = (away.as_secs_f64(), back.elapsed().as_secs_f64());
-    findings.note(format!(
+    scenario.note(format!(
         "PostgreSQL was away for {away:.0} s; {behind} messages were waiting; they were processed {drained:.1} s after it \
          answered again, while more came"
     ));
@@ -54,8 +54,8 @@ pub(super) async fn perform(
                      count(*) FROM ledger.entries";
     let (dead, all): (i64, i64) = sqlx::query_as(statement).fetch_one(&mut session).await?;
     session.close().await?;
-    findings.note(format!("{all} messages handled, {dead} readable ones given up"));
-    findings.require(dead == 0, format!("{dead} readable messages were given up"));
+    scenario.note(format!("{all} messages handled, {dead} readable ones given up"));
+    scenario.require(dead == 0, || format!("{dead} readable messages were given up"));
     Ok(())
 }
 

@@ -7,11 +7,11 @@ use millrace_testkit::stack::servers::Servers;
 use sqlx::Connection;
 use tokio::time::sleep;
 
-use super::Findings;
 use crate::chaos::infrastructure;
 use crate::chaos::plan::Plan;
 use crate::chaos::run::Outcome;
 use crate::chaos::shared::Shared;
+use crate::report::Scenario;
 
 const EVERY: Duration = Duration::from_secs(20);
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -24,7 +24,7 @@ pub(super) async fn perform(
     over: Duration,
     shared: &Arc<Shared>,
     servers: &mut Servers,
-    findings: &mut Findings,
+    scenario: &mut Scenario,
 ) {
     let plan = Plan::soak(seed, EVERY, over);
     let database_url = servers.database_url.clone();
@@ -33,7 +33,7 @@ pub(super) async fn perform(
         () = infrastructure::run(Arc::clone(shared), servers, plan.infrastructure) => {}
         () = watch_sessions(&database_url, shared) => {}
     }
-    findings.note(format!("{faults} faults of the infrastructure, one each {} s", EVERY.as_secs()));
+    scenario.note(format!("{faults} faults of the infrastructure, one each {} s", EVERY.as_secs()));
 }
 
 /// A session that stays in a transaction holds its locks; none may for longer than the workers' own limit.
@@ -54,13 +54,14 @@ async fn watch_sessions(url: &str, shared: &Shared) {
 }
 
 /// How much the programs grew in an hour, as of the last two thirds of a soak.
-pub(super) fn growth(over: Duration, outcome: &Outcome, findings: &mut Findings) {
+pub(super) fn growth(over: Duration, outcome: &Outcome, scenario: &mut Scenario) {
     for (name, seen) in &outcome.samples {
         let slope = slope(&seen.series[seen.series.len() / 3..]) * 3600.0;
-        findings.note(format!("{name} grew by {slope:.0} KiB per hour"));
+        scenario.note(format!("{name} grew by {slope:.0} KiB per hour"));
         if over >= MEANINGFUL {
-            let what = format!("{name} grew by {slope:.0} KiB per hour");
-            findings.require(slope <= GROWTH_MAX_KIB_PER_HOUR, what);
+            scenario.require(slope <= GROWTH_MAX_KIB_PER_HOUR, || {
+                format!("{name} grew by {slope:.0} KiB an hour")
+            });
         }
     }
 }

@@ -3,19 +3,20 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use millrace_testkit::figures::Durations;
 use millrace_testkit::stack::proxy::Rule;
 use millrace_testkit::stack::servers::{Queue, Servers};
 use millrace_testkit::stack::signal::Signal;
-use time::OffsetDateTime;
 use tokio::time::sleep;
 
-use super::Findings;
 use crate::chaos::fault::{Kind, Target, Way};
 use crate::chaos::infrastructure::{DELAY, set};
 use crate::chaos::options::Drill;
 use crate::chaos::programs::STOP_DEADLINE;
-use crate::chaos::shared::{Shared, Times};
+use crate::chaos::shared::Shared;
 use crate::error::Error;
+use crate::history::Fault;
+use crate::report::Scenario;
 
 /// Ten rounds, roughly.
 pub(super) const TAKES: Duration = Duration::from_secs(80);
@@ -35,15 +36,17 @@ pub(super) async fn perform(
     drill: Drill,
     shared: &Shared,
     servers: &Servers,
-    findings: &mut Findings,
+    scenario: &mut Scenario,
 ) -> Result<(), Error> {
     let (impatient, slow) = (drill == Drill::ImpatientStop, drill == Drill::SlowStop);
     let rounds = if slow { SLOW_ROUNDS } else { ROUNDS };
     let redelivered = |queues: &[Queue]| queues.iter().map(|queue| queue.redelivered).sum::<u64>();
     let before = redelivered(&servers.queues().await?);
+    let kind = if impatient { Kind::WorkerCutShort } else { Kind::WorkerStopped };
+    let patience = if impatient { IMPATIENCE } else { STOP_DEADLINE };
     let (mut took, mut killed, mut in_flight) = (Vec::new(), 0, 0);
     for round in 1..=rounds {
-        for unit in shared.workers() {
+        for unit in shared.units.workers() {
             shared.at("drill", format!("round {round}: {} is asked to stop", unit.name));
             in_flight += servers.queues().await?.iter().map(|queue| queue.unacknowledged).sum::<u64>();
             let mut program = Arc::clone(&unit.program).lock_owned().await;
@@ -51,49 +54,39 @@ pub(super) async fn perform(
                 set(shared, Way::WorkerBroker, DELAY);
                 sleep(SLOW_BEFORE).await;
             }
-            let (asked, started) = (Instant::now(), OffsetDateTime::now_utc());
-            program.signal(Signal::Terminate)?;
+            let (asked, fault) = (Instant::now(), Fault::begins(kind, Target::Program(unit.name.clone())));
+            program.signal(Signal::TERM)?;
             if slow {
                 sleep(SLOW_AFTER).await;
                 set(shared, Way::WorkerBroker, Rule::Pass);
             }
-            let patience = if impatient { IMPATIENCE } else { STOP_DEADLINE };
             match program.end_within(patience).await {
                 Some(status) => {
                     took.push(asked.elapsed());
-                    let what = format!("{} was asked to stop and ended with {status}", unit.name);
-                    findings.require(status.success(), what);
+                    scenario.require(status.success(), || {
+                        format!("{} was asked to stop and ended with {status}", unit.name)
+                    });
                 }
                 None => {
                     killed += 1;
                     program.kill()?;
                 }
             }
-            program.start_again(&shared.watchdog)?;
+            program.start_again(&shared.units.watchdog)?;
             drop(program);
-            let kind = if impatient { Kind::WorkerCutShort } else { Kind::WorkerStopped };
-            let times = Times { started, healed: OffsetDateTime::now_utc(), back: None };
-            shared.record(kind, &Target::Program(unit.name.clone()), times);
+            shared.record(kind, fault);
             unit.until_ready(READY_DEADLINE).await?;
         }
     }
     sleep(FIGURES_AGE).await;
     let again = redelivered(&servers.queues().await?).saturating_sub(before);
-    took.sort();
-    let seconds = |time: Option<&Duration>| time.map_or(0.0, Duration::as_secs_f64);
-    findings.note(format!(
-        "{} stops: median {:.2} s, longest {:.2} s, {killed} killed after {:.0} s",
-        took.len() + killed,
-        seconds(took.get(took.len() / 2)),
-        seconds(took.last()),
-        if impatient { IMPATIENCE } else { STOP_DEADLINE }.as_secs_f64()
-    ));
-    findings.note(format!("{again} messages were delivered again; {in_flight} were in flight at the stops"));
+    let took = Durations::of(took);
+    scenario.note(format!("stops that came to their end: {took}; {killed} were killed after {patience:?}"));
+    scenario.note(format!("{again} messages were delivered again; {in_flight} were in flight at the stops"));
     if !impatient {
-        findings.require(killed == 0, format!("{killed} workers did not stop by themselves"));
-        let longest = took.last().copied().unwrap_or_default();
-        let goal = if slow { SLOW_GOAL } else { STOP_GOAL };
-        findings.require(longest <= goal, format!("a worker took {longest:?} to stop"));
+        scenario.require(killed == 0, || format!("{killed} workers did not stop by themselves"));
+        let (longest, goal) = (took.max(), if slow { SLOW_GOAL } else { STOP_GOAL });
+        scenario.require(longest <= goal, || format!("a worker took {longest:?} to stop"));
     }
     Ok(())
 }

@@ -28,7 +28,7 @@ impl Sender {
     /// Publishes all at once and says whether the broker has all of them. If not, some may be there.
     pub async fn publish(&mut self, publications: &[Publication]) -> bool {
         if self.broker.is_none() {
-            self.broker = Broker::connect(&self.url).await.ok();
+            self.broker = Broker::connect(self.url.as_str()).await.ok();
         }
         let Some(broker) = &self.broker else {
             tokio::time::sleep(RECONNECT_PAUSE).await;

@@ -39,7 +39,7 @@ pub async fn run(programs: &Path, logs: &Path) -> Result<Outcome, Error> {
     let target = Target::start(programs, logs, LOGS).await?;
     let customer = target.customer().await?;
     // Posted jobs stay in their queues until those have been searched.
-    target.stack.stop_workers(STOP_PATIENCE).await?;
+    target.stack.units.stop_workers(STOP_PATIENCE).await?;
     let planted = plant(&target, customer, &mut scenario).await?;
     let mut traces = Traces::default();
     traces.read_queues(&target).await?;
@@ -51,13 +51,13 @@ pub async fn run(programs: &Path, logs: &Path) -> Result<Outcome, Error> {
     execute(&target, REFUSE_ACCOUNTS).await?;
     target.stack.start_workers().await?;
     noted(&target, &planted, "SELECT count(*) FROM ledger.entries WHERE message_id = $1").await?;
-    target.stack.stop_workers(STOP_PATIENCE).await?;
+    target.stack.units.stop_workers(STOP_PATIENCE).await?;
     traces.read_queues(&target).await?;
     target.stack.start_workers().await?;
     use_keys(&target, &planted).await?;
     noted(&target, &planted, ENDED).await?;
     traces.read_metrics(&target).await;
-    target.stack.stop_workers(STOP_PATIENCE).await?;
+    target.stack.units.stop_workers(STOP_PATIENCE).await?;
     traces.read_queues(&target).await?;
     scenario
         .require(traces.names("the queue auth.dead"), || "no password has become a dead letter".to_owned());

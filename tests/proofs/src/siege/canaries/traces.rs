@@ -3,10 +3,13 @@
 use std::fmt;
 use std::path::Path;
 
+use lapin::options::BasicGetOptions;
+use millrace_contracts::catalog;
+use millrace_protocol::topology::Topology;
 use sqlx::AssertSqlSafe;
 
+use crate::connections::Broker;
 use crate::error::Error;
-use crate::siege::amqp::Amqp;
 use crate::siege::http::{Client, Request};
 use crate::siege::target::{PATIENCE, Target};
 
@@ -17,13 +20,18 @@ pub struct Traces(Vec<(String, String)>);
 impl Traces {
     /// Reads every message in every queue.
     pub async fn read_queues(&mut self, target: &Target) -> Result<(), Error> {
-        let amqp = Amqp::open(&target.stack.servers).await?;
-        for queue in millrace_protocol::topology::Topology::of(millrace_contracts::catalog(), 1.0).queues {
-            for message in amqp.read(&queue).await? {
-                self.0.push((format!("the queue {queue}"), message));
+        let broker = Broker::connect(&target.stack.servers.amqp_url).await?;
+        for queue in Topology::of(catalog(), 1.0).queues {
+            let get = || broker.channel.basic_get(queue.as_str().into(), BasicGetOptions::default());
+            while let Some(message) = get().await? {
+                let body = String::from_utf8_lossy(&message.delivery.data);
+                let (properties, key) = (&message.delivery.properties, &message.delivery.routing_key);
+                self.0.push((format!("the queue {queue}"), format!("{properties:?} {key} {body}")));
             }
         }
-        amqp.close().await
+        // Which returns what was read.
+        broker.close().await;
+        Ok(())
     }
 
     /// Reads every row of every table, with all columns.
@@ -44,7 +52,7 @@ impl Traces {
     }
 
     pub async fn read_metrics(&mut self, target: &Target) {
-        for unit in &target.stack.units {
+        for unit in target.stack.units.iter() {
             let request = Request::get("/metrics", "");
             // A stopped worker has none.
             if let Some(answer) = Client::of(unit.listens).send(&request, PATIENCE).await.answer() {

@@ -2,16 +2,15 @@
 
 use std::time::Duration;
 
+use lapin::BasicProperties;
+use lapin::options::{BasicPublishOptions, ExchangeDeleteOptions};
 use millrace_testkit::services::Server;
 use millrace_testkit::stack::servers::{Alarm, Ending, Policy};
 
+use crate::connections::Broker;
 use crate::error::Error;
-use crate::siege::amqp::Amqp;
-use crate::siege::target::{PAUSE, STOP_PATIENCE, Target};
+use crate::siege::target::{STOP_PATIENCE, Target};
 
-/// How long a table change waits for its lock before it is tried again.
-const LOCK_TIMEOUT: &str = "SET lock_timeout = '2s'";
-const PATIENT_TRIES: usize = 30;
 /// By then the API's own health query has noticed a frozen database.
 const NOTICED: Duration = Duration::from_secs(3);
 
@@ -61,26 +60,27 @@ impl Fault {
             Self::BrokerBlocked => servers.raise(Alarm::Memory).await?,
             Self::QueuesFull => {
                 // Running workers would make room again.
-                target.stack.stop_workers(STOP_PATIENCE).await?;
+                target.stack.units.stop_workers(STOP_PATIENCE).await?;
                 for domain in millrace_contracts::catalog().domains().iter().copied() {
                     undo.0.push(target.stack.servers.fill(domain.as_str()).await?);
                 }
                 fill_up(target).await?;
             }
             Self::NoExchange => {
-                let amqp = Amqp::open(servers).await?;
-                amqp.delete_exchange(millrace_protocol::exchanges::COMMANDS).await?;
-                amqp.close().await?;
+                let broker = Broker::connect(&servers.amqp_url).await?;
+                let exchange = millrace_protocol::exchanges::COMMANDS;
+                broker.channel.exchange_delete(exchange.into(), ExchangeDeleteOptions::default()).await?;
+                broker.close().await;
             }
             Self::DatabaseStopped => servers.end(Server::Database, Ending::Stop).await?,
             Self::DatabaseFrozen => {
                 servers.freeze(Server::Database)?;
                 tokio::time::sleep(NOTICED).await;
             }
-            Self::NotMigrated => change(target, "ALTER TABLE ledger.entries RENAME TO entries_away").await?,
-            Self::NoKeys => change(target, "ALTER TABLE auth.api_keys RENAME TO api_keys_away").await?,
+            Self::NotMigrated => servers.alter("ALTER TABLE ledger.entries RENAME TO entries_away").await?,
+            Self::NoKeys => servers.alter("ALTER TABLE auth.api_keys RENAME TO api_keys_away").await?,
             Self::StatementFails => {
-                change(target, "ALTER TABLE ledger.entries RENAME COLUMN attempts TO attempts_away").await?;
+                servers.alter("ALTER TABLE ledger.entries RENAME COLUMN attempts TO attempts_away").await?;
             }
         }
         Ok(undo)
@@ -101,38 +101,26 @@ impl Fault {
             Self::NoExchange => target.stack.prepare()?,
             Self::DatabaseStopped => servers.start_again(Server::Database).await?,
             Self::DatabaseFrozen => servers.thaw(Server::Database)?,
-            Self::NotMigrated => change(target, "ALTER TABLE ledger.entries_away RENAME TO entries").await?,
-            Self::NoKeys => change(target, "ALTER TABLE auth.api_keys_away RENAME TO api_keys").await?,
+            Self::NotMigrated => servers.alter("ALTER TABLE ledger.entries_away RENAME TO entries").await?,
+            Self::NoKeys => servers.alter("ALTER TABLE auth.api_keys_away RENAME TO api_keys").await?,
             Self::StatementFails => {
-                change(target, "ALTER TABLE ledger.entries RENAME COLUMN attempts_away TO attempts").await?;
+                servers.alter("ALTER TABLE ledger.entries RENAME COLUMN attempts_away TO attempts").await?;
             }
         }
         Ok(())
     }
 }
 
-/// Fills every queue: an empty one accepts a message even at a limit of one.
+/// Fills every queue with what no worker can read: an empty one accepts a message even at a limit of one.
 async fn fill_up(target: &Target) -> Result<(), Error> {
-    let amqp = Amqp::open(&target.stack.servers).await?;
+    let broker = Broker::connect(&target.stack.servers.amqp_url).await?;
     for domain in millrace_contracts::catalog().domains().iter().copied() {
         for _ in 0..3 {
-            amqp.put(domain.as_str()).await?;
+            let (options, properties) = (BasicPublishOptions::default(), BasicProperties::default());
+            let queue = domain.as_str().into();
+            broker.channel.basic_publish("".into(), queue, options, b"unreadable", properties).await?;
         }
     }
-    amqp.close().await
-}
-
-/// Tries again and again: waiting for the lock in one go would block every session behind it.
-async fn change(target: &Target, statement: &'static str) -> Result<(), Error> {
-    let mut session = target.stack.servers.session().await?;
-    sqlx::raw_sql(LOCK_TIMEOUT).execute(&mut session).await?;
-    let mut tries = 0;
-    while let Err(error) = sqlx::raw_sql(statement).execute(&mut session).await {
-        tries += 1;
-        if tries > PATIENT_TRIES {
-            return Err(error.into());
-        }
-        tokio::time::sleep(PAUSE).await;
-    }
+    broker.close().await;
     Ok(())
 }

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::one;
 use crate::commands;
+use crate::mutation::{bytes, spoil};
 
 /// Placeholder that is replaced by a value of any kind.
 const MARK: &str = "@@";
@@ -84,13 +85,9 @@ pub fn batch(random: &mut Random) -> Vec<u8> {
     lines
 }
 
-pub fn noise(random: &mut Random, length: usize) -> Vec<u8> {
-    (0..length).map(|_| random.number().to_be_bytes()[0]).collect()
-}
-
 fn noise_line(random: &mut Random) -> impl Iterator<Item = u8> {
     let length = random.below(200);
-    noise(random, length).into_iter().filter(|byte| *byte != b'\n')
+    bytes(random, length).into_iter().filter(|byte| *byte != b'\n')
 }
 
 /// A valid body, or one whose field has another value or name, or is missing.
@@ -129,37 +126,32 @@ fn value(random: &mut Random) -> String {
     }
 }
 
-/// Changes to the text as a whole.
+/// Changes to the text as a whole, or of some bytes in it.
 fn spoilt(random: &mut Random, mut body: Vec<u8>) -> Vec<u8> {
-    let at = random.below(body.len());
     match random.below(14) {
-        0 if !body.is_empty() => body[at] ^= 1 << random.below(8),
-        1 => body.truncate(at),
-        2 => drop(body.splice(at..at, [0xff, 0xc0, 0xaf])),
-        3 => drop(body.splice(at..at, [0xed, 0xa0, 0x80])),
-        4 => body.push(0),
-        5 => drop(body.splice(0..0, [0xef, 0xbb, 0xbf])),
-        6 => {
+        0 => {
             // Every field twice: the first object without its end, then the whole.
             let again: Vec<_> = body.strip_prefix(b"{").map_or_else(Vec::new, <[u8]>::to_vec);
             body.pop();
             body.push(b',');
             body.extend(again);
         }
-        7 => body = [b"[", body.as_slice(), b"]"].concat(),
-        8 => body.extend_from_slice(b" {}"),
-        9 => body.clear(),
-        10 => body = vec![b' '; random.below(300_000)],
-        11 => {
+        1 => body = [b"[", body.as_slice(), b"]"].concat(),
+        2 => body.extend_from_slice(b" {}"),
+        3 => body.clear(),
+        4 => body = vec![b' '; random.below(300_000)],
+        5 => {
             let most = if random.below(20) == 0 { 600_000 } else { 4_000 };
             let size = random.below(most);
-            body = noise(random, size);
+            body = bytes(random, size);
         }
-        12 => {
+        6 => {
+            let at = random.below(body.len());
             let end = (at + random.below(20)).min(body.len());
             body.splice(at..end, value(random).into_bytes());
         }
-        _ => {}
+        7 => drop(body.splice(0..0, [0xef, 0xbb, 0xbf])),
+        _ => spoil(random, &mut body),
     }
     body
 }

@@ -2,7 +2,8 @@
 
 use millrace_testkit::random::Random;
 
-use super::{bodies, one};
+use super::one;
+use crate::mutation::bytes;
 use crate::siege::http::Request;
 
 pub fn method(random: &mut Random) -> String {
@@ -81,7 +82,7 @@ pub fn changed(request: Request, random: &mut Random) -> Request {
         1 => request.with(name, value),
         2 => {
             // Bytes that are not text; a line end would end the header.
-            let noise = bodies::noise(random, 40).into_iter().filter(|byte| !b"\r\n".contains(byte));
+            let noise = bytes(random, 40).into_iter().filter(|byte| !b"\r\n".contains(byte));
             request.instead(name, noise.collect::<Vec<_>>())
         }
         _ => request.instead(name, value),

@@ -7,6 +7,7 @@ mod targets;
 use millrace_testkit::random::Random;
 use uuid::Uuid;
 
+use crate::mutation;
 use crate::siege::http::Request;
 
 /// What a client does once it has sent its bytes.
@@ -110,7 +111,7 @@ impl RequestSource<'_> {
         };
         let at = self.random.below(bytes.len().min(200));
         let length = 1 + self.random.below(600);
-        let noise = bodies::noise(&mut self.random, length);
+        let noise = mutation::bytes(&mut self.random, length);
         bytes.splice(at..at, noise);
         // Without this, the server would wait for the end of the line.
         bytes.extend_from_slice(b"\r\n\r\n");

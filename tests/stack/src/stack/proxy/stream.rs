@@ -1,7 +1,6 @@
 //! One connection through the proxy: in each direction a reader that reads ahead, and a writer that applies the rule.
 
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hasher};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -12,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, sleep_until};
 
 use super::{Detection, Directions, Rule, Ruling, Shared};
+use crate::services::ports;
 
 const CHUNK_BYTES: usize = 16 * 1024;
 /// How many chunks are read ahead of a writer that is held: enough that a client's leaving is noticed.
@@ -63,7 +63,7 @@ pub(super) async fn serve(
     mut client: TcpStream,
     mut server: TcpStream,
     shared: &Weak<Shared>,
-    rulings: watch::Receiver<Ruling>,
+    (rulings, gathered): (watch::Receiver<Ruling>, Option<SocketAddr>),
 ) {
     // Small frames are the rule here; held back, they would be measured as delay.
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
@@ -90,7 +90,7 @@ pub(super) async fn serve(
         };
         tokio::select! {
             ended = both_ways => ended.is_err(),
-            () = context.until(|rule| rule == Rule::Reset) => true,
+            () = context.until_ended(gathered) => true,
         }
     };
     if reset {
@@ -100,13 +100,17 @@ pub(super) async fn serve(
 }
 
 impl Context<'_> {
-    /// Returns when such a rule holds; never when the proxy is gone before, except for the connection's reset.
+    /// Returns when such a rule holds; never when the proxy is gone before.
     async fn until(&self, wanted: impl Fn(Rule) -> bool) {
         let mut rulings = self.rulings.clone();
-        let gone = rulings.wait_for(|ruling| wanted(ruling.rule)).await.is_err();
-        if gone && !wanted(Rule::Reset) {
+        if rulings.wait_for(|ruling| wanted(ruling.rule)).await.is_err() {
             std::future::pending::<()>().await;
         }
+    }
+
+    /// Returns when the connection is to be reset, also because the proxy is gone.
+    async fn until_ended(&self, gathered: Option<SocketAddr>) {
+        let _ = self.rulings.clone().wait_for(|ruling| ruling.ends(gathered)).await;
     }
 
     async fn read(
@@ -237,7 +241,5 @@ fn count(wanted: &[u8], bytes: &[u8]) -> usize {
 }
 
 fn random_part(of: Duration) -> Duration {
-    // The standard library seeds each of its hash maps from the system's random source.
-    let thousandths = RandomState::new().build_hasher().finish() % 1000;
-    of.mul_f64(f64::from(u16::try_from(thousandths).unwrap_or_default()) / 1000.0)
+    of.mul_f64((ports::random() % 1000) as f64 / 1000.0)
 }

@@ -1,6 +1,7 @@
 //! The proxy in front of an echo: what it lets through, what it holds, and what it breaks.
 
 use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -13,7 +14,7 @@ const SOON: Duration = Duration::from_secs(2);
 const NOTHING_COMES: Duration = Duration::from_millis(150);
 
 /// Echoes everything, and closes when the client does.
-async fn echo() -> std::net::SocketAddr {
+async fn echo() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("bound");
     tokio::spawn(async move {
@@ -157,4 +158,51 @@ async fn a_server_that_vanishes_is_silent_for_good() {
     let mut heard = [0];
     assert!(timeout(NOTHING_COMES, client.read(&mut heard)).await.is_err(), "nothing may come");
     assert_eq!(proxy.take_cuts(), 1);
+}
+
+/// A node that tells its name to everybody.
+async fn node(name: u8) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("it listens");
+    tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Ok((mut stream, _)) = listener.accept().await {
+            stream.write_all(&[name]).await.expect("the balancer reads");
+            held.push(stream);
+        }
+    });
+    address
+}
+
+async fn who_answers(balancer: &Proxy) -> u8 {
+    let mut stream = TcpStream::connect(balancer.address()).await.expect("the balancer listens");
+    stream.read_u8().await.expect("some node answers")
+}
+
+#[tokio::test]
+async fn connections_go_round_and_pass_over_a_node_that_is_gone() {
+    let gone = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = gone.local_addr().expect("it listens");
+    drop(gone);
+    let nodes = vec![node(1).await, address, node(3).await];
+    let balancer = Proxy::balancing(nodes).await.expect("a free port");
+    let mut answers = Vec::new();
+    for _ in 0..6 {
+        answers.push(who_answers(&balancer).await);
+    }
+    assert_eq!(answers, [1, 3, 3, 1, 3, 3]);
+}
+
+#[tokio::test]
+async fn gathering_ends_connections_and_leads_new_ones_to_one_node() {
+    let nodes = [node(1).await, node(2).await];
+    let balancer = Proxy::balancing(nodes.to_vec()).await.expect("a free port");
+    let mut early = TcpStream::connect(balancer.address()).await.expect("the balancer listens");
+    assert_eq!(early.read_u8().await.expect("the first node answers"), 1);
+    balancer.gather(nodes[0]);
+    early.read_u8().await.expect_err("its connection is ended");
+    assert_eq!([who_answers(&balancer).await, who_answers(&balancer).await], [1, 1]);
+    balancer.spread();
+    let answers = [who_answers(&balancer).await, who_answers(&balancer).await];
+    assert!(answers.contains(&2), "{answers:?}");
 }

@@ -153,13 +153,6 @@ impl Servers {
         self.management(reqwest::Method::PUT, &policy.path, Some(&policy.body)).await.map(drop)
     }
 
-    pub(super) async fn create_vhost(&self, user: &str) -> Result<(), StackError> {
-        let everything = json!({"configure": ".*", "write": ".*", "read": ".*"});
-        self.management(reqwest::Method::PUT, &format!("vhosts/{}", self.vhost), Some(&json!({}))).await?;
-        let path = format!("permissions/{}/{user}", self.vhost);
-        self.management(reqwest::Method::PUT, &path, Some(&everything)).await.map(drop)
-    }
-
     async fn management(
         &self,
         method: reqwest::Method,

@@ -1,0 +1,115 @@
+//! A vhost and a database of one's own on servers that others use as well.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use url::Url;
+
+use super::Services;
+use crate::http;
+use crate::stack::{Addresses, StackError};
+
+/// Many are made at once.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Where they are. They stay until they are removed.
+#[derive(Debug, Clone)]
+pub struct Separate {
+    pub addresses: Addresses,
+    name: String,
+    /// The database that ours was created through.
+    through: String,
+}
+
+impl Services {
+    /// Where the servers are, with the vhost and the database that everybody uses.
+    #[must_use]
+    pub fn addresses(&self) -> Addresses {
+        Addresses {
+            amqp_url: self.amqp_url.clone(),
+            management_url: self.management_url.clone(),
+            database_url: self.database_url.clone(),
+        }
+    }
+
+    /// Creates a vhost and a database of this name, which must be fit for both.
+    ///
+    /// # Errors
+    ///
+    /// When the users may not create them.
+    pub async fn separate(&self, name: &str) -> Result<Separate, StackError> {
+        let addresses = Addresses {
+            amqp_url: with_path(&self.amqp_url, name)?,
+            database_url: with_path(&self.database_url, name)?,
+            ..self.addresses()
+        };
+        create_vhost(&addresses, name).await?;
+        in_database(&self.database_url, &format!("CREATE DATABASE \"{name}\"")).await?;
+        Ok(Separate { addresses, name: name.to_owned(), through: self.database_url.clone() })
+    }
+}
+
+impl Separate {
+    /// Removes both, whoever is still connected.
+    ///
+    /// # Errors
+    ///
+    /// When that is not possible.
+    pub async fn remove(&self) -> Result<(), StackError> {
+        management(&self.addresses, reqwest::Method::DELETE, &format!("vhosts/{}", self.name), None).await?;
+        in_database(&self.through, &format!("DROP DATABASE \"{}\" WITH (FORCE)", self.name)).await
+    }
+}
+
+/// Creates a vhost in which the user of the broker's URL may do everything.
+pub(crate) async fn create_vhost(addresses: &Addresses, name: &str) -> Result<(), StackError> {
+    let amqp = parsed(&addresses.amqp_url)?;
+    let user = if amqp.username().is_empty() { "guest" } else { amqp.username() };
+    let everything = json!({"configure": ".*", "write": ".*", "read": ".*"});
+    for (path, body) in
+        [(format!("vhosts/{name}"), json!({})), (format!("permissions/{name}/{user}"), everything)]
+    {
+        management(addresses, reqwest::Method::PUT, &path, Some(&body)).await?;
+    }
+    Ok(())
+}
+
+async fn management(
+    addresses: &Addresses,
+    method: reqwest::Method,
+    path: &str,
+    body: Option<&Value>,
+) -> Result<(), StackError> {
+    let ask = async {
+        let url = format!("{}/api/{path}", addresses.management_url.trim_end_matches('/'));
+        let mut request = http::client(DEADLINE)?.request(method, url);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        request.send().await?.error_for_status().map(drop)
+    };
+    let what = "the management API (the RabbitMQ user must be an administrator)";
+    ask.await.map_err(|error: reqwest::Error| StackError::new(what, error.without_url()))
+}
+
+fn parsed(url: &str) -> Result<Url, StackError> {
+    Url::parse(url).map_err(|error| StackError::new("a server's URL", error))
+}
+
+pub(crate) fn with_path(url: &str, path: &str) -> Result<String, StackError> {
+    let mut url = parsed(url)?;
+    url.set_path(path);
+    Ok(url.into())
+}
+
+/// Runs one statement that cannot take parameters; the names in it are made here.
+async fn in_database(url: &str, statement: &str) -> Result<(), StackError> {
+    let run = async {
+        let mut connection = PgConnection::connect(url).await?;
+        sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&mut connection).await?;
+        connection.close().await
+    };
+    let what = "creating or dropping a database (the PostgreSQL user must be allowed to)";
+    run.await.map_err(|error| StackError::new(what, error))
+}
