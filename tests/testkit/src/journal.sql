@@ -10,8 +10,6 @@ CREATE TABLE IF NOT EXISTS checker.notes (
     handler      text        NOT NULL,
     message_id   uuid        NOT NULL,
     job_id       uuid        NOT NULL,
-    causation_id uuid        NOT NULL,
-    client_id    text        NOT NULL,
     type         text        NOT NULL,
     status       text        NOT NULL,
     attempts     integer     NOT NULL,
@@ -34,8 +32,6 @@ CREATE TABLE IF NOT EXISTS checker.effects (
     -- The columns `status` and `payment`, one after the other, where there are any.
     old_state   text,
     new_state   text,
-    amount      bigint,
-    currency    text,
     txid        bigint      NOT NULL,
     noted_at    timestamptz NOT NULL
 );
@@ -52,12 +48,10 @@ DECLARE
 BEGIN
     IF TG_OP = 'DELETE' THEN entry := OLD; ELSE entry := NEW; END IF;
     INSERT INTO checker.notes
-        (operation, handler, message_id, job_id, causation_id, client_id, type, status, attempts, problem, emitted_md5,
-         txid, noted_at)
+        (operation, handler, message_id, job_id, type, status, attempts, problem, emitted_md5, txid, noted_at)
     VALUES
-        (TG_OP, entry.handler, entry.message_id, entry.job_id, entry.causation_id, entry.client_id, entry.type,
-         entry.status, entry.attempts, entry.problem::text, md5(entry.emitted::text),
-         pg_current_xact_id()::text::bigint, clock_timestamp());
+        (TG_OP, entry.handler, entry.message_id, entry.job_id, entry.type, entry.status, entry.attempts,
+         entry.problem::text, md5(entry.emitted::text), pg_current_xact_id()::text::bigint, clock_timestamp());
     RETURN NULL;
 END $$;
 
@@ -73,12 +67,11 @@ BEGIN
     IF TG_OP <> 'DELETE' THEN after := to_jsonb(NEW); END IF;
     either := coalesce(after, before);
     INSERT INTO checker.effects
-        (operation, place, key, old_version, new_version, old_state, new_state, amount, currency, txid, noted_at)
+        (operation, place, key, old_version, new_version, old_state, new_state, txid, noted_at)
     VALUES
         (TG_OP, TG_ARGV[0], either ->> TG_ARGV[1], (before ->> 'version')::bigint, (after ->> 'version')::bigint,
          nullif(concat_ws(' ', before ->> 'status', before ->> 'payment'), ''),
          nullif(concat_ws(' ', after ->> 'status', after ->> 'payment'), ''),
-         coalesce(either ->> 'amount_minor', either ->> 'total_minor')::bigint, either ->> 'currency',
          pg_current_xact_id()::text::bigint, clock_timestamp());
     RETURN NULL;
 END $$;
@@ -96,7 +89,7 @@ BEGIN
         FROM information_schema.table_constraints
         JOIN information_schema.key_column_usage USING (table_schema, table_name, constraint_schema, constraint_name)
         WHERE constraint_type = 'PRIMARY KEY' AND ordinal_position = 1
-          AND table_schema NOT IN ('ledger', 'checker', 'public')
+          AND table_schema NOT IN ('ledger', 'checker', 'public', 'pg_catalog', 'information_schema')
     LOOP
         EXECUTE format(
             'CREATE OR REPLACE TRIGGER checker_note AFTER INSERT OR UPDATE OR DELETE ON %I.%I

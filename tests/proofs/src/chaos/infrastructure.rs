@@ -89,7 +89,7 @@ async fn inject(shared: &Shared, servers: &mut Servers, step: &Step, fault: &mut
             sleep(hold).await;
             patiently(async || servers.bind(&usual).await).await?;
         }
-        (Kind::SessionsCut, Target::Sessions(count)) => drop(servers.terminate_sessions(*count).await?),
+        (Kind::SessionsCut, Target::Sessions(count)) => servers.terminate_sessions(*count).await?,
         (Kind::SessionsExhausted, _) => {
             servers.exhaust_sessions(hold).await?;
             fault.is_back();

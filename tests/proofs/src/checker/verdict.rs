@@ -100,34 +100,9 @@ fn counts(evidence: &Evidence) -> BTreeMap<&'static str, u64> {
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let n = |name: &str| self.counts.get(name).copied().unwrap_or(0);
-        writeln!(
-            f,
-            "checker: {} jobs posted: {} taken, {} certainly not queued, {} unknown, of which {} were done",
-            n("jobs_sent"),
-            n("jobs_ok"),
-            n("jobs_failed"),
-            n("jobs_unknown"),
-            n("jobs_unknown_that_were_done"),
-        )?;
-        writeln!(
-            f,
-            "checker: {} messages handled ({} refused, {} of them retried), {} rows changed, {} orders",
-            n("messages_handled"),
-            n("messages_refused"),
-            n("messages_retried"),
-            n("changes_of_rows"),
-            n("orders"),
-        )?;
-        writeln!(
-            f,
-            "checker: {} copies injected, {} unreadable messages injected, {} dead letters ({} with copies), {} faults",
-            n("copies_injected"),
-            n("poison_injected"),
-            n("dead_letters"),
-            n("dead_letters_with_copies"),
-            n("faults"),
-        )?;
+        for (what, count) in &self.counts {
+            writeln!(f, "checker: {count:>9} {}", what.replace('_', " "))?;
+        }
         if let Some(Quiet::Yes { after }) = &self.quiet {
             writeln!(f, "checker: quiet {:.1} s after it was healed", after.as_secs_f64())?;
         }

@@ -4,10 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use millrace_contracts::{UserId, orders, payments};
-use millrace_protocol::Fingerprint;
 use millrace_testkit::services::ports;
 use serde_json::Value;
-use time::OffsetDateTime;
 use tokio::task::JoinSet;
 use url::Url;
 use uuid::Uuid;
@@ -20,7 +18,7 @@ use crate::crash_points::stack::{PATIENCE, Stack, until};
 use crate::crash_points::tally::Tally;
 use crate::evidence::{Evidence, Letter};
 use crate::history::{Answer, Submit};
-use crate::load::{Poster, body_on_the_wire};
+use crate::load::Poster;
 
 const PROGRAM: &str = "producer-api";
 const COMMAND: &str = "orders.place";
@@ -115,15 +113,9 @@ impl Run<'_> {
         let poster =
             Poster::new(std::slice::from_ref(url), API_KEY, PATIENCE).map_err(|error| error.to_string())?;
         let (poster, mut posts) = (Arc::new(poster), JoinSet::new());
-        for (number, body) in (0..).zip(&self.orders) {
-            let (poster, body, invoked_at) = (Arc::clone(&poster), body.clone(), OffsetDateTime::now_utc());
-            posts.spawn(async move {
-                let answer = poster.post(number, COMMAND, &body).await;
-                let wire = body_on_the_wire(COMMAND, &body);
-                let fingerprint = wire.map(|wire| Fingerprint::of(&wire).as_str().to_owned());
-                let (command, answered_at) = (COMMAND.to_owned(), Some(OffsetDateTime::now_utc()));
-                Submit { number, command, body, fingerprint, invoked_at, answered_at, took: None, answer }
-            });
+        for (number, body) in (0..).zip(self.orders.clone()) {
+            let poster = Arc::clone(&poster);
+            posts.spawn(async move { poster.submit(number, COMMAND, body).await });
         }
         let mut submits = posts.join_all().await;
         submits.sort_unstable_by_key(|submit| submit.number);

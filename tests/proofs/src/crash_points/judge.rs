@@ -81,7 +81,7 @@ impl Load {
             queue: self.handler.domain.to_string(),
             kind: String::new(),
             confirmed: true,
-            class: if unreadable { UNREADABLE } else { CRASH },
+            class: if unreadable { UNREADABLE } else { CRASH }.to_owned(),
             body: Some(Digest::of(message.body.as_bytes())),
         });
         let readable = self.messages.iter().filter(|_| !unreadable);

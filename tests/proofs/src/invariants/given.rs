@@ -142,7 +142,7 @@ fn history() -> History {
         queue: "orders".to_owned(),
         kind: "not-json".to_owned(),
         confirmed: true,
-        class: UNREADABLE,
+        class: UNREADABLE.to_owned(),
         body: None,
     };
     History {
@@ -160,7 +160,7 @@ fn moment(second: i64) -> OffsetDateTime {
 }
 
 /// The next message is handled, in a transaction of its own.
-fn handled(
+pub fn handled(
     evidence: &mut Evidence,
     (message_id, causation_id): (Uuid, Uuid),
     handler: DomainName,
@@ -199,7 +199,7 @@ fn handled(
 }
 
 /// What the message that was handled last did to a row.
-fn effect(
+pub fn effect(
     evidence: &mut Evidence,
     place: &'static str,
     key: Uuid,

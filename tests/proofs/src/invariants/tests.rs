@@ -170,7 +170,7 @@ fn what_is_left_in_queues_is_found() {
     found("a suspect that nobody can read", "S7", "suspicion", poisoned);
     excused("a suspect that kills its worker", "S7", |it| {
         poisoned(it);
-        it.history.poison[0].class = CRASH;
+        it.history.poison[0].class = CRASH.to_owned();
     });
 }
 

@@ -9,8 +9,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use millrace_contracts::catalog;
-use millrace_protocol::Fingerprint;
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -22,7 +20,7 @@ use client::ClientModel;
 use jobs::Job;
 pub use meters::{Counts, Meters};
 use millrace_testkit::random::Random;
-pub use post::Poster;
+pub use post::{Poster, body_on_the_wire};
 
 /// A client that waits this long does not know what became of its job.
 pub const POST_DEADLINE: Duration = Duration::from_secs(5);
@@ -37,8 +35,7 @@ const DEBT_PAUSE: Duration = Duration::from_millis(50);
 pub struct Accepted {
     pub job_id: Uuid,
     pub command: &'static str,
-    /// The body as it is on the wire, where that is known.
-    pub wire: Option<Vec<u8>>,
+    pub body: Value,
 }
 
 /// Whether a client goes on at once, or was asked to come back later.
@@ -134,23 +131,17 @@ impl Load {
     }
 
     async fn submit(&self, job: Job, random: &mut Random) -> Pace {
-        let submit = self.next_submit.fetch_add(1, Ordering::Relaxed);
-        let wire = body_on_the_wire(job.command, &job.body);
-        self.recorder.note(Event::Invoke {
-            submit,
-            command: job.command.to_owned(),
-            body: job.body.clone(),
-            fingerprint: wire.as_deref().map(|wire| Fingerprint::of(wire).as_str().to_owned()),
-        });
+        let number = self.next_submit.fetch_add(1, Ordering::Relaxed);
         self.meters.sent();
-        let answer = self.poster.post(submit, job.command, &job.body).await;
+        let submit = self.poster.submit(number, job.command, job.body.clone()).await;
+        let answer = submit.answer.clone();
+        self.recorder.note(&Event::Submit(submit));
         self.meters.answered(&answer);
-        self.recorder.note(answer.clone().event(submit));
-        let pace = if answer.is_refused_for_now() { Pace::Later } else { Pace::On };
         if let Answer::Accepted(job_id) = answer {
             // Nobody listens where no copies are wanted.
-            let _ = self.accepted.send(Accepted { job_id, command: job.command, wire });
+            let _ = self.accepted.send(Accepted { job_id, command: job.command, body: job.body.clone() });
         }
+        let pace = if answer.is_refused_for_now() { Pace::Later } else { Pace::On };
         self.client().learn(job, &answer, random, Instant::now());
         pace
     }
@@ -158,11 +149,4 @@ impl Load {
     fn client(&self) -> std::sync::MutexGuard<'_, ClientModel> {
         self.client.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The body that the API puts onto the wire for a job; of one that it refuses there is none. It mints the key of an API key
-/// itself, so that one can't be known.
-pub fn body_on_the_wire(command: &str, body: &Value) -> Option<Vec<u8>> {
-    let entry = catalog().find(command).filter(|entry| entry.message_type != "auth.issue-api-key")?;
-    entry.check(body.to_string().as_bytes()).ok()
 }

@@ -1,16 +1,19 @@
 //! One post, and what its answer says: taken, certainly not taken, or nobody knows.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use millrace_contracts::catalog;
+use millrace_protocol::Fingerprint;
 use reqwest::Response;
 use serde::Deserialize;
 use serde_json::Value;
+use time::OffsetDateTime;
 use url::Url;
 use uuid::Uuid;
 
 use crate::connections;
 use crate::error::Error;
-use crate::history::Answer;
+use crate::history::{Answer, Submit};
 
 /// Answers 503 that say that nothing was queued.
 const NOTHING_QUEUED: [&str; 4] = ["broker-unavailable", "queue-full", "no-queue", "busy"];
@@ -45,8 +48,27 @@ impl Poster {
         })
     }
 
-    pub async fn post(&self, submit: u64, command: &str, body: &Value) -> Answer {
-        let api = usize::try_from(submit).unwrap_or(0) % self.apis.len();
+    /// Posts a job; `number` says to which API.
+    pub async fn submit(&self, number: u64, command: &str, body: Value) -> Submit {
+        let wire = body_on_the_wire(command, &body);
+        let fingerprint = wire.map(|wire| Fingerprint::of(&wire).as_str().to_owned());
+        let (invoked_at, began) = (OffsetDateTime::now_utc(), Instant::now());
+        let answer = self.post(number, command, &body).await;
+        let (answered_at, took) = (Some(OffsetDateTime::now_utc()), Some(began.elapsed()));
+        Submit {
+            number,
+            command: command.to_owned(),
+            body,
+            fingerprint,
+            invoked_at,
+            answered_at,
+            took,
+            answer,
+        }
+    }
+
+    async fn post(&self, number: u64, command: &str, body: &Value) -> Answer {
+        let api = usize::try_from(number).unwrap_or(0) % self.apis.len();
         let url = format!("{}/v1/jobs/{command}", self.apis[api]);
         let sent = self.http.post(url).bearer_auth(&self.api_key).json(body).send().await;
         match sent {
@@ -55,6 +77,13 @@ impl Poster {
             Err(error) => Answer::Unknown(error.without_url().to_string(), None),
         }
     }
+}
+
+/// The body that the API puts onto the wire for a job; of one that it refuses there is none. It mints the key of an API key
+/// itself, so that one can't be known.
+pub fn body_on_the_wire(command: &str, body: &Value) -> Option<Vec<u8>> {
+    let entry = catalog().find(command).filter(|entry| entry.message_type != "auth.issue-api-key")?;
+    entry.check(body.to_string().as_bytes()).ok()
 }
 
 async fn read(response: Response) -> Answer {

@@ -8,7 +8,7 @@ use millrace_protocol::ledger::FollowUp;
 use uuid::Uuid;
 
 use crate::checker::follow::Ended;
-use crate::load::Accepted;
+use crate::load::{Accepted, body_on_the_wire};
 
 const PERSISTENT: u8 = 2;
 
@@ -25,7 +25,7 @@ pub struct Publication {
 #[derive(Debug, Clone)]
 pub struct Message {
     pub message_id: Uuid,
-    pub message_type: String,
+    message_type: String,
     job_id: Uuid,
     causation_id: Uuid,
     client_id: String,
@@ -37,17 +37,26 @@ pub struct Message {
 impl Message {
     /// A job's command as the API published it.
     pub fn command(accepted: &Accepted, client: &str) -> Option<Self> {
-        let body = accepted.wire.clone()?;
-        Some(Self {
-            message_id: accepted.job_id,
-            message_type: accepted.command.to_owned(),
-            job_id: accepted.job_id,
-            causation_id: accepted.job_id,
+        Some(Self::job(
+            accepted.job_id,
+            accepted.command,
+            client,
+            body_on_the_wire(accepted.command, &accepted.body)?,
+        ))
+    }
+
+    /// The same for any id and body.
+    pub fn job(id: Uuid, command: &'static str, client: &str, body: Vec<u8>) -> Self {
+        Self {
+            message_id: id,
+            message_type: command.to_owned(),
+            job_id: id,
+            causation_id: id,
             client_id: client.to_owned(),
-            version: catalog().find(accepted.command)?.version,
+            version: catalog().find(command).map_or(1, |entry| entry.version),
             fingerprint: Fingerprint::of(&body).as_str().to_owned(),
             body,
-        })
+        }
     }
 
     /// A follow-up as its handler published it.
@@ -75,21 +84,16 @@ impl Message {
         Publication {
             exchange: exchange.to_owned(),
             routing_key: self.message_type.clone(),
-            properties: properties(&self.message_id.to_string(), headers)
+            properties: BasicProperties::default()
+                .with_message_id(short(&self.message_id.to_string()))
+                .with_content_type("application/json".into())
+                .with_delivery_mode(PERSISTENT)
+                .with_headers(headers)
                 .with_correlation_id(short(&self.job_id.to_string()))
                 .with_type(short(&self.message_type)),
             body: self.body.clone(),
         }
     }
-}
-
-/// What every message has.
-pub fn properties(message_id: &str, headers: FieldTable) -> BasicProperties {
-    BasicProperties::default()
-        .with_message_id(short(message_id))
-        .with_content_type("application/json".into())
-        .with_delivery_mode(PERSISTENT)
-        .with_headers(headers)
 }
 
 pub fn text(text: &str) -> AMQPValue {

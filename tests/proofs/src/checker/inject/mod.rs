@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use crate::checker::follow::Ended;
 use crate::checker::options::Options;
-use crate::history::{Event, Recorder};
+use crate::history::{Copy, Event, Poison, Recorder, UNREADABLE};
 use crate::load::Accepted;
 use message::Message;
 use millrace_testkit::random::Random;
@@ -99,9 +99,7 @@ impl Injector {
             4..7 => (2, false),
             _ => (1, true),
         };
-        let Message { message_id, message_type, .. } = &message;
-        let (message_id, message_type) = (*message_id, message_type.clone());
-        self.recorder.note(Event::Copy { message_id, message_type, copies, late });
+        self.recorder.note(&Event::Copy(Copy { message_id: message.message_id, copies }));
         if late {
             self.later.push(Reverse((Instant::now() + self.random.millis(3000, 45_000), self.waiting.len())));
             self.waiting.push(Some(message));
@@ -113,15 +111,15 @@ impl Injector {
     async fn poison(&mut self) {
         let poison = poison::draw(&mut self.random, self.poisoned, &self.options.client);
         self.poisoned += 1;
-        let message_id = poison.message_id.clone();
-        self.recorder.note(Event::Poison {
-            message_id: message_id.clone(),
+        let confirmed = self.sender.publish(&[poison.publication]).await;
+        self.recorder.note(&Event::Poison(Poison {
+            message_id: poison.message_id,
             queue: poison.domain.as_str().to_owned(),
             kind: poison.kind.to_owned(),
-        });
-        if self.sender.publish(&[poison.publication]).await {
-            self.recorder.note(Event::PoisonConfirmed { message_id });
-        }
+            confirmed,
+            class: UNREADABLE.to_owned(),
+            body: None,
+        }));
     }
 
     async fn publish_due(&mut self, now: Instant) {

@@ -1,11 +1,11 @@
 //! Messages that nobody can read. Each must be given up on its first delivery, and nothing else may be.
 
+use std::collections::BTreeMap;
+
+use super::message::{Message, Publication, short, text};
 use lapin::types::{AMQPValue, FieldTable};
 use millrace_contracts::catalog;
 use millrace_protocol::{DomainName, Entry};
-use uuid::Uuid;
-
-use super::message::{Publication, properties, short, text};
 use millrace_testkit::random::Random;
 
 /// One of them.
@@ -56,84 +56,61 @@ pub fn draw(random: &mut Random, number: u64, client: &str) -> Poison {
     let (kind, wrong) = KINDS[turn];
     let domain = random.pick(catalog().domains());
     let id = random.uuid();
+    let command = a_command_of(domain);
+    let good = Message::job(id, command.message_type, client, command.example().to_string().into_bytes());
     let message_id = match wrong {
         Wrong::MessageId => format!("poison-{}", id.simple()),
         _ => id.to_string(),
     };
-    let message_type = match wrong {
-        Wrong::Type => format!("{domain}.nonsense"),
-        _ => a_command_of(domain).to_owned(),
-    };
-    let properties = properties(&message_id, headers(wrong, id, client))
-        .with_correlation_id(short(&id.to_string()))
-        .with_type(short(&message_type));
+    let mut publication = spoilt(good.publication(), wrong, command);
+    publication.properties = publication.properties.with_message_id(short(&message_id));
     // The default exchange routes by queue name.
-    let publication = Publication {
-        exchange: String::new(),
-        routing_key: domain.as_str().to_owned(),
-        properties,
-        body: body(wrong, &message_type),
-    };
+    (publication.exchange, publication.routing_key) = (String::new(), domain.as_str().to_owned());
     Poison { kind, message_id, domain, publication }
 }
 
 /// A command of this domain whose body is a single id.
-fn a_command_of(domain: DomainName) -> &'static str {
+fn a_command_of(domain: DomainName) -> &'static Entry {
     let single = |entry: &&Entry| {
         entry.owner() == domain && entry.example().as_object().is_some_and(|body| body.len() == 1)
     };
-    let command = catalog().commands().find(single);
-    command.expect("every domain has such a command").message_type
+    catalog().commands().find(single).expect("every domain has such a command")
 }
 
-fn body(wrong: Wrong, message_type: &str) -> Vec<u8> {
-    let good =
-        || catalog().find(message_type).map_or(serde_json::json!({}), millrace_protocol::Entry::example);
+fn spoilt(mut good: Publication, wrong: Wrong, command: &Entry) -> Publication {
+    let mut headers = good.properties.headers().clone().unwrap_or_default();
     match wrong {
-        Wrong::Body(text) => text.as_bytes().to_vec(),
-        Wrong::Deep => "[".repeat(10_000).into_bytes(),
+        Wrong::Body(text) => good.body = text.as_bytes().to_vec(),
+        Wrong::Deep => good.body = "[".repeat(10_000).into_bytes(),
         Wrong::Field => {
-            let mut body = good();
-            // `a_command_of` gives only commands with exactly one field, an id.
+            let mut body = command.example();
+            // It has exactly one field, an id.
             if let Some(fields) = body.as_object_mut() {
                 fields.values_mut().for_each(|value| *value = serde_json::json!(7));
             }
-            body.to_string().into_bytes()
+            good.body = body.to_string().into_bytes();
         }
-        _ => good().to_string().into_bytes(),
+        Wrong::Type => {
+            let nonsense = format!("{}.nonsense", command.owner());
+            good.properties = good.properties.with_type(short(&nonsense));
+        }
+        Wrong::Version => drop(headers.insert("version".into(), AMQPValue::LongUInt(999))),
+        Wrong::NoHeaders => headers = FieldTable::default(),
+        Wrong::Header(name, value) => drop(headers.insert(name.into(), text(value))),
+        Wrong::MissingHeader(name) => headers = without(&headers, name),
+        // Its fingerprint is missing, so that it stays poison however big headers are dealt with.
+        Wrong::HugeHeader => {
+            headers = without(&headers, "fingerprint");
+            headers.insert("burden".into(), text(&"x".repeat(60_000)));
+        }
+        Wrong::MessageId => {}
     }
+    Publication { properties: good.properties.with_headers(headers), ..good }
 }
 
-fn headers(wrong: Wrong, id: Uuid, client: &str) -> FieldTable {
-    let mut headers = FieldTable::default();
-    if wrong == Wrong::NoHeaders {
-        return headers;
-    }
-    let version = if wrong == Wrong::Version { 999 } else { 1 };
-    let mut all = vec![
-        ("version", AMQPValue::LongUInt(version)),
-        ("attempt", AMQPValue::LongUInt(1)),
-        ("causation-id", text(&id.to_string())),
-        ("client-id", text(client)),
-        ("fingerprint", text(&"0".repeat(32))),
-    ];
-    match wrong {
-        Wrong::Header(name, value) => {
-            all.retain(|(given, _)| *given != name);
-            all.push((name, text(value)));
-        }
-        Wrong::MissingHeader(name) => all.retain(|(given, _)| *given != name),
-        // Its fingerprint is unreadable, so that it stays poison however big headers are dealt with.
-        Wrong::HugeHeader => {
-            all.retain(|(given, _)| *given != "fingerprint");
-            all.push(("burden", text(&"x".repeat(60_000))));
-        }
-        _ => {}
-    }
-    for (name, value) in all {
-        headers.insert(name.into(), value);
-    }
-    headers
+fn without(headers: &FieldTable, name: &str) -> FieldTable {
+    let kept = headers.inner().iter().filter(|(given, _)| given.as_str() != name);
+    kept.map(|(given, value)| (given.clone(), value.clone())).collect::<BTreeMap<_, _>>().into()
 }
 
 #[cfg(test)]
@@ -141,7 +118,9 @@ mod tests {
     use std::collections::BTreeSet;
 
     use millrace_contracts::orders::Cancel;
-    use millrace_protocol::UnknownFields;
+    use millrace_protocol::{Contract, UnknownFields};
+
+    use uuid::Uuid;
 
     use super::*;
 
@@ -157,7 +136,9 @@ mod tests {
     fn bodies_that_are_meant_to_be_wrong_are_wrong() {
         for (kind, wrong) in KINDS {
             if matches!(wrong, Wrong::Body(_) | Wrong::Deep | Wrong::Field) {
-                let body = body(wrong, "orders.cancel");
+                let command = catalog().find(Cancel::TYPE).expect("a command");
+                let good = Message::job(Uuid::nil(), Cancel::TYPE, "dev", Vec::new()).publication();
+                let body = spoilt(good, wrong, command).body;
                 let read = millrace_protocol::decode::<Cancel>(&body, UnknownFields::Ignore);
                 assert!(read.is_err(), "{kind} can be read");
             }

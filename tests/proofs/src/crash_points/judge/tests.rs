@@ -4,14 +4,15 @@
 use std::collections::BTreeSet;
 
 use millrace_protocol::MessageId;
-use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::crash_points::cases::Target;
 use crate::crash_points::load::{CLIENT, Handler, Load, Message};
-use crate::evidence::{Digest, Effect, Entry, Evidence, Letter, Note, Order, Sent};
+use crate::evidence::{Digest, Effect, Evidence, Letter, Note, Order};
+use crate::invariants::given::{effect, handled};
 
-const BODY: &[u8] = b"{}";
+/// What stands for the body of whatever follows.
+const BODY: &[u8] = b"body";
 
 fn load(status: &'static str) -> Load {
     let message = |_| {
@@ -45,51 +46,22 @@ fn evidence(load: &Load, given_up: &BTreeSet<Uuid>) -> Evidence {
         domains: vec![handler.domain],
         ..Evidence::default()
     };
-    for (txid, message) in (1..).zip(&load.messages) {
+    for message in &load.messages {
         let id = message.id.0;
         let status = if given_up.contains(&id) { "dead" } else { load.status };
+        let sends = (status == "succeeded").then_some("orders.placed");
+        handled(&mut evidence, (id, id), handler.domain, message.message_type, sends);
         let problem = (status != "succeeded").then_some("because");
-        let (message_type, noted_at) = (message.message_type, OffsetDateTime::UNIX_EPOCH);
-        let sent = Sent { id: message.id.derive(0).0, message_type: "orders.placed", body: Digest::of(BODY) };
-        let fingerprint = super::submit(message, crate::history::Answer::Accepted(id)).fingerprint;
-        evidence.ledger.push(Entry {
-            handler: handler.domain,
-            message_id: id,
-            job_id: id,
-            causation_id: id,
-            client_id: CLIENT,
-            message_type,
-            status,
-            attempts: 1,
-            fingerprint: fingerprint.unwrap_or_default(),
-            subject: Some(message.order),
-            problem,
-            emitted: if status == "succeeded" { vec![sent] } else { Vec::new() },
-        });
-        evidence.notes.push(Note {
-            handler: handler.domain.as_str(),
-            message_id: id,
-            message_type,
-            status,
-            attempts: 1,
-            problem,
-            emitted_md5: None,
-            txid,
-            noted_at,
-        });
+        let (note, entry) = (evidence.notes.last_mut(), evidence.ledger.last_mut());
+        let (note, entry) = (note.expect("it is handled"), entry.expect("it is handled"));
+        (note.status, note.problem) = (status, problem);
+        (entry.status, entry.problem) = (status, problem);
+        (entry.job_id, entry.client_id, entry.subject) = (id, CLIENT, Some(message.order));
+        let submit = super::submit(message, crate::history::Answer::Accepted(id));
+        entry.fingerprint = submit.fingerprint.unwrap_or_default();
         match status {
             "succeeded" => {
-                evidence.effects.push(Effect {
-                    operation: "INSERT",
-                    place: handler.table,
-                    key: message.order.to_string(),
-                    old_version: None,
-                    new_version: Some(1),
-                    old_state: None,
-                    new_state: Some("placed pending"),
-                    txid,
-                    noted_at,
-                });
+                effect(&mut evidence, handler.table, message.order, 1, [None, Some("placed pending")]);
                 evidence.orders.push(Order {
                     order_id: message.order,
                     currency: "EUR".to_owned(),

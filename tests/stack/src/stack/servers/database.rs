@@ -13,28 +13,26 @@ const LOCK_TIMEOUT: &str = "SET lock_timeout = '2s'";
 const ALTER_DEADLINE: Duration = Duration::from_secs(60);
 
 impl Servers {
-    /// Cuts off one session of each of this many programs, chosen by the server; returns how many sessions that were.
+    /// Cuts off this many sessions, chosen by the server.
     ///
     /// # Errors
     ///
     /// When the database does not do it.
-    pub async fn terminate_sessions(&self, count: u32) -> Result<usize, StackError> {
+    pub async fn terminate_sessions(&self, count: u32) -> Result<(), StackError> {
         let statement = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
              WHERE datname = current_database() AND application_name NOT IN ('testkit', 'millrace-checker')
              ORDER BY random() LIMIT $1";
         let mut session = self.session().await?;
-        let ended: Vec<bool> =
-            sqlx::query_scalar(statement).bind(i64::from(count)).fetch_all(&mut session).await?;
-        session.close().await?;
-        Ok(ended.into_iter().filter(|ended| *ended).count())
+        sqlx::query(statement).bind(i64::from(count)).execute(&mut session).await?;
+        Ok(session.close().await?)
     }
 
-    /// Takes every session that the server has left, and those that others give up, for this long. Returns how many.
+    /// Takes every session that the server has left, and those that others give up, for this long.
     ///
     /// # Errors
     ///
     /// When not a single one is to be had.
-    pub async fn exhaust_sessions(&self, hold: Duration) -> Result<usize, StackError> {
+    pub async fn exhaust_sessions(&self, hold: Duration) -> Result<(), StackError> {
         let until = Instant::now() + hold;
         let mut held = vec![self.session().await?];
         let mut cut_off = false;
@@ -51,11 +49,10 @@ impl Servers {
                 Err(_) => tokio::time::sleep(PAUSE).await,
             }
         }
-        let count = held.len();
         for session in held {
             session.close().await?;
         }
-        Ok(count)
+        Ok(())
     }
 
     /// Locks a table in this mode (<https://www.postgresql.org/docs/current/explicit-locking.html>) for this long.

@@ -1,8 +1,9 @@
-//! The history of a run: what the client did and was answered, and what was broken meanwhile.
+//! The history of a run, in memory and line by line in files: what the client did and was answered, and what was broken.
 
-mod file;
-
-use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -11,15 +12,14 @@ use time::OffsetDateTime;
 use time::serde::rfc3339;
 use uuid::Uuid;
 
+use crate::error::Error;
 use crate::evidence::Digest;
-
-pub use file::{Event, Line, Recorder, read};
 
 /// Why messages are given up that cannot be read, and those that kill their worker again and again.
 pub const UNREADABLE: &str = "unreadable";
 pub const CRASH: &str = "crash";
 
-/// All of it, put together from the lines of its file.
+/// All of it.
 #[derive(Debug, Default)]
 pub struct History {
     pub submits: Vec<Submit>,
@@ -27,21 +27,44 @@ pub struct History {
     pub poison: Vec<Poison>,
 }
 
-/// One post and its answer.
+/// What a line of its file tells.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    Submit(Submit),
+    Copy(Copy),
+    Poison(Poison),
+}
+
+/// Writes lines. Cheap to share.
 #[derive(Debug, Clone)]
+pub struct Recorder(Arc<Mutex<Lines>>);
+
+#[derive(Debug)]
+struct Lines {
+    file: BufWriter<File>,
+    /// Up to the first line that could not be written, which ends the recording.
+    written: io::Result<()>,
+}
+
+/// One post and its answer.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Submit {
     pub number: u64,
     pub command: String,
     pub body: Value,
+    /// Of the body as the API puts it onto the wire, where that is known beforehand.
     pub fingerprint: Option<String>,
+    #[serde(with = "rfc3339")]
     pub invoked_at: OffsetDateTime,
+    #[serde(with = "rfc3339::option")]
     pub answered_at: Option<OffsetDateTime>,
     pub took: Option<Duration>,
     pub answer: Answer,
 }
 
 /// What a client knows of a job after it was posted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Answer {
     /// 202: from now on the job may not be lost.
     Accepted(Uuid),
@@ -53,14 +76,14 @@ pub enum Answer {
 }
 
 /// Copies of a message that were published.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Copy {
     pub message_id: Uuid,
     pub copies: u32,
 }
 
 /// A message that must be given up: it cannot be read, or kills whoever reads it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Poison {
     pub message_id: String,
     pub queue: String,
@@ -68,8 +91,9 @@ pub struct Poison {
     /// Whether the broker certainly has it.
     pub confirmed: bool,
     /// Why it must be given up, in the word that dead letters have for it.
-    pub class: &'static str,
+    pub class: String,
     /// What it said, where that was kept.
+    #[serde(skip)]
     pub body: Option<Digest>,
 }
 
@@ -102,15 +126,6 @@ impl Answer {
         matches!(self, Self::Refused(reason) if !reason.starts_with('4'))
     }
 
-    /// How the history keeps it.
-    pub fn event(self, submit: u64) -> Event {
-        match self {
-            Self::Accepted(job_id) => Event::Ok { submit, job_id },
-            Self::Refused(reason) => Event::Fail { submit, reason },
-            Self::Unknown(reason, job_id) => Event::Info { submit, reason, job_id },
-        }
-    }
-
     /// Why it was not accepted; empty where it was.
     pub fn reason(&self) -> &str {
         match self {
@@ -139,58 +154,14 @@ impl Submit {
 }
 
 impl History {
-    pub fn of(lines: Vec<Line>) -> Self {
+    pub fn of(events: Vec<Event>) -> Self {
         let mut history = Self::default();
-        let mut places: HashMap<u64, (usize, u64)> = HashMap::new();
-        let mut confirmed = HashSet::new();
-        for Line { at, since_us, event } in lines {
-            let (submit, answer) = match event {
-                Event::Invoke { submit, command, body, fingerprint } => {
-                    places.insert(submit, (history.submits.len(), since_us));
-                    history.submits.push(Submit {
-                        number: submit,
-                        command,
-                        body,
-                        fingerprint,
-                        invoked_at: at,
-                        answered_at: None,
-                        took: None,
-                        answer: Answer::Unknown("no answer was noted".to_owned(), None),
-                    });
-                    continue;
-                }
-                Event::Copy { message_id, copies, .. } => {
-                    history.copies.push(Copy { message_id, copies });
-                    continue;
-                }
-                Event::Poison { message_id, queue, kind } => {
-                    history.poison.push(Poison {
-                        message_id,
-                        queue,
-                        kind,
-                        confirmed: false,
-                        class: UNREADABLE,
-                        body: None,
-                    });
-                    continue;
-                }
-                Event::PoisonConfirmed { message_id } => {
-                    confirmed.insert(message_id);
-                    continue;
-                }
-                Event::Ok { submit, job_id } => (submit, Answer::Accepted(job_id)),
-                Event::Fail { submit, reason } => (submit, Answer::Refused(reason)),
-                Event::Info { submit, reason, job_id } => (submit, Answer::Unknown(reason, job_id)),
-            };
-            if let Some((place, invoked_us)) = places.get(&submit) {
-                let invoked = &mut history.submits[*place];
-                invoked.answered_at = Some(at);
-                invoked.took = Some(Duration::from_micros(since_us.saturating_sub(*invoked_us)));
-                invoked.answer = answer;
+        for event in events {
+            match event {
+                Event::Submit(submit) => history.submits.push(submit),
+                Event::Copy(copy) => history.copies.push(copy),
+                Event::Poison(poison) => history.poison.push(poison),
             }
-        }
-        for poison in &mut history.poison {
-            poison.confirmed = confirmed.contains(&poison.message_id);
         }
         history
     }
@@ -202,6 +173,46 @@ impl History {
             Answer::Refused(_) | Answer::Unknown(..) => None,
         })
     }
+}
+
+impl Recorder {
+    /// Begins a new history in this file.
+    pub fn create(path: &Path) -> Result<Self, Error> {
+        let file = BufWriter::new(File::create(path).map_err(Error::file(path))?);
+        Ok(Self(Arc::new(Mutex::new(Lines { file, written: Ok(()) }))))
+    }
+
+    pub fn note(&self, event: &Event) {
+        let Lines { file, written } = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if written.is_ok() {
+            let text = serde_json::to_string(event).map_err(io::Error::from);
+            *written = text.and_then(|text| writeln!(file, "{text}"));
+        }
+    }
+
+    /// Whether all could be written; then it is in the file.
+    pub fn finish(&self, path: &Path) -> Result<(), Error> {
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = std::mem::replace(&mut lines.written, Ok(()));
+        written.and_then(|()| lines.file.flush()).map_err(Error::file(path))
+    }
+}
+
+/// Reads a file of one JSON value per line; one that does not exist is empty.
+pub fn read<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<Vec<T>, Error> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(Error::file(path)(error)),
+    };
+    let unreadable = |line: usize| Error::doing(format!("{}, line {line}", path.display()));
+    let lines = BufReader::new(file).lines().enumerate();
+    lines
+        .map(|(number, line)| {
+            let line = line.map_err(Error::file(path))?;
+            serde_json::from_str(&line).map_err(|error: serde_json::Error| unreadable(number + 1)(error))
+        })
+        .collect()
 }
 
 impl Fault {
@@ -228,33 +239,23 @@ mod tests {
 
     use super::*;
 
-    fn line(since_us: u64, event: Event) -> Line {
-        Line { at: OffsetDateTime::UNIX_EPOCH, since_us, event }
-    }
-
-    fn invoke(submit: u64) -> Event {
-        Event::Invoke { submit, command: "orders.cancel".to_owned(), body: json!({}), fingerprint: None }
-    }
-
-    #[test]
-    fn an_answer_finds_its_submit_and_none_is_unknown() {
-        let job_id = Uuid::from_u128(7);
-        let history = History::of(vec![
-            line(10, invoke(1)),
-            line(20, invoke(2)),
-            line(35, Event::Ok { submit: 2, job_id }),
-        ]);
-        assert!(matches!(history.submits[0].answer, Answer::Unknown(_, None)));
-        assert_eq!(history.submits[1].answer, Answer::Accepted(job_id));
-        assert_eq!(history.submits[1].took, Some(Duration::from_micros(15)));
-        assert_eq!(history.accepted().count(), 1);
-    }
-
     #[test]
     fn a_line_is_read_as_it_was_written() {
-        let text = serde_json::to_string(&line(10, invoke(3))).expect("plain data");
-        let read: Line = serde_json::from_str(&text).expect("what was written");
-        assert!(matches!(read.event, Event::Invoke { submit: 3, .. }) && read.since_us == 10);
+        let job = Uuid::from_u128(7);
+        let submit = Submit {
+            number: 3,
+            command: "orders.cancel".to_owned(),
+            body: json!({}),
+            fingerprint: None,
+            invoked_at: OffsetDateTime::UNIX_EPOCH,
+            answered_at: None,
+            took: Some(Duration::from_micros(15)),
+            answer: Answer::Accepted(job),
+        };
+        let text = serde_json::to_string(&Event::Submit(submit)).expect("plain data");
+        let history = History::of(vec![serde_json::from_str(&text).expect("what was written")]);
+        let (read, accepted) = history.accepted().next().expect("it was accepted");
+        assert_eq!((read.number, read.took, accepted), (3, Some(Duration::from_micros(15)), job));
     }
 
     #[test]
