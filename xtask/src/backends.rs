@@ -44,10 +44,6 @@ impl Backends {
         Ok(if vhost.is_empty() { "%2f".to_owned() } else { vhost.to_owned() })
     }
 
-    pub fn management_api(&self, path: &str) -> String {
-        format!("{}/api/{path}", self.addresses.management_url.trim_end_matches('/'))
-    }
-
     pub async fn database(&self) -> Result<PgConnection, Error> {
         PgConnection::connect(&self.addresses.database_url)
             .await

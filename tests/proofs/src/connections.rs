@@ -55,11 +55,3 @@ impl Broker {
         let _ = tokio::time::timeout(DEADLINE, self.connection.close(200, "done".into())).await;
     }
 }
-
-/// An HTTP client without proxies and without certificates of the system.
-pub fn http(deadline: Duration) -> Result<reqwest::Client, Error> {
-    // Fails only where a provider is installed already, and then that one is used.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).timeout(deadline);
-    client.build().map_err(Error::doing("making an HTTP client"))
-}

@@ -37,7 +37,6 @@ impl Random {
         random
     }
 
-    /// Any number.
     pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
@@ -67,7 +66,6 @@ impl Random {
         from[self.below(from.len())]
     }
 
-    /// In any order.
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             items.swap(last, self.below(last + 1));
@@ -79,7 +77,6 @@ impl Random {
         ((self.number() >> 11) as f64) < share * (1_u64 << 53) as f64
     }
 
-    /// An id.
     pub fn uuid(&mut self) -> Uuid {
         let bits = u128::from(self.number()) << 64 | u128::from(self.number());
         uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid()

@@ -17,6 +17,14 @@ pub struct System {
     pub invariants: &'static [(&'static str, &'static str)],
 }
 
+/// The tables of this repository, as its migrations name them: `orders.orders`.
+#[must_use]
+pub fn tables() -> Vec<&'static str> {
+    let statements = MIGRATIONS.iter().flat_map(|migration| migration.sql.as_str().lines());
+    let created = statements.filter_map(|line| line.strip_prefix("CREATE TABLE ")?.strip_suffix(" ("));
+    created.collect()
+}
+
 impl System {
     /// The system of this repository.
     #[must_use]

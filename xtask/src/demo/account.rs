@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
+use millrace_stack::services::management::{self, Method};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -13,7 +15,6 @@ use super::settle::{self, Unsettled};
 use super::story::Story;
 use crate::backends::Backends;
 use crate::error::Error;
-use crate::http;
 
 /// Where the one unreadable message has to be in the end.
 const DEAD_QUEUE: &str = "orders.dead";
@@ -186,13 +187,11 @@ fn expected_in(queue: &str) -> u64 {
 
 /// The queues and how much is in them, once that is as expected or has been waited for long enough.
 async fn counted(backends: &Backends) -> Result<Vec<Queue>, Error> {
-    let url = backends.management_api(&format!("queues/{}?columns=name,messages", backends.vhost()?));
-    let what = "listing the queues";
+    let (url, path) =
+        (&backends.addresses.management_url, format!("queues/{}?columns=name,messages", backends.vhost()?));
     let until = Instant::now() + COUNT_DEADLINE;
     loop {
-        let sent = http::client()?.get(&url).send().await.map_err(http::failed(what))?;
-        let mut queues: Vec<Queue> =
-            http::good(what, sent).await?.json().await.map_err(http::failed(what))?;
+        let mut queues: Vec<Queue> = read(management::get(url, &path).await?)?;
         queues.sort_by(|a, b| a.name.cmp(&b.name));
         let as_expected = queues.iter().all(|queue| queue.messages == expected_in(&queue.name));
         if as_expected || Instant::now() > until {
@@ -204,11 +203,17 @@ async fn counted(backends: &Backends) -> Result<Vec<Queue>, Error> {
 
 /// What an operator reads who opens the dead letter in the console.
 async fn dead_letters_reason(backends: &Backends) -> Result<Option<String>, Error> {
-    let url = backends.management_api(&format!("queues/{}/{DEAD_QUEUE}/get", backends.vhost()?));
-    let what = "looking into the dead-letter queue";
+    let (url, path) =
+        (&backends.addresses.management_url, format!("queues/{}/{DEAD_QUEUE}/get", backends.vhost()?));
     let look = json!({"count": 1, "ackmode": "ack_requeue_true", "encoding": "auto"});
-    let sent = http::client()?.post(url).json(&look).send().await.map_err(http::failed(what))?;
-    let messages: Vec<Value> = http::good(what, sent).await?.json().await.map_err(http::failed(what))?;
+    let messages: Vec<Value> = read(management::ask(url, Method::POST, &path, Some(&look)).await?)?;
     let reason = messages.first().and_then(|message| message.pointer("/properties/headers/failure-reason"));
     Ok(reason.and_then(Value::as_str).map(str::to_owned))
+}
+
+fn read<T: DeserializeOwned>(answer: Value) -> Result<T, Error> {
+    serde_json::from_value(answer).map_err(|error| Error::Http {
+        what: "reading what the management API says".to_owned(),
+        reason: error.to_string(),
+    })
 }

@@ -24,7 +24,6 @@ use crate::verb::name_of;
 /// Before the failure begins, and after it is over.
 const AROUND: Duration = Duration::from_secs(20);
 
-/// Performs a drill.
 pub async fn run(drill: Drill, options: &Options) -> Result<ExitCode, Error> {
     let (seed, time) = (options.seed(), options.drill_time());
     let over = AROUND * 2 + takes(drill, time);

@@ -134,7 +134,6 @@ pub enum Way {
 }
 
 impl Way {
-    /// All of them.
     pub const ALL: [Self; 3] = [Self::ApiBroker, Self::WorkerBroker, Self::Database];
 }
 
@@ -153,9 +152,7 @@ pub enum Target {
     Database,
     /// This many sessions.
     Sessions(u32),
-    /// A table.
     Table(&'static str),
-    /// A way.
     Way(Way),
 }
 
@@ -177,9 +174,7 @@ impl fmt::Display for Target {
 pub struct Step {
     /// So long after the one before: on the track of programs after its beginning, on the other after its end.
     pub after: Duration,
-    /// What is done.
     pub kind: Kind,
-    /// To what.
     pub target: Target,
     /// How long it lasts; of killed things, how long they stay away.
     pub hold: Duration,

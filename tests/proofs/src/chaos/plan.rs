@@ -11,18 +11,10 @@ use millrace_protocol::DomainName;
 
 use crate::chaos::fault::{Kind, Step, Target, Way};
 use millrace_testkit::random::Random;
+use millrace_testkit::system::tables;
 
 /// How many APIs, and how many workers of each domain, a campaign has.
 pub const EACH: usize = 2;
-const TABLES: [&str; 7] = [
-    "ledger.entries",
-    "ledger.suspects",
-    "orders.orders",
-    "orders.customers",
-    "payments.payments",
-    "users.users",
-    "auth.accounts",
-];
 /// Of all faults, this many in a hundred happen to servers and ways, which take longer than those of programs.
 const OF_A_HUNDRED: usize = 28;
 /// Killing a server is what matters most, so it comes up more often than the rest.
@@ -189,7 +181,7 @@ fn infrastructure_step(random: &mut Random, kind: Kind, way: Option<Way>) -> Ste
             Target::Event(domain, event)
         }
         Kind::SessionsCut => Target::Sessions(random.pick(&[1, 3, 10])),
-        Kind::TableLocked | Kind::TableReadOnly | Kind::TableHidden => Target::Table(random.pick(&TABLES)),
+        Kind::TableLocked | Kind::TableReadOnly | Kind::TableHidden => Target::Table(random.pick(&tables())),
         Kind::DatabaseKilled | Kind::DatabaseRestarted | Kind::DatabaseFrozen | Kind::SessionsExhausted => {
             Target::Database
         }

@@ -30,21 +30,17 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone)]
 pub struct RunSettings {
     pub workload: Workload,
-    /// The folder with Millrace's programs.
     pub programs: PathBuf,
     /// For every program.
     pub environment: Vec<(String, String)>,
     /// What every retry delay is multiplied by.
     pub retry_scale: f64,
-    /// Where this run writes.
     pub history: PathBuf,
-    /// Whether progress is printed.
     pub says: bool,
     /// How long it may take; what takes longer hangs.
     pub patience: Duration,
 }
 
-/// A run under way.
 #[derive(Debug)]
 struct Run {
     shared: Arc<Shared>,
@@ -56,14 +52,11 @@ struct Run {
     until_end: CancellationToken,
 }
 
-/// How a run ended.
 #[derive(Debug)]
 pub struct Outcome {
     /// What the checker said, or why it could not check.
     pub verdict: Result<Verdict, Error>,
-    /// What it counted last.
     pub counts: Counts,
-    /// What the programs held.
     pub samples: Samples,
     /// How many faults there were, of each kind.
     pub faults: BTreeMap<Kind, usize>,

@@ -58,7 +58,7 @@ pub struct Endpoints {
     #[arg(long, value_name = "URL")]
     pub management_url: Url,
 
-    /// The vhost, as the management API is asked for it
+    /// The vhost, percent-encoded, as the management API is asked for it
     #[arg(long, value_name = "NAME")]
     pub vhost: String,
 

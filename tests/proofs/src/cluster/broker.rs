@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
-use millrace_testkit::http;
-use millrace_testkit::services::ports;
 use millrace_testkit::services::watchdog::Watchdog;
+use millrace_testkit::services::{management, ports};
 use millrace_testkit::wait::answer;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 
 use crate::cluster::configuration;
 use crate::cluster::docker::{Network, docker};
@@ -27,7 +27,6 @@ const ANSWER_DEADLINE: Duration = Duration::from_secs(3);
 pub struct Broker {
     pub nodes: Vec<Node>,
     pub password: String,
-    client: reqwest::Client,
 }
 
 /// What the management API says of a quorum queue.
@@ -77,7 +76,7 @@ impl Broker {
                 address: network.address(last)?,
             });
         }
-        let broker = Self { nodes, password: ports::password(), client: http::client(ANSWER_DEADLINE)? };
+        let broker = Self { nodes, password: ports::password() };
         configuration::write(folder, options, &broker.nodes)?;
         for node in &broker.nodes {
             watchdog.remove_container(&node.container).map_err(Error::file(folder))?;
@@ -162,12 +161,8 @@ impl Broker {
     }
 
     pub async fn version(&self) -> Result<String, Error> {
-        #[derive(Deserialize)]
-        struct Overview {
-            rabbitmq_version: String,
-        }
-        let overview: Result<Overview, String> = self.ask(&self.nodes[0], "overview").await;
-        overview.map(|overview| overview.rabbitmq_version).map_err(Error::doing("asking for the version"))
+        let overview = management::get(&self.url(&self.nodes[0]), "overview").await?;
+        Ok(overview["rabbitmq_version"].as_str().unwrap_or("of an unknown version").to_owned())
     }
 
     /// As one of the nodes tells it, whichever answers first.
@@ -182,11 +177,9 @@ impl Broker {
         Err(refusal)
     }
 
-    /// Whether some queue would lose its majority without this node.
-    pub async fn is_critical(&self, node: &Node) -> Result<bool, String> {
-        let url = format!("http://{}/api/health/checks/node-is-quorum-critical", node.management());
-        let sent = self.client.get(url).basic_auth(USER, Some(&self.password)).send().await;
-        sent.map(|answer| !answer.status().is_success()).map_err(|error| error.without_url().to_string())
+    /// Whether some queue would lose its majority without this node; also where it does not say.
+    pub async fn is_critical(&self, node: &Node) -> bool {
+        management::get(&self.url(node), "health/checks/node-is-quorum-critical").await.is_err()
     }
 
     /// What every node wrote, for whoever wants to look closer.
@@ -199,14 +192,13 @@ impl Broker {
     }
 
     async fn ask<T: DeserializeOwned>(&self, node: &Node, path: &str) -> Result<T, String> {
-        let failed = |error: reqwest::Error| format!("{}: {}", node.host, error.without_url());
-        let url = format!("http://{}/api/{path}", node.management());
-        let sent =
-            self.client.get(url).basic_auth(USER, Some(&self.password)).send().await.map_err(failed)?;
-        let body = sent.error_for_status().map_err(failed)?.text().await.map_err(failed)?;
-        // RabbitMQ 4.0 names a field twice when a queue has changed its leader; read as a value, the last one counts.
-        let value: serde_json::Value =
-            serde_json::from_str(&body).map_err(|error| format!("{}: {error}", node.host))?;
+        let asked = timeout(ANSWER_DEADLINE, management::get(&self.url(node), path)).await;
+        let answer = asked.map_err(|_| format!("{} is silent", node.host))?;
+        let value = answer.map_err(|error| format!("{}: {error}", node.host))?;
         serde_json::from_value(value).map_err(|error| format!("{}: {error}", node.host))
+    }
+
+    fn url(&self, node: &Node) -> String {
+        format!("http://{USER}:{}@{}", self.password, node.management())
     }
 }

@@ -68,7 +68,7 @@ impl Stack {
         let domains: Vec<_> = catalog().domains().iter().map(ToString::to_string).collect();
         let workers = (&domains[..], WORKERS_EACH);
         let units = launcher.system(&[free_address()?], workers, &secrets, [&servers, &servers])?;
-        let endpoints = Endpoints::new(&units.api_urls(), &secrets.api_key, "/", &through(&direct))?;
+        let endpoints = Endpoints::new(&units.api_urls(), &secrets.api_key, "%2f", &through(&direct))?;
         units.until_ready(READY_DEADLINE).await?;
         Ok(Self { units, broker, database, endpoints, balancer, _others: [direct, management] })
     }

@@ -134,7 +134,6 @@ pub enum Outcome {
     Accepted,
 }
 
-/// One case.
 #[derive(Debug, Clone, Copy)]
 pub struct Case {
     pub target: Target,

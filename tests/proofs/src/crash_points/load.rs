@@ -39,13 +39,11 @@ pub struct Handler {
     pub subscriber: DomainName,
     /// Where a first retry waits.
     pub delay: DelayQueue,
-    /// The domain's table.
     pub table: &'static str,
     /// The versions of a row that is there before the case begins.
     pub prepared: &'static [i64],
 }
 
-/// All of a case.
 #[derive(Debug)]
 pub struct Load {
     pub handler: Handler,

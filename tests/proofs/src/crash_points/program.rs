@@ -23,7 +23,6 @@ pub struct Programs {
     pub watchdog: Arc<Watchdog>,
 }
 
-/// A program that runs.
 pub struct Armed {
     program: Program,
     programs: Programs,

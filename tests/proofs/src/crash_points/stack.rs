@@ -15,7 +15,7 @@ use millrace_broker::{Connection, ConnectionSettings, Outgoing, Publisher};
 use millrace_contracts::UserId;
 use millrace_protocol::{DelayQueue, exchanges};
 use millrace_testkit::journal;
-use millrace_testkit::services::Services;
+use millrace_testkit::services::{Services, management};
 use millrace_testkit::world::World;
 use sqlx::{Postgres, Transaction};
 use url::Url;
@@ -42,7 +42,6 @@ pub struct Stack {
     publisher: Publisher,
     /// A connection of its own for each request.
     pub http: reqwest::Client,
-    consumers_url: String,
     prepared_below: AtomicI64,
 }
 
@@ -53,23 +52,13 @@ impl Stack {
     pub async fn open() -> Self {
         let world = World::empty().await;
         let url = Url::parse(&world.amqp_url).expect("the world's own URL");
-        let consumers_url =
-            format!("{}/api/consumers/{}", Services::shared().management_url, world.management.vhost());
         let connection = Connection::open(ConnectionSettings::new(url, "crash-points"));
         let publisher = Publisher::open(&connection, 1, PATIENCE);
         let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).pool_max_idle_per_host(0);
         let http = http.build().expect("a plain client");
         let connecting = lapin::Connection::connect(&world.amqp_url, lapin::ConnectionProperties::default());
         let amqp = connecting.await.expect("the broker is up");
-        let stack = Self {
-            world,
-            amqp,
-            connection,
-            publisher,
-            http,
-            consumers_url,
-            prepared_below: AtomicI64::new(0),
-        };
+        let stack = Self { world, amqp, connection, publisher, http, prepared_below: AtomicI64::new(0) };
         stack.prepare().await.expect("the broker lets a new vhost be changed");
         journal::install(&stack.world.database).await.expect("a migrated database takes the journal");
         stack
@@ -173,8 +162,9 @@ impl Stack {
 
     /// Whether a worker may have this many messages of a queue delivered at once.
     pub async fn has_prefetch(&self, queue: &str, prefetch: u64) -> bool {
-        let answer = self.http.get(&self.consumers_url).send().await.expect("the management API answers");
-        let consumers: serde_json::Value = answer.json().await.expect("the management API speaks JSON");
+        let (url, path) =
+            (&Services::shared().management_url, format!("consumers/{}", self.world.management.vhost()));
+        let consumers = management::get(url, &path).await.expect("the management API answers");
         consumers.as_array().is_some_and(|consumers| {
             let of_queue = |consumer: &&serde_json::Value| consumer["queue"]["name"] == queue;
             consumers.iter().filter(of_queue).any(|consumer| consumer["prefetch_count"] == prefetch)
@@ -260,7 +250,6 @@ impl Gate {
     }
 }
 
-/// Waits until it holds.
 pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) -> Result<(), String> {
     let waited = wait::until(what, PATIENCE, async || Ok(holds().await)).await;
     waited.map(drop).map_err(|error| error.to_string())

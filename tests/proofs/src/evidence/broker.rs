@@ -8,14 +8,14 @@ use lapin::types::{AMQPValue, FieldTable, ShortString};
 use millrace_contracts::catalog;
 use millrace_protocol::topology::Topology;
 use millrace_protocol::topology::dead_queue;
+use millrace_testkit::services::management;
 use serde::Deserialize;
-use url::Url;
 use uuid::Uuid;
 
 use super::Digest;
 
 use crate::checker::options::Endpoints;
-use crate::connections::{self, Broker};
+use crate::connections::Broker;
 use crate::error::Error;
 
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -55,38 +55,22 @@ struct Listed {
 /// Every queue of the topology. What is ready is counted by the broker now; what is unacknowledged or on its way from a delay queue
 /// to a queue, some seconds ago.
 pub async fn queues(endpoints: &Endpoints) -> Result<Vec<Queue>, Error> {
-    let listed = listed(endpoints).await?;
+    let path = format!("queues/{}?columns=name,messages_unacknowledged,messages_dlx", endpoints.vhost);
+    let listed = management::get(endpoints.management_url.as_str(), &path).await?;
+    let listed: Vec<Listed> = serde_json::from_value(listed).map_err(Error::doing("listing queues"))?;
     let broker = Broker::connect(endpoints.amqp_url.as_str()).await?;
     let mut queues = Vec::new();
     for name in Topology::of(catalog(), 1.0).queues {
         let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
         let declared =
             broker.channel.queue_declare(ShortString::from(name.as_str()), passive, FieldTable::default());
-        let ready = match tokio::time::timeout(DEADLINE, declared).await {
-            Ok(declared) => declared.map_err(Error::doing("counting messages"))?.message_count().into(),
-            Err(_) => return Err(silent("counting messages")),
-        };
+        let ready = in_time("counting messages", declared).await?.message_count().into();
         let listed = listed.iter().find(|queue| queue.name == name);
         let unacked = listed.map_or(0, |queue| queue.messages_unacknowledged + queue.messages_dlx);
         queues.push(Queue { ready, unacked, name });
     }
     broker.close().await;
     Ok(queues)
-}
-
-async fn listed(endpoints: &Endpoints) -> Result<Vec<Listed>, Error> {
-    let failed = || Error::doing::<reqwest::Error>("listing queues through the management API");
-    let mut url: Url = endpoints.management_url.clone();
-    url.path_segments_mut()
-        .map_err(|()| Error::new("reading --management-url", "it has no path"))?
-        .pop_if_empty()
-        .extend(["api", "queues", &endpoints.vhost]);
-    url.set_query(Some("columns=name,messages_unacknowledged,messages_dlx"));
-    // The client takes user and password from the URL.
-    let response = connections::http(DEADLINE)?.get(url).send().await;
-    let response = response.and_then(reqwest::Response::error_for_status);
-    let response = response.map_err(|error| failed()(error.without_url()))?;
-    response.json().await.map_err(|error| failed()(error.without_url()))
 }
 
 /// Looks at every dead letter, and leaves all of them where they are.
@@ -98,11 +82,7 @@ pub async fn dead_letters(endpoints: &Endpoints) -> Result<Vec<Letter>, Error> {
             let got = broker
                 .channel
                 .basic_get(ShortString::from(queue.as_str()), BasicGetOptions { no_ack: false });
-            let got = match tokio::time::timeout(DEADLINE, got).await {
-                Ok(got) => got.map_err(Error::doing("reading dead letters"))?,
-                Err(_) => return Err(silent("reading dead letters")),
-            };
-            let Some(got) = got else { break };
+            let Some(got) = in_time("reading dead letters", got).await? else { break };
             letters.push(Letter::read(&queue, &got.delivery));
         }
     }
@@ -144,6 +124,9 @@ impl Letter {
     }
 }
 
-fn silent(doing: &'static str) -> Error {
-    Error::late(format!("the broker's answer when {doing}"), DEADLINE, "nothing")
+async fn in_time<T>(doing: &'static str, asked: impl Future<Output = lapin::Result<T>>) -> Result<T, Error> {
+    match tokio::time::timeout(DEADLINE, asked).await {
+        Ok(answer) => answer.map_err(Error::doing(doing)),
+        Err(_) => Err(Error::late(format!("the broker's answer when {doing}"), DEADLINE, "nothing")),
+    }
 }

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use millrace_contracts::catalog;
 use millrace_protocol::Fingerprint;
+use millrace_testkit::http;
 use reqwest::Response;
 use serde::Deserialize;
 use serde_json::Value;
@@ -11,7 +12,6 @@ use time::OffsetDateTime;
 use url::Url;
 use uuid::Uuid;
 
-use crate::connections;
 use crate::error::Error;
 use crate::history::{Answer, Submit};
 
@@ -42,7 +42,7 @@ impl Poster {
     pub fn new(apis: &[Url], api_key: &str, deadline: Duration) -> Result<Self, Error> {
         let base = |api: &Url| api.as_str().trim_end_matches('/').to_owned();
         Ok(Self {
-            http: connections::http(deadline)?,
+            http: http::client(deadline)?,
             apis: apis.iter().map(base).collect(),
             api_key: api_key.to_owned(),
         })

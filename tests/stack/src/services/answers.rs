@@ -5,10 +5,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use lapin::{Connection, ConnectionProperties};
-use sqlx::{ConnectOptions, Connection as _, PgConnection};
+use sqlx::{ConnectOptions, Connection as _};
 
-use super::{ServicesError, without_login};
-use crate::http;
+use super::{ServicesError, management, separate, without_login};
 
 const PAUSE: Duration = Duration::from_millis(100);
 pub(super) const ONE_TRY: Duration = Duration::from_secs(5);
@@ -89,16 +88,8 @@ pub(super) async fn amqp_session(url: &str) -> Result<(), String> {
 }
 
 async fn rabbitmq_version(management_url: &str) -> Result<String, String> {
-    #[derive(serde::Deserialize)]
-    struct Overview {
-        rabbitmq_version: String,
-    }
-    let ask = async {
-        let url = format!("{}/api/overview", management_url.trim_end_matches('/'));
-        http::client(ONE_TRY)?.get(url).send().await?.error_for_status()?.json::<Overview>().await
-    };
-    // The URL carries the password, so it is left out of what people see.
-    ask.await.map(|overview| overview.rabbitmq_version).map_err(|error| with_causes(&error.without_url()))
+    let overview = management::get(management_url, "overview").await.map_err(|error| error.to_string())?;
+    overview["rabbitmq_version"].as_str().map(str::to_owned).ok_or_else(|| "it has no version".to_owned())
 }
 
 pub(super) async fn postgres_version(url: &str) -> Result<String, String> {
@@ -116,27 +107,10 @@ pub(super) async fn postgres_version(url: &str) -> Result<String, String> {
 
 /// Creates the database that the servers' URL names, through the one that every cluster has.
 pub(super) fn create_database(maintenance_url: &str, name: &str) -> Result<(), ServicesError> {
-    let create = async {
-        let mut connection = PgConnection::connect(maintenance_url).await?;
-        // The name is one of our own constants; statements cannot take it as a parameter.
-        sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))
-            .execute(&mut connection)
-            .await?;
-        connection.close().await
-    };
-    block_on(create).map_err(|error| ServicesError::Silent {
+    let create = format!("CREATE DATABASE {name}");
+    block_on(separate::in_database(maintenance_url, &create)).map_err(|error| ServicesError::Silent {
         server: "PostgreSQL",
         place: without_login(maintenance_url),
         reason: error.to_string(),
     })
-}
-
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
 }

@@ -15,6 +15,7 @@ mod containers;
 mod given;
 pub mod images;
 pub mod install;
+pub mod management;
 pub mod ports;
 mod postgres;
 mod private;
@@ -94,18 +95,6 @@ impl Services {
         }
     }
 
-    /// The process of a private RabbitMQ, for tests that kill or pause it; `None` from other sources.
-    pub fn rabbitmq_pid(&self) -> Option<u32> {
-        self.private.as_ref().map(|servers| servers.rabbitmq.pid())
-    }
-
-    /// The process of a private PostgreSQL, for tests that kill or pause it; `None` from other sources.
-    pub fn postgres_pid(&self) -> Option<u32> {
-        self.private.as_ref().map(|servers| servers.postgres.pid())
-    }
-}
-
-impl Services {
     fn answering(how: &str, urls: Urls, versions: &Versions) -> Self {
         let description = format!(
             "{how} RabbitMQ {} ({}, console {}) and PostgreSQL {} ({})",

@@ -43,19 +43,19 @@ impl Services {
     /// The process of the server itself; `None` where the servers are not private.
     #[must_use]
     pub fn server_pid(&self, server: Server) -> Option<u32> {
-        match server {
-            Server::Broker => self.rabbitmq_pid(),
-            Server::Database => self.postgres_pid(),
-        }
+        self.private.as_ref().map(|servers| match server {
+            Server::Broker => servers.rabbitmq.pid(),
+            Server::Database => servers.postgres.pid(),
+        })
     }
 
     /// The process that was started as the server, which for RabbitMQ is a script around it.
     #[must_use]
     pub fn started_pid(&self, server: Server) -> Option<u32> {
-        match server {
-            Server::Broker => self.private.as_ref().map(|servers| servers.rabbitmq.script_pid()),
-            Server::Database => self.postgres_pid(),
-        }
+        self.private.as_ref().map(|servers| match server {
+            Server::Broker => servers.rabbitmq.script_pid(),
+            Server::Database => servers.postgres.pid(),
+        })
     }
 
     /// Whether the server has ended.

@@ -1,17 +1,12 @@
 //! A vhost and a database of one's own on servers that others use as well.
 
-use std::time::Duration;
-
-use serde_json::{Value, json};
+use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use url::Url;
 
 use super::Services;
-use crate::http;
+use super::management::{self, Method};
 use crate::stack::{Addresses, StackError};
-
-/// Many are made at once.
-const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Where they are. They stay until they are removed.
 #[derive(Debug, Clone)]
@@ -52,17 +47,19 @@ impl Services {
 
 impl Separate {
     /// Removes both, whoever is still connected.
-    ///
-    /// # Errors
-    ///
-    /// When that is not possible.
     pub async fn remove(&self) -> Result<(), StackError> {
-        management(&self.addresses, reqwest::Method::DELETE, &format!("vhosts/{}", self.name), None).await?;
+        management::ask(
+            &self.addresses.management_url,
+            Method::DELETE,
+            &format!("vhosts/{}", self.name),
+            None,
+        )
+        .await?;
         in_database(&self.through, &format!("DROP DATABASE \"{}\" WITH (FORCE)", self.name)).await
     }
 }
 
-/// Creates a vhost in which the user of the broker's URL may do everything.
+/// Creates a vhost, which an administrator may, and in which the user of the broker's URL may do everything.
 pub(crate) async fn create_vhost(addresses: &Addresses, name: &str) -> Result<(), StackError> {
     let amqp = parsed(&addresses.amqp_url)?;
     let user = if amqp.username().is_empty() { "guest" } else { amqp.username() };
@@ -70,27 +67,9 @@ pub(crate) async fn create_vhost(addresses: &Addresses, name: &str) -> Result<()
     for (path, body) in
         [(format!("vhosts/{name}"), json!({})), (format!("permissions/{name}/{user}"), everything)]
     {
-        management(addresses, reqwest::Method::PUT, &path, Some(&body)).await?;
+        management::ask(&addresses.management_url, Method::PUT, &path, Some(&body)).await?;
     }
     Ok(())
-}
-
-async fn management(
-    addresses: &Addresses,
-    method: reqwest::Method,
-    path: &str,
-    body: Option<&Value>,
-) -> Result<(), StackError> {
-    let ask = async {
-        let url = format!("{}/api/{path}", addresses.management_url.trim_end_matches('/'));
-        let mut request = http::client(DEADLINE)?.request(method, url);
-        if let Some(body) = body {
-            request = request.json(body);
-        }
-        request.send().await?.error_for_status().map(drop)
-    };
-    let what = "the management API (the RabbitMQ user must be an administrator)";
-    ask.await.map_err(|error: reqwest::Error| StackError::new(what, error.without_url()))
 }
 
 fn parsed(url: &str) -> Result<Url, StackError> {
@@ -104,7 +83,7 @@ pub(crate) fn with_path(url: &str, path: &str) -> Result<String, StackError> {
 }
 
 /// Runs one statement that cannot take parameters; the names in it are made here.
-async fn in_database(url: &str, statement: &str) -> Result<(), StackError> {
+pub(super) async fn in_database(url: &str, statement: &str) -> Result<(), StackError> {
     let run = async {
         let mut connection = PgConnection::connect(url).await?;
         sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&mut connection).await?;

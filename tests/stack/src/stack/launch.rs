@@ -36,7 +36,6 @@ pub struct Secrets {
 }
 
 impl Secrets {
-    /// Random ones.
     #[must_use]
     pub fn random() -> Self {
         let password = |count| (0..count).map(|_| ports::password()).collect::<String>();
@@ -47,9 +46,7 @@ impl Secrets {
 /// Starts programs, all of them from one folder and with the same environment.
 #[derive(Debug, Clone)]
 pub struct Launcher {
-    /// The folder with the programs.
     pub programs: PathBuf,
-    /// Where their output goes.
     pub log: Log,
     /// Given to every program on top of what it needs.
     pub environment: Vec<(String, String)>,
@@ -85,10 +82,6 @@ impl Launcher {
     }
 
     /// Starts the API and does not wait for it.
-    ///
-    /// # Errors
-    ///
-    /// When the program is not there.
     pub fn api(
         &self,
         name: &str,
@@ -105,10 +98,6 @@ impl Launcher {
     }
 
     /// Starts a domain's worker and does not wait for it.
-    ///
-    /// # Errors
-    ///
-    /// When the program is not there.
     pub fn worker(&self, name: &str, domain: &str, addresses: &Addresses) -> Result<Unit, StackError> {
         let listens = free_address()?;
         let environment = self.environment_with(addresses, vec![("PROBES_LISTEN", listens.to_string())]);
@@ -117,10 +106,6 @@ impl Launcher {
 
     /// Starts an API at each of these addresses and so many workers of each domain, and does not wait for them. The first
     /// of `servers` are for the APIs, the others for the workers.
-    ///
-    /// # Errors
-    ///
-    /// When a program is not there.
     pub fn system(
         &self,
         apis: &[SocketAddr],
@@ -169,10 +154,6 @@ impl Launcher {
 }
 
 /// An address on loopback on which nothing listens.
-///
-/// # Errors
-///
-/// When no port is free.
 pub fn free_address() -> Result<SocketAddr, StackError> {
     let [port] = ports::free()?;
     Ok(SocketAddr::from(([127, 0, 0, 1], port)))

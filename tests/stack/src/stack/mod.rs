@@ -22,20 +22,12 @@ pub enum StackError {
     /// The servers cannot be had.
     #[error(transparent)]
     Services(#[from] ServicesError),
-    /// The database refuses.
     #[error("PostgreSQL: {0}")]
     Database(#[from] sqlx::Error),
-    /// The system refuses.
     #[error("the system refuses: {0}")]
     Io(#[from] std::io::Error),
-    /// Anything else.
     #[error("{what}: {reason}")]
-    Other {
-        /// While doing what.
-        what: String,
-        /// Why not.
-        reason: String,
-    },
+    Other { what: String, reason: String },
 }
 
 impl StackError {

@@ -59,10 +59,6 @@ impl Program {
     }
 
     /// Starts it once more, after it has ended.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Program::start`].
     pub fn start_again(&mut self, watchdog: &Watchdog) -> io::Result<()> {
         watchdog.forget(self.child.id())?;
         self.child = spawn(&self.name, &self.path, &self.environment, &self.log, watchdog)?;
@@ -75,7 +71,6 @@ impl Program {
         self.child.try_wait().ok().flatten()
     }
 
-    /// Its process.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.child.id()
@@ -88,19 +83,10 @@ impl Program {
     }
 
     /// Sends it a signal; one that has ended is no trouble.
-    ///
-    /// # Errors
-    ///
-    /// When no signals can be sent at all.
     pub fn signal(&self, signal: Signal) -> io::Result<()> {
         signal::send(signal, &[self.child.id()])
     }
 
-    /// Ends it at once.
-    ///
-    /// # Errors
-    ///
-    /// When the system does not let us.
     pub fn kill(&mut self) -> io::Result<ExitStatus> {
         self.child.kill()?;
         self.child.wait()
@@ -118,7 +104,6 @@ impl Program {
         }
     }
 
-    /// What it holds now.
     #[must_use]
     pub fn resources(&self) -> Option<Resources> {
         Resources::of(self.child.id())

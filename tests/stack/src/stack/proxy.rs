@@ -39,10 +39,7 @@ pub enum Rule {
         jitter: Duration,
     },
     /// This many bytes get through in a second, per connection and direction.
-    Trickle {
-        /// The rate.
-        bytes_per_second: u32,
-    },
+    Trickle { bytes_per_second: u32 },
     /// Of whatever comes next on a connection, half is forwarded; then the connection is reset.
     CutFrame,
     /// A PostgreSQL client's `COMMIT` gets through, its answer does not: the connection is reset instead.
@@ -52,14 +49,12 @@ pub enum Rule {
     VanishAfter(u32),
 }
 
-/// Which way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Directions {
     /// What the client says.
     ToServer,
     /// What the server says.
     ToClient,
-    /// Both.
     Both,
 }
 

@@ -9,7 +9,6 @@ pub struct Resources {
     pub rss_kib: u64,
     /// Open file descriptors.
     pub files: usize,
-    /// Threads.
     pub threads: u64,
 }
 

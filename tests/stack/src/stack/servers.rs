@@ -10,7 +10,6 @@ use sqlx::{ConnectOptions, PgConnection};
 
 use super::signal::{self, Signal};
 use super::{Addresses, StackError};
-use crate::http;
 use crate::services::separate::{create_vhost, with_path};
 use crate::services::{Server, Services};
 use crate::wait::{answer, eventually};
@@ -37,9 +36,7 @@ pub struct Servers {
     pub management_url: String,
     /// With the database.
     pub database_url: String,
-    /// Its name.
     pub vhost: &'static str,
-    http: reqwest::Client,
     frozen: Vec<(Server, Vec<u32>)>,
     raised: Vec<Alarm>,
 }
@@ -59,8 +56,6 @@ impl Servers {
             management_url: services.management_url.clone(),
             database_url: services.database_url.clone(),
             vhost,
-            http: http::client(broker::DEADLINE)
-                .map_err(|error| StackError::new("preparing an HTTP client", error))?,
             frozen: Vec::new(),
             raised: Vec::new(),
             services,
@@ -82,10 +77,6 @@ impl Servers {
     }
 
     /// Brings a server to its end and returns once it has ended.
-    ///
-    /// # Errors
-    ///
-    /// When it does not end.
     pub async fn end(&mut self, server: Server, ending: Ending) -> Result<(), StackError> {
         self.thaw(server)?;
         let (Some(started), Some(pid)) =
@@ -106,39 +97,23 @@ impl Servers {
     }
 
     /// Starts a server that has ended; returns once it answers.
-    ///
-    /// # Errors
-    ///
-    /// When it does not come back.
     pub async fn start_again(&mut self, server: Server) -> Result<(), StackError> {
         let url = self.url(server).to_owned();
         Ok(self.services.start_again(server, &url).await?)
     }
 
     /// Whether it runs, frozen or not.
-    ///
-    /// # Errors
-    ///
-    /// When the system does not tell.
     pub fn runs(&mut self, server: Server) -> Result<bool, StackError> {
         Ok(!self.services.has_ended(server)?)
     }
 
     /// Returns once the server answers.
-    ///
-    /// # Errors
-    ///
-    /// When it does not within this time.
     pub async fn until_answers(&self, server: Server, patience: Duration) -> Result<(), StackError> {
         let ask = async || Services::answers(server, self.url(server)).await;
         answer(&format!("{server:?} to answer"), patience, ask).await
     }
 
     /// Stops all of its processes where they are.
-    ///
-    /// # Errors
-    ///
-    /// When no signals can be sent.
     pub fn freeze(&mut self, server: Server) -> Result<(), StackError> {
         let Some(pid) = self.services.server_pid(server) else { return Ok(()) };
         // PostgreSQL's sessions are processes of their own; once its first process is frozen, no new ones start.
@@ -152,10 +127,6 @@ impl Servers {
     }
 
     /// Lets it go on.
-    ///
-    /// # Errors
-    ///
-    /// When no signals can be sent.
     pub fn thaw(&mut self, server: Server) -> Result<(), StackError> {
         for (_, family) in self.frozen.extract_if(.., |(frozen, _)| *frozen == server) {
             signal::send(Signal::CONT, &family)?;
@@ -164,10 +135,6 @@ impl Servers {
     }
 
     /// A session that bypasses all proxies.
-    ///
-    /// # Errors
-    ///
-    /// When the database does not let us in.
     pub async fn session(&self) -> Result<PgConnection, sqlx::Error> {
         let options: sqlx::postgres::PgConnectOptions = self.database_url.parse()?;
         options.application_name("testkit").disable_statement_logging().connect().await

@@ -8,10 +8,6 @@ use rustix::process::{Pid, kill_process};
 pub use rustix::process::Signal;
 
 /// Sends it to all of them. Those that have ended already are no trouble.
-///
-/// # Errors
-///
-/// When the system does not let us.
 pub fn send(signal: Signal, pids: &[u32]) -> io::Result<()> {
     for pid in pids.iter().filter_map(|pid| Pid::from_raw(i32::try_from(*pid).ok()?)) {
         match kill_process(pid, signal) {

@@ -19,9 +19,7 @@ const READY_DEADLINE: Duration = Duration::from_secs(60);
 /// What a stack is to be.
 #[derive(Debug, Clone)]
 pub struct StackSettings {
-    /// Where the programs are.
     pub programs: PathBuf,
-    /// Where their logs go.
     pub logs: PathBuf,
     /// Domains that have a worker.
     pub domains: Vec<String>,
@@ -51,7 +49,6 @@ pub struct Reach {
 /// The running system. Fields are public so that several can be borrowed at once; dropping it ends everything.
 #[derive(Debug)]
 pub struct Stack {
-    /// The programs.
     pub units: Units,
     /// The proxies between programs and servers.
     pub reach: Reach,
@@ -114,19 +111,11 @@ impl Stack {
     }
 
     /// Waits until every program is ready.
-    ///
-    /// # Errors
-    ///
-    /// When one is not within a minute.
     pub async fn until_ready(&self) -> Result<(), StackError> {
         self.units.until_ready(READY_DEADLINE).await
     }
 
     /// Starts every worker that was stopped, and waits until all programs are ready.
-    ///
-    /// # Errors
-    ///
-    /// When one is not ready within a minute.
     pub async fn start_workers(&self) -> Result<(), StackError> {
         self.units.start_workers().await?;
         self.until_ready().await

@@ -17,10 +17,8 @@ use crate::services::watchdog::Watchdog;
 const PAUSE: Duration = Duration::from_millis(20);
 const ONE_TRY: Duration = Duration::from_secs(2);
 
-/// What a program does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Role {
-    /// Serves the API.
     Api,
     /// Processes the messages of this domain.
     Worker(String),
@@ -31,11 +29,9 @@ pub enum Role {
 pub struct Unit {
     /// Such as `orders-worker-1`.
     pub name: String,
-    /// What it does.
     pub role: Role,
     /// Where it answers probes, and the API its clients.
     pub listens: SocketAddr,
-    /// The process.
     pub program: Arc<Mutex<Program>>,
 }
 
@@ -43,7 +39,6 @@ pub struct Unit {
 #[derive(Debug)]
 pub struct Units {
     all: Vec<Unit>,
-    /// Ends the programs.
     pub watchdog: Arc<Watchdog>,
 }
 
@@ -109,10 +104,6 @@ impl Units {
     }
 
     /// Asks every worker to stop, and waits for their ends.
-    ///
-    /// # Errors
-    ///
-    /// When one still runs after this time.
     pub async fn stop_workers(&self, patience: Duration) -> Result<(), StackError> {
         for worker in self.workers() {
             worker.program.lock().await.signal(Signal::TERM)?;
@@ -124,10 +115,6 @@ impl Units {
     }
 
     /// Starts every worker that was stopped, and does not wait for it.
-    ///
-    /// # Errors
-    ///
-    /// When one cannot be started.
     pub async fn start_workers(&self) -> Result<(), StackError> {
         for worker in self.workers() {
             worker.program.lock().await.start_again(&self.watchdog)?;
@@ -170,10 +157,6 @@ impl Unit {
     }
 
     /// Asks it to stop, and waits for its end.
-    ///
-    /// # Errors
-    ///
-    /// When it still runs after this time.
     pub async fn stop(&self, patience: Duration) -> Result<ExitStatus, StackError> {
         let mut program = self.program.lock().await;
         program.signal(Signal::TERM)?;

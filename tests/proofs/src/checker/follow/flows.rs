@@ -8,7 +8,6 @@ use uuid::Uuid;
 
 use super::Ended;
 
-/// All flows so far.
 #[derive(Debug, Default)]
 pub struct Flows {
     over: HashSet<(DomainName, Uuid)>,

@@ -12,7 +12,6 @@ use crate::load::{Accepted, body_on_the_wire};
 
 const PERSISTENT: u8 = 2;
 
-/// Something to publish.
 #[derive(Debug, Clone)]
 pub struct Publication {
     pub exchange: String,

@@ -8,7 +8,6 @@ use millrace_contracts::catalog;
 use millrace_protocol::{DomainName, Entry};
 use millrace_testkit::random::Random;
 
-/// One of them.
 #[derive(Debug)]
 pub struct Poison {
     pub kind: &'static str,
@@ -18,7 +17,6 @@ pub struct Poison {
     pub publication: Publication,
 }
 
-/// What is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wrong {
     Body(&'static str),

@@ -137,10 +137,14 @@ impl<'a> Bytes<'a> {
     }
 
     pub fn table(&mut self) -> Option<Table> {
-        let mut content = Bytes(self.long()?);
+        Bytes(self.long()?).fields(0)
+    }
+
+    /// The fields of a table without its length.
+    fn fields(&mut self, depth: usize) -> Option<Table> {
         let mut table = Table::new();
-        while !content.0.is_empty() {
-            table.push((content.short()?.to_vec(), content.field(0)?));
+        while !self.0.is_empty() {
+            table.push((self.short()?.to_vec(), self.field(depth)?));
         }
         Some(table)
     }
@@ -161,21 +165,13 @@ impl<'a> Bytes<'a> {
                 }
                 Field::Array(values)
             }
-            b'F' => {
-                let mut content = Bytes(self.long()?);
-                let mut table = Table::new();
-                while !content.0.is_empty() {
-                    table.push((content.short()?.to_vec(), content.field(depth + 1)?));
-                }
-                Field::Table(table)
+            b'F' => Field::Table(Bytes(self.long()?).fields(depth + 1)?),
+            // A signed number by another letter, which some brokers write.
+            b'L' => Field::Other(letter, self.take(8)?.to_vec()),
+            _ => {
+                let (_, size) = SIZES.iter().find(|(known, _)| *known == letter)?;
+                Field::Other(letter, self.take(*size)?.to_vec())
             }
-            b'V' => Field::Other(letter, Vec::new()),
-            b't' | b'b' | b'B' => Field::Other(letter, self.take(1)?.to_vec()),
-            b's' | b'u' => Field::Other(letter, self.take(2)?.to_vec()),
-            b'I' | b'i' | b'f' => Field::Other(letter, self.take(4)?.to_vec()),
-            b'D' => Field::Other(letter, self.take(5)?.to_vec()),
-            b'l' | b'L' | b'd' | b'T' => Field::Other(letter, self.take(8)?.to_vec()),
-            _ => return None,
         })
     }
 }

@@ -3,7 +3,6 @@
 use millrace_testkit::random::Random;
 use serde_json::Value;
 
-use super::one;
 use crate::commands;
 use crate::mutation::{bytes, spoil};
 
@@ -69,18 +68,20 @@ pub fn batch(random: &mut Random) -> Vec<u8> {
             0 => lines.extend_from_slice(&body),
             1 => lines.extend(noise_line(random)),
             2 => {}
-            3 => lines.extend_from_slice(one(random, &VALUES).as_bytes()),
+            3 => lines.extend_from_slice(random.pick(&VALUES).as_bytes()),
             _ => {
-                let key = one(
-                    random,
-                    &["", ",\"idempotency_key\":\"k-1\"", ",\"idempotency_key\":7", ",\"more\":1"],
-                );
+                let key = random.pick(&[
+                    "",
+                    ",\"idempotency_key\":\"k-1\"",
+                    ",\"idempotency_key\":7",
+                    ",\"more\":1",
+                ]);
                 lines.extend_from_slice(format!("{{\"command\":\"{command}\"{key},\"data\":").as_bytes());
                 lines.extend_from_slice(&body);
                 lines.push(b'}');
             }
         }
-        lines.extend_from_slice(one(random, &["\n", "\n", "\r\n", "\n\n", ""]).as_bytes());
+        lines.extend_from_slice(random.pick(&["\n", "\n", "\r\n", "\n\n", ""]).as_bytes());
     }
     lines
 }
@@ -101,7 +102,7 @@ fn fields(random: &mut Random, good: &Value) -> Vec<u8> {
         3 => drop(fields.remove(name)),
         4 => {
             drop(fields.insert(
-                one(random, &["", "$ref", "__proto__", "user_id ", "ORDER_ID"]).to_owned(),
+                random.pick(&["", "$ref", "__proto__", "user_id ", "ORDER_ID"]).to_owned(),
                 MARK.into(),
             ))
         }
@@ -122,7 +123,7 @@ fn value(random: &mut Random) -> String {
         3 => format!("[{}0]", "0,".repeat(random.below(20_000))),
         4 => "9".repeat(1 + random.below(2_000)),
         5 => "{\"a\":".repeat(random.below(300)) + "1",
-        _ => one(random, &VALUES).to_owned(),
+        _ => random.pick(&VALUES).to_owned(),
     }
 }
 

@@ -2,7 +2,6 @@
 
 use millrace_testkit::random::Random;
 
-use super::one;
 use crate::mutation::bytes;
 use crate::siege::http::Request;
 
@@ -11,7 +10,7 @@ pub fn method(random: &mut Random) -> String {
         ["HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "POST", "get", "PROPFIND", "BREW", "M-SEARCH"];
     match random.below(12) {
         0 => "X".repeat(1 + random.below(300)),
-        _ => one(random, &known).to_owned(),
+        _ => random.pick(&known).to_owned(),
     }
 }
 
@@ -75,7 +74,7 @@ pub fn changed(request: Request, random: &mut Random) -> Request {
             return request.with("X-Long", "x".repeat(length));
         }
     };
-    let value = one(random, values);
+    let value = random.pick(values);
     match random.below(5) {
         // Twice, or beside the good one.
         0 => request.with(name, value).with(name, value),

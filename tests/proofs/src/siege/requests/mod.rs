@@ -146,8 +146,3 @@ impl RequestSource<'_> {
         RawRequest { bytes, to_head: vec![to_head], manner }
     }
 }
-
-/// One of these texts, at random.
-fn one<'a>(random: &mut Random, of: &[&'a str]) -> &'a str {
-    of[random.below(of.len())]
-}

@@ -3,8 +3,6 @@
 use millrace_testkit::random::Random;
 use uuid::Uuid;
 
-use super::one;
-
 const SEGMENTS: [&str; 24] = [
     "",
     "v1",
@@ -65,7 +63,7 @@ const VALUES: [&str; 26] = [
 pub fn job(random: &mut Random, command: &str) -> String {
     match random.below(20) {
         0 => format!("/v1/jobs/{command}/"),
-        1 => format!("/v1/jobs/{}", one(random, &SEGMENTS)),
+        1 => format!("/v1/jobs/{}", random.pick(&SEGMENTS)),
         2 => format!("/v1/jobs/{}", command.to_uppercase()),
         3 => format!("/v1/jobs/{command}?{}", query(random)),
         4 => format!("/v1/jobs/{}", "x".repeat(random.below(9_000))),
@@ -79,19 +77,19 @@ pub fn read(random: &mut Random, jobs: &[Uuid]) -> String {
     let job = match jobs {
         [] => Uuid::nil().to_string(),
         _ if random.below(4) > 0 => jobs[random.below(jobs.len())].to_string(),
-        _ => one(random, &SEGMENTS).to_owned(),
+        _ => random.pick(&SEGMENTS).to_owned(),
     };
     match random.below(10) {
         0..=2 => format!("/v1/jobs?{}", query(random)),
         3 => format!(
             "/v1/jobs/{job}?wait={}",
-            one(random, &["", "0", "1", "-1", "1.5", "x", "%31", "99999999999999999999"])
+            random.pick(&["", "0", "1", "-1", "1.5", "x", "%31", "99999999999999999999"])
         ),
         4 => format!("/v1/jobs/{job}?{}", query(random)),
         5 => format!("/v1/jobs/{job}/trail"),
         6 => format!("/v1/jobs/{job}/events"),
         7 => format!("/jobs/{job}"),
-        8 => one(random, &["/healthz", "/readyz", "/metrics", "/docs", "/openapi.json", "/"]).to_owned(),
+        8 => random.pick(&["/healthz", "/readyz", "/metrics", "/docs", "/openapi.json", "/"]).to_owned(),
         _ => format!("/v1/jobs/{job}"),
     }
 }
@@ -101,7 +99,7 @@ pub fn any(random: &mut Random, jobs: &[Uuid]) -> String {
     if random.below(3) == 0 {
         return read(random, jobs);
     }
-    let segments = (0..random.below(6)).map(|_| format!("/{}", one(random, &SEGMENTS)));
+    let segments = (0..random.below(6)).map(|_| format!("/{}", random.pick(&SEGMENTS)));
     let path = segments.collect::<String>();
     let path = if path.is_empty() { "/".to_owned() } else { path };
     // A space would be the end of the target.
@@ -115,9 +113,9 @@ fn query(random: &mut Random) -> String {
         let value = if random.below(30) == 0 {
             "x".repeat(random.below(20_000))
         } else {
-            one(random, &VALUES).to_owned()
+            random.pick(&VALUES).to_owned()
         };
-        format!("{}={value}", one(random, &names))
+        format!("{}={value}", random.pick(&names))
     });
-    pairs.collect::<Vec<_>>().join(one(random, &["&", "&&", ";"]))
+    pairs.collect::<Vec<_>>().join(random.pick(&["&", "&&", ";"]))
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{Servers, StackError};
+use crate::services::management::{self, Method};
 
-pub(super) const DEADLINE: Duration = Duration::from_secs(10);
 const EVENTS: &str = "events";
 /// What the private node was started with.
 const USUAL_MEMORY_LIMIT: &[&str] = &["set_vm_memory_high_watermark", "absolute", "1GB"];
@@ -16,18 +16,12 @@ const USUAL_DISK_LIMIT: &[&str] = &["set_disk_free_limit", "50MB"];
 /// What the broker says it is short of; it then takes nothing from those who publish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Alarm {
-    /// Memory.
     Memory,
-    /// Disk space.
     Disk,
 }
 
 impl Servers {
     /// Sets an alarm off. It goes with the node, too.
-    ///
-    /// # Errors
-    ///
-    /// When the node does not take the command.
     pub async fn raise(&mut self, alarm: Alarm) -> Result<(), StackError> {
         self.raised.push(alarm);
         match alarm {
@@ -36,11 +30,6 @@ impl Servers {
         }
     }
 
-    /// Ends an alarm.
-    ///
-    /// # Errors
-    ///
-    /// When the node does not take the command.
     pub async fn lift(&mut self, alarm: Alarm) -> Result<(), StackError> {
         match alarm {
             Alarm::Memory => self.control(USUAL_MEMORY_LIMIT).await?,
@@ -51,10 +40,6 @@ impl Servers {
     }
 
     /// Ends whatever alarm there is.
-    ///
-    /// # Errors
-    ///
-    /// When the node does not take the command.
     pub async fn lift_all(&mut self) -> Result<(), StackError> {
         while let Some(alarm) = self.raised.last().copied() {
             self.lift(alarm).await?;
@@ -69,7 +54,7 @@ impl Servers {
     /// When the management API does not answer, or there is no such policy.
     pub async fn fill(&self, domain: &str) -> Result<Policy, StackError> {
         let path = format!("policies/{}/work.{domain}", self.vhost);
-        let mut policy = self.management(reqwest::Method::GET, &path, None).await?;
+        let mut policy = self.management(Method::GET, &path, None).await?;
         let usual = Policy { path, body: policy.clone() };
         policy["definition"]["max-length"] = json!(1);
         self.put_policy(&Policy { body: policy, ..usual.clone() }).await?;
@@ -77,20 +62,12 @@ impl Servers {
     }
 
     /// Takes a queue its leader, as a node that goes away does: it neither takes nor gives messages, and keeps what it has.
-    ///
-    /// # Errors
-    ///
-    /// When the node does not do it.
     pub async fn stop_queue(&self, queue: &str) -> Result<(), StackError> {
         self.control(&["eval", &format!("ok = ra:stop_server(quorum_queues, {}).", self.replica(queue))])
             .await
     }
 
     /// Gives a queue its leader back.
-    ///
-    /// # Errors
-    ///
-    /// When the node does not do it.
     pub async fn start_queue(&self, queue: &str) -> Result<(), StackError> {
         self.control(&["eval", &format!("ok = ra:restart_server(quorum_queues, {}).", self.replica(queue))])
             .await
@@ -109,31 +86,22 @@ impl Servers {
     pub async fn unbind(&self, domain: &str, event: &str) -> Result<Binding, StackError> {
         let nobody = || StackError::new("taking a binding away", format!("{domain} does not hear {event}"));
         let list = format!("bindings/{}/e/{EVENTS}/q/{domain}", self.vhost);
-        let bindings = self.management(reqwest::Method::GET, &list, None).await?;
+        let bindings = self.management(Method::GET, &list, None).await?;
         let mut bindings = bindings.as_array().into_iter().flatten();
         let binding = bindings.find(|binding| binding["routing_key"] == event).ok_or_else(nobody)?;
         let properties = binding["properties_key"].as_str().ok_or_else(nobody)?;
-        self.management(reqwest::Method::DELETE, &format!("{list}/{properties}"), None).await?;
+        self.management(Method::DELETE, &format!("{list}/{properties}"), None).await?;
         Ok(Binding { path: list, key: event.to_owned() })
     }
 
-    /// Restores a binding.
-    ///
-    /// # Errors
-    ///
-    /// When the management API does not take it.
     pub async fn bind(&self, binding: &Binding) -> Result<(), StackError> {
         let body = json!({"routing_key": binding.key, "arguments": {}});
-        self.management(reqwest::Method::POST, &binding.path, Some(&body)).await.map(drop)
+        self.management(Method::POST, &binding.path, Some(&body)).await.map(drop)
     }
 
     /// What the management API says about every queue of the vhost.
-    ///
-    /// # Errors
-    ///
-    /// When it says nothing.
     pub async fn queues(&self) -> Result<Vec<Queue>, StackError> {
-        let queues = self.management(reqwest::Method::GET, &format!("queues/{}", self.vhost), None).await?;
+        let queues = self.management(Method::GET, &format!("queues/{}", self.vhost), None).await?;
         let figure = |value: &Value| value.as_u64().unwrap_or_default();
         let read = |queue: &Value| Queue {
             name: queue["name"].as_str().unwrap_or_default().to_owned(),
@@ -145,29 +113,17 @@ impl Servers {
     }
 
     /// Sets a policy as it was.
-    ///
-    /// # Errors
-    ///
-    /// When the management API does not take it.
     pub async fn put_policy(&self, policy: &Policy) -> Result<(), StackError> {
-        self.management(reqwest::Method::PUT, &policy.path, Some(&policy.body)).await.map(drop)
+        self.management(Method::PUT, &policy.path, Some(&policy.body)).await.map(drop)
     }
 
     async fn management(
         &self,
-        method: reqwest::Method,
+        method: Method,
         path: &str,
         body: Option<&Value>,
     ) -> Result<Value, StackError> {
-        let failed = |error: reqwest::Error| StackError::new("the management API", error.without_url());
-        let mut request =
-            self.http.request(method, format!("{}/api/{path}", self.management_url.trim_end_matches('/')));
-        if let Some(body) = body {
-            request = request.json(body);
-        }
-        let response = request.send().await.and_then(reqwest::Response::error_for_status).map_err(failed)?;
-        let text = response.text().await.map_err(failed)?;
-        Ok(serde_json::from_str(&text).unwrap_or_default())
+        management::ask(&self.management_url, method, path, body).await
     }
 
     async fn control(&self, arguments: &[&str]) -> Result<(), StackError> {
@@ -204,7 +160,6 @@ pub struct Binding {
 /// A queue's state, at most a second old.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Queue {
-    /// Its name.
     pub name: String,
     /// Ready and unacknowledged.
     pub messages: u64,

@@ -14,10 +14,6 @@ const ALTER_DEADLINE: Duration = Duration::from_secs(60);
 
 impl Servers {
     /// Cuts off this many sessions, chosen by the server.
-    ///
-    /// # Errors
-    ///
-    /// When the database does not do it.
     pub async fn terminate_sessions(&self, count: u32) -> Result<(), StackError> {
         let statement = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
              WHERE datname = current_database() AND application_name NOT IN ('testkit', 'millrace-checker')
@@ -28,10 +24,6 @@ impl Servers {
     }
 
     /// Takes every session that the server has left, and those that others give up, for this long.
-    ///
-    /// # Errors
-    ///
-    /// When not a single one is to be had.
     pub async fn exhaust_sessions(&self, hold: Duration) -> Result<(), StackError> {
         let until = Instant::now() + hold;
         let mut held = vec![self.session().await?];
@@ -56,10 +48,6 @@ impl Servers {
     }
 
     /// Locks a table in this mode (<https://www.postgresql.org/docs/current/explicit-locking.html>) for this long.
-    ///
-    /// # Errors
-    ///
-    /// When the database does not do it.
     pub async fn lock_table(&self, table: &str, mode: &str, hold: Duration) -> Result<(), StackError> {
         let mut session = self.session().await?;
         let lock = format!("BEGIN; LOCK TABLE {table} IN {mode} MODE");
@@ -83,10 +71,6 @@ impl Servers {
 
     /// Changes a table, again and again: waiting for the lock in one go would hold up everybody behind it, and could end in
     /// a deadlock.
-    ///
-    /// # Errors
-    ///
-    /// When the database does not do it within a minute.
     pub async fn alter(&self, statement: &str) -> Result<(), StackError> {
         let mut session = self.session().await?;
         sqlx::raw_sql(LOCK_TIMEOUT).execute(&mut session).await?;
