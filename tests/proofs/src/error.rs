@@ -3,11 +3,14 @@
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
+use millrace_testkit::services::ServicesError;
 use millrace_testkit::stack::StackError;
 
 /// Each is a sentence for the person who runs the proof.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    #[error(transparent)]
+    Services(#[from] ServicesError),
     #[error(transparent)]
     Stack(#[from] StackError),
     #[error("{path}: {source}")]

@@ -8,7 +8,6 @@ use fantoccini::{Client, ClientBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use millrace_testkit::services::watchdog::Watchdog;
 use millrace_testkit::services::{install, ports};
-use millrace_testkit::stack::StackError;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -81,7 +80,7 @@ fn found_or_installed() -> Result<[PathBuf; 2], Error> {
     if !install::possible() {
         return Err(not_found());
     }
-    install::install(&PACKAGES).map_err(StackError::from)?;
+    install::install(&PACKAGES)?;
     found().ok_or_else(not_found)
 }
 

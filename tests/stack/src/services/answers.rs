@@ -108,9 +108,5 @@ pub(super) async fn postgres_version(url: &str) -> Result<String, String> {
 /// Creates the database that the servers' URL names, through the one that every cluster has.
 pub(super) fn create_database(maintenance_url: &str, name: &str) -> Result<(), ServicesError> {
     let create = format!("CREATE DATABASE {name}");
-    block_on(separate::in_database(maintenance_url, &create)).map_err(|error| ServicesError::Silent {
-        server: "PostgreSQL",
-        place: without_login(maintenance_url),
-        reason: error.to_string(),
-    })
+    block_on(separate::in_database(maintenance_url, &create))
 }

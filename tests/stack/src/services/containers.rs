@@ -16,8 +16,7 @@ use tokio::time::timeout;
 
 use super::answers::{self, Urls, block_on};
 use super::watchdog::Watchdog;
-use super::{LOG_TAIL_LINES, Services, ServicesError, ports, postgres, rabbitmq, say};
-use crate::stack::program::last_lines;
+use super::{LOG_TAIL_LINES, Services, ServicesError, last_lines, ports, postgres, rabbitmq, say};
 
 const RABBITMQ_IMAGE: (&str, &str) = ("RABBITMQ_IMAGE", "rabbitmq:4.3-management");
 const POSTGRES_IMAGE: (&str, &str) = ("POSTGRES_IMAGE", "postgres:18");

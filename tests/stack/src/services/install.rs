@@ -7,8 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::watchdog::Watchdog;
-use super::{LOG_TAIL_LINES, ServicesError, private, say};
-use crate::stack::program::last_lines;
+use super::{LOG_TAIL_LINES, ServicesError, last_lines, private, say};
 
 /// Debian asks this program whether a package may start its service; exit code 101 says no.
 const POLICY: &str = "/usr/sbin/policy-rc.d";

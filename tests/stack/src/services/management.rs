@@ -5,8 +5,8 @@ use std::time::Duration;
 pub use reqwest::Method;
 use serde_json::Value;
 
+use super::ServicesError;
 use crate::http;
-use crate::stack::StackError;
 
 const DEADLINE: Duration = Duration::from_secs(10);
 
@@ -15,7 +15,7 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// # Errors
 ///
 /// When it answers nothing, or that it can't be asked this.
-pub async fn get(url: &str, path: &str) -> Result<Value, StackError> {
+pub async fn get(url: &str, path: &str) -> Result<Value, ServicesError> {
     ask(url, Method::GET, path, None).await
 }
 
@@ -24,7 +24,12 @@ pub async fn get(url: &str, path: &str) -> Result<Value, StackError> {
 /// # Errors
 ///
 /// When it answers nothing, or refuses.
-pub async fn ask(url: &str, method: Method, path: &str, body: Option<&Value>) -> Result<Value, StackError> {
+pub async fn ask(
+    url: &str,
+    method: Method,
+    path: &str,
+    body: Option<&Value>,
+) -> Result<Value, ServicesError> {
     let asked = async {
         let client = if url.starts_with("https:") { http::secure(DEADLINE) } else { http::client(DEADLINE) };
         let mut request = client?.request(method, format!("{}/api/{path}", url.trim_end_matches('/')));
@@ -34,7 +39,7 @@ pub async fn ask(url: &str, method: Method, path: &str, body: Option<&Value>) ->
         request.send().await?.error_for_status()?.text().await
     };
     // The URL carries the password, so it is left out of what people see.
-    let failed = |error: reqwest::Error| StackError::new("the management API", error.without_url());
+    let failed = |error: reqwest::Error| ServicesError::refused("the management API", error.without_url());
     // RabbitMQ 4.0 names a field twice when a queue has changed its leader; read as a value, the last one counts.
     Ok(serde_json::from_str(&asked.await.map_err(failed)?).unwrap_or_default())
 }

@@ -42,6 +42,17 @@ const SERVERS: [&str; 2] = ["rabbitmq-server", "postgresql"];
 
 pub const FORCED_SOURCE: &str = "MILLRACE_SERVICES";
 
+/// Where a program finds the servers.
+#[derive(Debug, Clone)]
+pub struct Addresses {
+    /// With user, password and vhost.
+    pub amqp_url: String,
+    /// With user and password, without a path.
+    pub management_url: String,
+    /// With user, password and database.
+    pub database_url: String,
+}
+
 /// A RabbitMQ with its management API and a PostgreSQL, both answering.
 ///
 /// Dropping it stops and removes whatever was started for it, and waits until that is done.
@@ -114,6 +125,12 @@ impl Services {
             private: None,
         }
     }
+}
+
+/// The last lines of a text, but for empty ones.
+pub(crate) fn last_lines(text: &str, count: usize) -> String {
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    lines[lines.len().saturating_sub(count)..].join("\n")
 }
 
 /// A URL fit for a log: scheme, host, port and path.
@@ -197,11 +214,17 @@ pub enum ServicesError {
     Start { server: &'static str, reason: String, log: String },
     #[error("{server} at {place} cannot be used: {reason}")]
     Silent { server: &'static str, place: String, reason: String },
+    #[error("{what}: {reason}")]
+    Refused { what: String, reason: String },
     #[error("{doing}: {source}")]
     Io { doing: String, source: std::io::Error },
 }
 
 impl ServicesError {
+    fn refused(what: impl Into<String>, reason: impl ToString) -> Self {
+        Self::Refused { what: what.into(), reason: reason.to_string() }
+    }
+
     fn io(doing: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
         let doing = doing.into();
         move |source| Self::Io { doing, source }

@@ -9,8 +9,7 @@ use std::time::Duration;
 use super::answers::{self, Urls};
 use super::programs::Programs;
 use super::watchdog::Watchdog;
-use super::{LOG_TAIL_LINES, Services, ServicesError, postgres, rabbitmq};
-use crate::stack::program::last_lines;
+use super::{LOG_TAIL_LINES, Services, ServicesError, last_lines, postgres, rabbitmq};
 
 /// Both are up in some 8 s on two idle cores; a machine that compiles at the same time needs longer.
 const DEADLINE: Duration = Duration::from_secs(90);

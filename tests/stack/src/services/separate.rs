@@ -4,9 +4,8 @@ use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use url::Url;
 
-use super::Services;
 use super::management::{self, Method};
-use crate::stack::{Addresses, StackError};
+use super::{Addresses, Services, ServicesError};
 
 /// Where they are. They stay until they are removed.
 #[derive(Debug, Clone)]
@@ -33,7 +32,7 @@ impl Services {
     /// # Errors
     ///
     /// When the users may not create them.
-    pub async fn separate(&self, name: &str) -> Result<Separate, StackError> {
+    pub async fn separate(&self, name: &str) -> Result<Separate, ServicesError> {
         let addresses = Addresses {
             amqp_url: with_path(&self.amqp_url, name)?,
             database_url: with_path(&self.database_url, name)?,
@@ -47,7 +46,7 @@ impl Services {
 
 impl Separate {
     /// Removes both, whoever is still connected.
-    pub async fn remove(&self) -> Result<(), StackError> {
+    pub async fn remove(&self) -> Result<(), ServicesError> {
         management::ask(
             &self.addresses.management_url,
             Method::DELETE,
@@ -60,7 +59,7 @@ impl Separate {
 }
 
 /// Creates a vhost, which an administrator may, and in which the user of the broker's URL may do everything.
-pub(crate) async fn create_vhost(addresses: &Addresses, name: &str) -> Result<(), StackError> {
+pub(crate) async fn create_vhost(addresses: &Addresses, name: &str) -> Result<(), ServicesError> {
     let amqp = parsed(&addresses.amqp_url)?;
     let user = if amqp.username().is_empty() { "guest" } else { amqp.username() };
     let everything = json!({"configure": ".*", "write": ".*", "read": ".*"});
@@ -72,23 +71,23 @@ pub(crate) async fn create_vhost(addresses: &Addresses, name: &str) -> Result<()
     Ok(())
 }
 
-fn parsed(url: &str) -> Result<Url, StackError> {
-    Url::parse(url).map_err(|error| StackError::new("a server's URL", error))
+fn parsed(url: &str) -> Result<Url, ServicesError> {
+    Url::parse(url).map_err(|error| ServicesError::refused("a server's URL", error))
 }
 
-pub(crate) fn with_path(url: &str, path: &str) -> Result<String, StackError> {
+pub(crate) fn with_path(url: &str, path: &str) -> Result<String, ServicesError> {
     let mut url = parsed(url)?;
     url.set_path(path);
     Ok(url.into())
 }
 
 /// Runs one statement that cannot take parameters; the names in it are made here.
-pub(super) async fn in_database(url: &str, statement: &str) -> Result<(), StackError> {
+pub(super) async fn in_database(url: &str, statement: &str) -> Result<(), ServicesError> {
     let run = async {
         let mut connection = PgConnection::connect(url).await?;
         sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&mut connection).await?;
         connection.close().await
     };
     let what = "creating or dropping a database (the PostgreSQL user must be allowed to)";
-    run.await.map_err(|error| StackError::new(what, error))
+    run.await.map_err(|error| ServicesError::refused(what, error))
 }

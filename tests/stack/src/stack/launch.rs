@@ -9,22 +9,11 @@ use tokio::sync::Mutex;
 
 use super::program::{Log, Program};
 use super::{Role, StackError, Unit, Units};
-use crate::services::ports;
 use crate::services::watchdog::Watchdog;
+use crate::services::{Addresses, ports};
 
 /// The program that serves the API.
 pub const API: &str = "producer-api";
-
-/// Where a program finds the servers.
-#[derive(Debug, Clone)]
-pub struct Addresses {
-    /// With user, password and vhost.
-    pub amqp_url: String,
-    /// With user and password, without a path.
-    pub management_url: String,
-    /// With user, password and database.
-    pub database_url: String,
-}
 
 /// What lets clients in, and what makes the ids of their jobs.
 #[derive(Debug, Clone)]

@@ -10,10 +10,11 @@ pub mod signal;
 mod start;
 mod units;
 
-pub use launch::{API, Addresses, Launcher, Secrets, free_address};
+pub use launch::{API, Launcher, Secrets, free_address};
 pub use start::{Reach, Stack, StackSettings};
 pub use units::{Role, Unit, Units};
 
+pub use crate::services::Addresses;
 use crate::services::ServicesError;
 
 /// Why something could not be done to the stack.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::resources::Resources;
 use super::signal::{self, Signal};
+use crate::services::last_lines;
 use crate::services::watchdog::Watchdog;
 
 const LOG_TAIL_LINES: usize = 20;
@@ -159,13 +160,6 @@ fn prefix(name: &str, output: Option<impl Read + Send + 'static>) {
 pub fn log_tail(log: &Path) -> String {
     let text = std::fs::read(log).unwrap_or_default();
     last_lines(&String::from_utf8_lossy(&text), LOG_TAIL_LINES)
-}
-
-/// The last lines of a text, but for empty ones.
-#[must_use]
-pub fn last_lines(text: &str, count: usize) -> String {
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    lines[lines.len().saturating_sub(count)..].join("\n")
 }
 
 /// Where a program of this name writes its log.

@@ -8,10 +8,10 @@ use std::time::Duration;
 pub use broker::{Alarm, Binding, Policy, Queue};
 use sqlx::{ConnectOptions, PgConnection};
 
+use super::StackError;
 use super::signal::{self, Signal};
-use super::{Addresses, StackError};
 use crate::services::separate::{create_vhost, with_path};
-use crate::services::{Server, Services};
+use crate::services::{Addresses, Server, Services};
 use crate::wait::{answer, eventually};
 
 const STOP_DEADLINE: Duration = Duration::from_secs(60);

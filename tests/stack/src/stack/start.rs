@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::launch::{Addresses, Launcher, Secrets, free_address};
+use super::launch::{Launcher, Secrets, free_address};
 use super::program::Log;
 use super::proxy::Proxy;
 use super::servers::Servers;
 use super::{StackError, Units};
+use crate::services::Addresses;
 use crate::services::watchdog::Watchdog;
 
 const READY_DEADLINE: Duration = Duration::from_secs(60);

@@ -123,7 +123,7 @@ impl Servers {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Value, StackError> {
-        management::ask(&self.management_url, method, path, body).await
+        Ok(management::ask(&self.management_url, method, path, body).await?)
     }
 
     async fn control(&self, arguments: &[&str]) -> Result<(), StackError> {
