@@ -80,7 +80,7 @@ impl Services {
     pub async fn start_again(&mut self, server: Server, url: &str) -> Result<(), ServicesError> {
         self.spawn_again(server)?;
         let until = Instant::now() + BACK_DEADLINE;
-        while let Err(reason) = ask(server, url).await {
+        while let Err(reason) = Self::answers(server, url).await {
             if Instant::now() > until {
                 let place = super::without_login(url);
                 return Err(ServicesError::Silent { server: server.name(), place, reason });
@@ -95,12 +95,14 @@ impl Services {
     }
 
     /// Whether the server answers at this URL, and otherwise why not.
-    ///
-    /// # Errors
-    ///
-    /// With the reason why it does not.
     pub async fn answers(server: Server, url: &str) -> Result<(), String> {
-        ask(server, url).await
+        let answer = async {
+            match server {
+                Server::Broker => answers::amqp_session(url).await,
+                Server::Database => answers::postgres_version(url).await.map(drop),
+            }
+        };
+        tokio::time::timeout(ONE_TRY, answer).await.unwrap_or_else(|_| Err("it does not answer".to_owned()))
     }
 
     /// `rabbitmqctl` for the private node; `None` where the servers are not private.
@@ -124,14 +126,4 @@ impl Services {
     fn private_servers(&mut self) -> Result<&mut private::Servers, ServicesError> {
         self.private.as_mut().ok_or(ServicesError::NotPrivate)
     }
-}
-
-async fn ask(server: Server, url: &str) -> Result<(), String> {
-    let answer = async {
-        match server {
-            Server::Broker => answers::amqp_session(url).await,
-            Server::Database => answers::postgres_version(url).await.map(drop),
-        }
-    };
-    tokio::time::timeout(ONE_TRY, answer).await.unwrap_or_else(|_| Err("it does not answer".to_owned()))
 }
