@@ -61,6 +61,7 @@ impl Scenario {
         let Self { name, violations, started, .. } = self;
         let outcome = Outcome { name, took: started.elapsed(), measured: measured.into(), violations };
         println!("  {outcome}");
+        outcome.violations.iter().for_each(|violation| println!("    VIOLATED: {violation}"));
         outcome
     }
 }
@@ -74,8 +75,7 @@ impl Outcome {
 impl std::fmt::Display for Outcome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let held = if self.held() { "held" } else { "FAILED" };
-        write!(f, "{:<20} {held:<7} {:>6.1} s  {}", self.name, self.took.as_secs_f64(), self.measured)?;
-        self.violations.iter().try_for_each(|violation| write!(f, "\n    VIOLATED: {violation}"))
+        write!(f, "{:<20} {held:<7} {:>6.1} s  {}", self.name, self.took.as_secs_f64(), self.measured)
     }
 }
 
