@@ -38,7 +38,7 @@ impl ReplyAddress {
     /// Parses a `reply_to`. Gives `None` for anything but the name of a reply queue, so that a foreign sender can't direct
     /// replies to other queues.
     #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let own = text.strip_prefix(QUEUE_PREFIX)?;
         Uuid::try_parse(own).ok().map(|_| Self(text.to_owned()))
     }

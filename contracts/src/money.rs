@@ -26,12 +26,12 @@ impl MinorUnits {
     }
 
     /// The sum, or an error where it would pass the limit.
-    pub fn plus(self, other: Self) -> Result<Self, MoneyOverflow> {
+    pub(crate) fn plus(self, other: Self) -> Result<Self, MoneyOverflow> {
         self.0.checked_add(other.0).ok_or(MoneyOverflow).and_then(Self::new)
     }
 
     /// The amount taken `quantity` times, or an error where it would pass the limit.
-    pub fn times(self, quantity: Quantity) -> Result<Self, MoneyOverflow> {
+    pub(crate) fn times(self, quantity: Quantity) -> Result<Self, MoneyOverflow> {
         self.0.checked_mul(i64::from(quantity.get())).ok_or(MoneyOverflow).and_then(Self::new)
     }
 }
