@@ -1,5 +1,7 @@
 //! Tests of the whole router without broker and database: what is refused, how, and that no request hangs.
 
+pub(crate) mod letters;
+
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{Duration, Instant};
 

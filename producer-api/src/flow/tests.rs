@@ -1,6 +1,5 @@
 //! Tests of flows: the state and the trail that follow from a job's rows.
 
-use millrace_contracts::catalog;
 use millrace_protocol::ledger::{Emitted, Status};
 use millrace_protocol::{JobId, MessageId};
 use proptest::prelude::*;
@@ -8,6 +7,7 @@ use time::macros::datetime;
 use uuid::Uuid;
 
 use super::{Row, State, Step, Summary, steps};
+use crate::tests::letters::catalog;
 
 const JOB: JobId = JobId(Uuid::from_u128(0x0198_0000_0000_7000_8000_0000_0000_0001));
 
@@ -54,13 +54,13 @@ fn trail(rows: &[Row]) -> Vec<String> {
     steps(catalog(), JOB, rows).iter().map(named).collect()
 }
 
-/// An order that is paid and confirmed.
-fn whole_order() -> Vec<Row> {
+/// A letter that is paid for and delivered.
+fn whole_letter() -> Vec<Row> {
     vec![
-        row("orders", &[], "orders.place", Status::Succeeded, &["orders.placed"]),
-        row("payments", &[0], "orders.placed", Status::Succeeded, &["payments.charge"]),
-        row("payments", &[0, 0], "payments.charge", Status::Succeeded, &["payments.captured"]),
-        row("orders", &[0, 0, 0], "payments.captured", Status::Succeeded, &["orders.confirmed"]),
+        row("letters", &[], "letters.send", Status::Succeeded, &["letters.sent"]),
+        row("stamps", &[0], "letters.sent", Status::Succeeded, &["stamps.charge"]),
+        row("stamps", &[0, 0], "stamps.charge", Status::Succeeded, &["stamps.charged"]),
+        row("letters", &[0, 0, 0], "stamps.charged", Status::Succeeded, &["letters.delivered"]),
     ]
 }
 
@@ -72,22 +72,22 @@ fn a_job_that_no_worker_has_received_is_pending() {
 
 #[test]
 fn a_flow_is_settled_once_every_message_is_handled() {
-    assert_eq!(summary(&whole_order()), (State::Settled, 4, 0, 0));
+    assert_eq!(summary(&whole_letter()), (State::Settled, 4, 0, 0));
     assert_eq!(
-        trail(&whole_order()),
+        trail(&whole_letter()),
         [
-            "orders.place at orders",
-            "orders.placed at payments",
-            "payments.charge at payments",
-            "payments.captured at orders",
-            "orders.confirmed unheard",
+            "letters.send at letters",
+            "letters.sent at stamps",
+            "stamps.charge at stamps",
+            "stamps.charged at letters",
+            "letters.delivered unheard",
         ]
     );
 }
 
 #[test]
 fn at_every_moment_before_something_is_pending() {
-    let rows = whole_order();
+    let rows = whole_letter();
     for handled in 1..rows.len() {
         assert_eq!(summary(&rows[..handled]), (State::Running, handled, 1, 0), "{handled} handled");
     }
@@ -95,25 +95,25 @@ fn at_every_moment_before_something_is_pending() {
 
 #[test]
 fn an_event_with_two_subscribers_waits_for_both() {
-    let registered = [
-        row("users", &[], "users.register", Status::Succeeded, &["users.registered"]),
-        row("orders", &[0], "users.registered", Status::Succeeded, &[]),
+    let opened = [
+        row("offices", &[], "offices.open", Status::Succeeded, &["offices.opened"]),
+        row("letters", &[0], "offices.opened", Status::Succeeded, &[]),
     ];
-    assert_eq!(summary(&registered), (State::Running, 2, 1, 0));
+    assert_eq!(summary(&opened), (State::Running, 2, 1, 0));
     assert_eq!(
-        trail(&registered),
-        ["users.register at users", "users.registered at orders", "users.registered pending at auth"]
+        trail(&opened),
+        ["offices.open at offices", "offices.opened at letters", "offices.opened pending at locks"]
     );
 }
 
 #[test]
 fn a_refusal_ends_a_flow_and_a_retry_does_not() {
     assert_eq!(
-        summary(&[row("orders", &[], "orders.cancel", Status::Refused, &[])]),
+        summary(&[row("letters", &[], "letters.send", Status::Refused, &[])]),
         (State::Settled, 1, 0, 0)
     );
     assert_eq!(
-        summary(&[row("orders", &[], "orders.cancel", Status::Retrying, &[])]),
+        summary(&[row("letters", &[], "letters.send", Status::Retrying, &[])]),
         (State::Running, 0, 1, 0)
     );
 }
@@ -121,39 +121,39 @@ fn a_refusal_ends_a_flow_and_a_retry_does_not() {
 #[test]
 fn a_dead_letter_makes_a_flow_stuck_once_nothing_else_moves() {
     let mut rows = vec![
-        row("users", &[], "users.deactivate", Status::Succeeded, &["users.deactivated"]),
-        row("auth", &[0], "users.deactivated", Status::Dead, &[]),
+        row("offices", &[], "offices.open", Status::Succeeded, &["offices.opened"]),
+        row("locks", &[0], "offices.opened", Status::Dead, &[]),
     ];
-    assert_eq!(summary(&rows), (State::Running, 1, 1, 1), "orders has not received it yet");
-    rows.push(row("orders", &[0], "users.deactivated", Status::Succeeded, &[]));
+    assert_eq!(summary(&rows), (State::Running, 1, 1, 1), "letters has not received it yet");
+    rows.push(row("letters", &[0], "offices.opened", Status::Succeeded, &[]));
     assert_eq!(summary(&rows), (State::Stuck, 2, 0, 1));
 }
 
 #[test]
 fn a_type_of_a_newer_version_counts_as_pending_until_somebody_has_handled_it() {
-    let newer = row("orders", &[], "orders.place", Status::Succeeded, &["orders.gift-wrapped"]);
+    let newer = row("letters", &[], "letters.send", Status::Succeeded, &["letters.wrapped"]);
     assert_eq!(summary(std::slice::from_ref(&newer)), (State::Running, 1, 1, 0));
-    let handled = row("packing", &[0], "orders.gift-wrapped", Status::Succeeded, &[]);
+    let handled = row("wrapping", &[0], "letters.wrapped", Status::Succeeded, &[]);
     assert_eq!(summary(&[newer, handled]), (State::Settled, 2, 0, 0));
 }
 
 #[test]
 fn a_row_without_its_cause_is_shown() {
-    let rows = &whole_order()[2..];
+    let rows = &whole_letter()[2..];
     assert_eq!(trail(rows)[0], "? pending at ?");
     assert_eq!(summary(rows), (State::Running, 2, 1, 0));
 }
 
 proptest! {
     #[test]
-    fn the_order_of_rows_does_not_matter(rows in Just(whole_order()).prop_shuffle()) {
-        prop_assert_eq!(trail(&rows), trail(&whole_order()));
+    fn the_order_of_rows_does_not_matter(rows in Just(whole_letter()).prop_shuffle()) {
+        prop_assert_eq!(trail(&rows), trail(&whole_letter()));
     }
 
     #[test]
     fn whatever_the_rows_each_is_shown_once(keep in prop::collection::vec(any::<bool>(), 4)) {
         let rows: Vec<Row> =
-            whole_order().into_iter().zip(keep).filter_map(|(row, keep)| keep.then_some(row)).collect();
+            whole_letter().into_iter().zip(keep).filter_map(|(row, keep)| keep.then_some(row)).collect();
         let shown = steps(catalog(), JOB, &rows).iter().filter(|step| matches!(step, Step::Recorded(_))).count();
         prop_assert_eq!(shown, rows.len());
     }

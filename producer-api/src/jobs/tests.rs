@@ -1,7 +1,6 @@
 //! Tests of a job's view and trail as JSON, and of the trace that a job belongs to.
 
 use axum::http::{HeaderMap, HeaderValue};
-use millrace_contracts::catalog;
 use millrace_protocol::ledger::{Emitted, Status};
 use millrace_protocol::{JobId, MessageId};
 use serde_json::json;
@@ -12,25 +11,26 @@ use super::headers::trace;
 use super::trail::Trail;
 use super::view::View;
 use crate::flow::Row;
+use crate::tests::letters::catalog;
 
 /// Minted on 2025-07-13 at 23:37:55.360 UTC, as its first 48 bits say.
 pub(super) const JOB: JobId = JobId(Uuid::from_u128(0x0198_0626_fda0_7000_8000_0000_0000_0001));
 
-fn placed() -> MessageId {
+fn sent() -> MessageId {
     JOB.first_message().derive(0)
 }
 
-pub(super) fn place(status: Status) -> Row {
+pub(super) fn send(status: Status) -> Row {
     Row {
-        handler: "orders".to_owned(),
+        handler: "letters".to_owned(),
         message_id: JOB.first_message(),
         causation_id: JOB.first_message(),
-        message_type: "orders.place".to_owned(),
+        message_type: "letters.send".to_owned(),
         status,
         attempts: 2,
-        result: Some(json!({"order_id": JOB})),
+        result: Some(json!({"letter_id": JOB})),
         problem: None,
-        emitted: vec![Emitted { id: placed(), message_type: "orders.placed".to_owned() }],
+        emitted: vec![Emitted { id: sent(), message_type: "letters.sent".to_owned() }],
         received_at: datetime!(2025-07-13 23:38:01 UTC),
         handled_at: datetime!(2025-07-13 23:38:02 UTC),
     }
@@ -52,25 +52,25 @@ fn a_job_that_no_worker_has_received_is_accepted() {
 #[test]
 fn a_handled_job_shows_its_result_and_the_rest_of_its_flow() {
     let view =
-        serde_json::to_value(View::of(catalog(), JOB, &[place(Status::Succeeded)])).expect("plain data");
+        serde_json::to_value(View::of(catalog(), JOB, &[send(Status::Succeeded)])).expect("plain data");
     assert_eq!(
         view,
         json!({
-            "job_id": JOB, "command": "orders.place", "status": "succeeded", "attempts": 2,
-            "result": {"order_id": JOB}, "problem": null,
+            "job_id": JOB, "command": "letters.send", "status": "succeeded", "attempts": 2,
+            "result": {"letter_id": JOB}, "problem": null,
             "accepted_at": "2025-07-13T23:37:55.36Z", "handled_at": "2025-07-13T23:38:02Z",
             "flow": {"state": "running", "handled": 1, "pending": 1, "dead": 0},
         })
     );
     let retrying =
-        serde_json::to_value(View::of(catalog(), JOB, &[place(Status::Retrying)])).expect("plain data");
+        serde_json::to_value(View::of(catalog(), JOB, &[send(Status::Retrying)])).expect("plain data");
     assert_eq!((&retrying["status"], &retrying["handled_at"]), (&json!("retrying"), &json!(null)));
 }
 
 #[test]
 fn a_trail_lists_what_was_handled_and_what_is_on_its_way() {
     let trail =
-        serde_json::to_value(Trail::of(catalog(), JOB, &[place(Status::Succeeded)])).expect("plain data");
+        serde_json::to_value(Trail::of(catalog(), JOB, &[send(Status::Succeeded)])).expect("plain data");
     assert_eq!(
         trail,
         json!({
@@ -78,19 +78,19 @@ fn a_trail_lists_what_was_handled_and_what_is_on_its_way() {
             "flow": {"state": "running", "handled": 1, "pending": 1, "dead": 0},
             "messages": [
                 {
-                    "message_id": JOB, "type": "orders.place", "handler": "orders", "status": "succeeded",
+                    "message_id": JOB, "type": "letters.send", "handler": "letters", "status": "succeeded",
                     "attempts": 2, "caused_by": null, "received_at": "2025-07-13T23:38:01Z",
-                    "handled_at": "2025-07-13T23:38:02Z", "result": {"order_id": JOB}, "problem": null,
+                    "handled_at": "2025-07-13T23:38:02Z", "result": {"letter_id": JOB}, "problem": null,
                 },
                 {
-                    "message_id": placed(), "type": "orders.placed", "handler": "payments", "status": "pending",
+                    "message_id": sent(), "type": "letters.sent", "handler": "stamps", "status": "pending",
                     "attempts": 0, "caused_by": JOB, "received_at": null, "handled_at": null,
                     "result": null, "problem": null,
                 },
             ],
             "tree": [{
-                "message_id": JOB, "type": "orders.place",
-                "follow_ups": [{"message_id": placed(), "type": "orders.placed", "follow_ups": []}],
+                "message_id": JOB, "type": "letters.send",
+                "follow_ups": [{"message_id": sent(), "type": "letters.sent", "follow_ups": []}],
             }],
         })
     );
@@ -111,15 +111,15 @@ fn a_tree_hangs_each_message_below_its_cause() {
             .iter()
             .map(|(position, name)| Emitted { id: id.derive(*position), message_type: (*name).to_owned() })
             .collect(),
-        ..place(Status::Succeeded)
+        ..send(Status::Succeeded)
     };
     let root = JOB.first_message();
-    let (registered, forgotten) = (root.derive(0), MessageId(Uuid::from_u128(7)));
+    let (opened, forgotten) = (root.derive(0), MessageId(Uuid::from_u128(7)));
     let rows = [
-        row("users", root, root, "users.register", &[(0, "users.registered"), (1, "users.email-changed")]),
-        row("auth", registered, root, "users.registered", &[]),
-        row("orders", registered, root, "users.registered", &[(0, "orders.confirmed")]),
-        row("orders", forgotten.derive(0), forgotten, "orders.cancel", &[]),
+        row("offices", root, root, "offices.open", &[(0, "offices.opened"), (1, "offices.moved")]),
+        row("locks", opened, root, "offices.opened", &[]),
+        row("letters", opened, root, "offices.opened", &[(0, "letters.delivered")]),
+        row("letters", forgotten.derive(0), forgotten, "letters.send", &[]),
     ];
     fn shape(branch: &serde_json::Value) -> String {
         let below: Vec<_> = branch["follow_ups"].as_array().expect("a list").iter().map(shape).collect();
@@ -129,7 +129,7 @@ fn a_tree_hangs_each_message_below_its_cause() {
     let shapes: Vec<_> = trail["tree"].as_array().expect("a list").iter().map(shape).collect();
     assert_eq!(
         shapes,
-        ["users.register(users.registered(orders.confirmed()) users.email-changed())", "orders.cancel()"]
+        ["offices.open(offices.opened(letters.delivered()) offices.moved())", "letters.send()"]
     );
 }
 
