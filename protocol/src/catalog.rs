@@ -35,6 +35,9 @@ use crate::{DomainName, RetrySchedule};
 /// ]);
 /// let sent = catalog.find("shipping.sent").expect("it was listed");
 /// assert_eq!(sent.handlers(), [DomainName::new("billing")]);
+///
+/// let alone = catalog.only(&[DomainName::new("shipping")]);
+/// assert!(alone.find("shipping.sent").is_some_and(|sent| sent.handlers().is_empty()));
 /// ```
 #[derive(Debug, Clone)]
 pub struct Catalog {
@@ -127,6 +130,30 @@ impl Catalog {
             entry.handlers.push(subscriber);
         }
         Self { about, domains: names, entries }
+    }
+
+    /// The catalog of a smaller system, in which there are only these domains: their messages, and what they subscribe to of
+    /// each other's events.
+    ///
+    /// # Panics
+    ///
+    /// If one of them is no domain of this catalog.
+    #[must_use]
+    pub fn only(&self, domains: &[DomainName]) -> Self {
+        for domain in domains {
+            assert!(self.domains.contains(domain), "there is no domain {domain}");
+        }
+        let kept = |domain: &DomainName| domains.contains(domain);
+        let entries = self.entries.iter().filter(|entry| kept(&entry.owner)).cloned();
+        let entries = entries.map(|mut entry| {
+            entry.handlers.retain(kept);
+            entry
+        });
+        Self {
+            about: self.about,
+            domains: self.domains.iter().copied().filter(kept).collect(),
+            entries: entries.collect(),
+        }
     }
 
     /// Whose messages these are.

@@ -7,7 +7,7 @@ use lapin::message::Delivery;
 use lapin::options::BasicPublishOptions;
 use millrace_broker::dead::{self, Selection};
 use millrace_broker::{Connection, ConnectionSettings, Publisher};
-use millrace_contracts::OrderId;
+use millrace_contracts::{OrderId, auth, orders, users};
 use millrace_testkit::world::World;
 use millrace_workers::orders::Orders;
 use millrace_workers::users::Users;
@@ -16,7 +16,7 @@ use url::Url;
 use uuid::Uuid;
 
 use super::duplicates::publish;
-use super::{order, order_state, registered, start_all, world_at_work};
+use super::{SHOP, order, order_state, registered, start_all, world_at_work};
 
 fn header(letter: &Delivery, name: &str) -> String {
     let headers = letter.properties.headers().as_ref().expect("a dead letter has headers");
@@ -41,7 +41,7 @@ async fn garbage_is_dead_lettered_with_a_reason_and_hurts_nobody() {
     throw_in(&world, b"\xff\xfe not json", BasicProperties::default()).await;
     let neighbour = world.job("orders.place", &order(user, "pm_ok")).await;
     world.expect(neighbour, "succeeded").await;
-    let letters = world.dead_letters(millrace_contracts::orders::DOMAIN, 1).await;
+    let letters = world.dead_letters(orders::DOMAIN, 1).await;
     assert_eq!(letters[0].data, b"\xff\xfe not json", "the body is kept as it came");
     assert_eq!(header(&letters[0], "failure-class"), "unreadable");
     assert_eq!(
@@ -59,7 +59,7 @@ async fn garbage_is_dead_lettered_with_a_reason_and_hurts_nobody() {
 
 #[tokio::test]
 async fn a_row_that_the_database_refuses_fails_alone() {
-    let mut world = start_all(World::hurried().await).await;
+    let mut world = start_all(World::hurried(&[auth::DOMAIN, users::DOMAIN, orders::DOMAIN]).await).await;
     let (first, second) = (Uuid::now_v7(), Uuid::now_v7());
     for id in [first, second] {
         publish(&world, "auth.issue-api-key", id, &key(id)).await;
@@ -67,7 +67,7 @@ async fn a_row_that_the_database_refuses_fails_alone() {
     let user = registered(&world).await;
     let neighbour = world.job("orders.place", &order(user, "pm_ok")).await;
     world.expect(neighbour, "succeeded").await;
-    let letters = world.dead_letters(millrace_contracts::auth::DOMAIN, 1).await;
+    let letters = world.dead_letters(auth::DOMAIN, 1).await;
     assert_eq!(header(&letters[0], "failure-class"), "defect");
     assert!(
         header(&letters[0], "failure-reason").contains("23505"),
@@ -82,7 +82,7 @@ async fn a_row_that_the_database_refuses_fails_alone() {
 
 #[tokio::test]
 async fn a_silent_gateway_is_asked_eight_times_and_then_a_person() {
-    let mut world = start_all(World::hurried().await).await;
+    let mut world = start_all(World::hurried(&SHOP).await).await;
     let user = registered(&world).await;
     let job = world.job("orders.place", &order(user, "pm_timeout")).await;
     let letters = world.dead_letters(millrace_contracts::payments::DOMAIN, 1).await;
@@ -96,7 +96,7 @@ async fn a_silent_gateway_is_asked_eight_times_and_then_a_person() {
 
 #[tokio::test]
 async fn a_stop_under_load_loses_nothing() {
-    let mut world = World::empty().await;
+    let mut world = World::of_domains(&SHOP).await;
     world.start_worker::<Users>(&[]);
     world.start_api().await;
     let first = world.worker::<Orders>(&["--worker-prefetch=8", "--worker-batch-max=4"]);
@@ -114,9 +114,8 @@ async fn a_stop_under_load_loses_nothing() {
         .await;
     let placed = "SELECT count(*) FROM ledger.entries WHERE type = 'orders.place' AND status = 'succeeded'";
     assert_eq!(world.count(placed).await, i64::try_from(jobs.len()).expect("few"));
-    // Nobody works payments and auth here.
+    // Nobody works payments here.
     world.claim("payments", 200);
-    world.claim("auth", 1);
     world.finish().await;
 }
 
@@ -132,15 +131,13 @@ async fn registered_with_orders_only(world: &World) -> millrace_contracts::UserI
 
 #[tokio::test]
 async fn a_dead_letter_is_sent_again_once_its_cause_is_mended() {
-    let world = start_all(World::hurried().await).await;
+    let world = start_all(World::hurried(&[auth::DOMAIN]).await).await;
     let (first, second) = (Uuid::now_v7(), Uuid::now_v7());
     for id in [first, second] {
         publish(&world, "auth.issue-api-key", id, &key(id)).await;
     }
     world.until("a dead letter", async |world| world.depth("auth.dead").await == 1).await;
-    let letters = dead::peek(&world.management, millrace_contracts::auth::DOMAIN, 10)
-        .await
-        .expect("the console's API answers");
+    let letters = dead::peek(&world.management, auth::DOMAIN, 10).await.expect("the console's API answers");
     let letter = letters.expect("the queue exists").first.remove(0);
     assert_eq!(letter.class.as_deref(), Some("defect"));
     let mended = "WITH gone AS (DELETE FROM auth.api_keys RETURNING key_id) SELECT count(*) FROM gone";
@@ -149,9 +146,8 @@ async fn a_dead_letter_is_sent_again_once_its_cause_is_mended() {
     let url = Url::parse(&world.amqp_url).expect("the world's own URL");
     let connection = Connection::open(ConnectionSettings::new(url, "ops@test"));
     let publisher = Publisher::open(&connection, 1, Duration::from_secs(5));
-    let redriven = dead::redrive(&connection, &publisher, millrace_contracts::auth::DOMAIN, &Selection::All)
-        .await
-        .expect("all is up");
+    let redriven =
+        dead::redrive(&connection, &publisher, auth::DOMAIN, &Selection::All).await.expect("all is up");
     assert_eq!((redriven.sent, redriven.left), (1, 0));
     connection.close().await;
     let done =

@@ -18,29 +18,42 @@ mod topology;
 
 use std::process::Output;
 
-use millrace_contracts::{OrderId, UserId, payments};
+use millrace_contracts::{OrderId, UserId, payments, users};
+use millrace_protocol::DomainName;
 use millrace_runtime::Store;
 use millrace_testkit::world::World;
 use millrace_workers::{Visitor, visit_domains};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// A world with an API and a worker for each domain.
+/// What an order needs. What a test expects of them stays as it is when a new domain subscribes to their events.
+const SHOP: [DomainName; 3] = [users::DOMAIN, millrace_contracts::orders::DOMAIN, payments::DOMAIN];
+
+/// A world with an API and a worker for each domain that there is.
 async fn world_at_work() -> World {
     start_all(World::empty().await).await
 }
 
+/// A world with an API and a worker for each of the shop's domains.
+async fn shop_at_work() -> World {
+    start_all(World::of_domains(&SHOP).await).await
+}
+
+/// Starts an API and a worker for each domain of the world.
 async fn start_all(mut world: World) -> World {
     visit_domains(&mut Workers(&mut world));
     world.start_api().await;
     world
 }
 
-/// Starts a worker of each domain.
+/// Starts a worker of each domain of the world.
 struct Workers<'a>(&'a mut World);
 
 impl Visitor for Workers<'_> {
     fn visit<D: Store>(&mut self) {
+        if !self.0.catalog().domains().contains(&D::NAME) {
+            return;
+        }
         let own: &[&str] = if D::NAME == payments::DOMAIN { &["--gateway-deadline-ms=300"] } else { &[] };
         self.0.start_worker::<D>(own);
     }

@@ -1,6 +1,6 @@
 //! API keys: the first one, made by an operator, and when they were last used, as the API reports it.
 
-use millrace_contracts::ApiKey;
+use millrace_contracts::{ApiKey, auth};
 use millrace_testkit::world::World;
 use millrace_workers::auth::Auth;
 use serde_json::json;
@@ -19,7 +19,7 @@ fn first<'a>(flags: &[&'a str]) -> Vec<&'a str> {
 }
 
 async fn world_of_auth() -> World {
-    let mut world = World::empty().await;
+    let mut world = World::of_domains(&[auth::DOMAIN]).await;
     world.start_worker::<Auth>(&[]);
     world
 }
@@ -108,7 +108,7 @@ async fn only_a_key_that_may_issue_keys_and_is_alive_stands_in_the_way() {
 
 #[tokio::test]
 async fn without_an_auth_worker_or_a_broker_no_key_is_shown() {
-    let mut world = World::empty().await;
+    let mut world = World::of_domains(&[auth::DOMAIN]).await;
     let late = ops(&world, &first(&["--bootstrap-deadline-ms", "300"])).await;
     let (out, errors) = written(&late);
     assert_eq!((late.status.code(), out.as_str()), (Some(1), ""), "{errors}");

@@ -16,7 +16,7 @@ use url::Url;
 use uuid::Uuid;
 
 use super::duplicates::publish;
-use super::{order, registered, user, world_at_work};
+use super::{SHOP, order, registered, user, world_at_work};
 
 /// The management API, past what the topology needs of it.
 async fn manage(method: Method, path: &str, body: &Value) -> Value {
@@ -45,7 +45,7 @@ async fn close_connections(world: &World, named: &str) -> usize {
 
 /// Works for orders and users, with an API, and with batches so small that much is in work at any time.
 async fn small_steps() -> World {
-    let mut world = World::empty().await;
+    let mut world = World::of_domains(&SHOP).await;
     world.start_worker::<Users>(&[]);
     world.start_worker::<Orders>(&["--worker-batch-max=2", "--worker-prefetch=8"]);
     world.start_api().await;
@@ -73,7 +73,7 @@ async fn placed(world: &World, count: i64) {
         .await;
 }
 
-/// Ends a world in which nobody works for payments and auth.
+/// Ends a world in which nobody works for payments.
 async fn finish(mut world: World, orders: u32) {
     world.until("every order to be published", async |world| world.depth("payments").await >= orders).await;
     // Published more than once where a confirm or an acknowledgement was lost; the copies come once the message is redelivered.
@@ -83,7 +83,6 @@ async fn finish(mut world: World, orders: u32) {
         tokio::time::sleep(COPIES_WITHIN).await;
     }
     world.claim("payments", published);
-    world.claim("auth", 1);
     world.finish().await;
 }
 
@@ -267,7 +266,6 @@ impl RestrictedWorker {
 
 async fn finish_told(mut world: World, orders: u32) {
     world.claim("payments", orders);
-    world.claim("auth", 1);
     world.finish().await;
 }
 
@@ -282,7 +280,7 @@ async fn with_an_order(world: &mut World) {
 
 #[tokio::test]
 async fn a_worker_that_may_not_read_its_queue_says_so_and_works_once_it_may() {
-    let mut world = World::empty().await;
+    let mut world = World::of_domains(&SHOP).await;
     with_an_order(&mut world).await;
     let worker = RestrictedWorker::start(&mut world, "right", "^$").await;
     worker.until_it_says(&world, 503, "refused").await;
@@ -295,7 +293,7 @@ async fn a_worker_that_may_not_read_its_queue_says_so_and_works_once_it_may() {
 
 #[tokio::test]
 async fn a_worker_with_a_wrong_password_says_so_and_works_once_it_is_right() {
-    let mut world = World::empty().await;
+    let mut world = World::of_domains(&SHOP).await;
     with_an_order(&mut world).await;
     let worker = RestrictedWorker::start(&mut world, "wrong", ".*").await;
     worker.until_it_says(&world, 503, "refuse").await;

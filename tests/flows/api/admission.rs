@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use millrace_contracts::{auth, orders, users};
 use millrace_testkit::stack::proxy::Rule;
 use millrace_testkit::world::World;
 use millrace_workers::auth::Auth;
@@ -14,7 +15,7 @@ use crate::user;
 
 /// A world with an API and the auth worker.
 async fn with_auth() -> World {
-    let mut world = World::empty().await;
+    let mut world = World::of_domains(&[auth::DOMAIN, users::DOMAIN, orders::DOMAIN]).await;
     world.start_worker::<Auth>(&[]);
     world.start_api().await;
     world
@@ -74,7 +75,7 @@ async fn a_known_client_is_admitted_while_postgres_is_down_and_its_use_is_record
     let world = with_auth().await;
     let (mut settings, proxy) = through_a_proxy(&world).await;
     settings.http.api_key_use_every = Duration::from_millis(100);
-    let api = another_api(settings).await;
+    let api = another_api(&world, settings).await;
     let dev = Caller::of(&world).at(&api);
     world.until("the API to be ready", async |_| dev.get("/readyz").await.status == 200).await;
     let (_, known) = issued(&dev, "shop", &json!({})).await;
@@ -108,7 +109,7 @@ async fn a_client_above_its_rate_learns_when_to_try_again() {
     let world = with_auth().await;
     let mut settings = world.api_settings();
     settings.http.api_client_rate = 5;
-    let api = another_api(settings).await;
+    let api = another_api(&world, settings).await;
     let caller = Caller::of(&world).at(&api);
     let mut limited = 0;
     for _ in 0..20 {
@@ -131,7 +132,7 @@ async fn a_page_of_another_origin_may_call_the_api_only_if_its_origin_is_in_the_
     let world = with_auth().await;
     let mut settings = world.api_settings();
     settings.http.api_cors_origins = vec!["https://console.example.com".parse().expect("a value")];
-    let api = another_api(settings).await;
+    let api = another_api(&world, settings).await;
     let (closed, open) = (Caller::of(&world), Caller::of(&world).at(&api));
     let allowed = async |caller: &Caller, origin: &str| {
         let preflight =

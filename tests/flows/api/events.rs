@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
+use millrace_contracts::{auth, orders, users};
 use millrace_testkit::world::World;
 use millrace_workers::auth::Auth;
 use millrace_workers::orders::Orders;
@@ -55,7 +56,7 @@ fn states(events: &[Event]) -> Vec<String> {
 
 #[tokio::test]
 async fn a_flow_is_told_as_it_happens_and_once() {
-    let mut world = World::empty().await;
+    let mut world = World::of_domains(&[auth::DOMAIN, users::DOMAIN, orders::DOMAIN]).await;
     world.start_api().await;
     let caller = Caller::of(&world);
     let job = world.job("users.register", &user(None)).await;
@@ -82,7 +83,7 @@ async fn a_flow_is_told_as_it_happens_and_once() {
     ] {
         assert_eq!(last.iter().filter(|state| *state == once).count(), 1, "{once}: {last:?}");
     }
-    let second = another_api(world.api_settings()).await;
+    let second = another_api(&world, world.api_settings()).await;
     let there = caller.at(&second);
     world.until("the other API to be ready", async |_| there.get("/readyz").await.status == 200).await;
     let nothing = open(&there, job, &told.last().expect("events").0).await;
@@ -105,7 +106,7 @@ async fn a_flow_is_told_as_it_happens_and_once() {
 async fn an_api_that_stops_ends_its_streams() {
     let mut world = World::empty().await;
     world.start_api().await;
-    let api = another_api(world.api_settings()).await;
+    let api = another_api(&world, world.api_settings()).await;
     let caller = Caller::of(&world).at(&api);
     world.until("the API to be ready", async |_| caller.get("/readyz").await.status == 200).await;
     let job = world.job("users.register", &user(None)).await;

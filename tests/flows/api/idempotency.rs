@@ -1,6 +1,7 @@
 //! `Idempotency-Key`: one job for one key, whatever happens in between.
 
 use futures_util::future::join_all;
+use millrace_contracts::{auth, orders, users};
 use millrace_testkit::stack::proxy::Rule;
 use millrace_testkit::world::{Answer, World};
 use millrace_workers::auth::Auth;
@@ -15,7 +16,7 @@ const KEY: (&str, &str) = ("idempotency-key", "\"ada\"");
 
 /// A world with an API, and no worker yet.
 async fn api() -> World {
-    let mut world = World::empty().await;
+    let mut world = World::of_domains(&[auth::DOMAIN, users::DOMAIN, orders::DOMAIN]).await;
     world.start_api().await;
     world
 }
@@ -41,7 +42,7 @@ async fn replayed(world: &World, caller: &Caller, body: &Value) -> Answer {
 #[tokio::test]
 async fn a_hundred_posts_to_two_processes_with_one_key_are_one_job() {
     let mut world = api().await;
-    let (second, body) = (another_api(world.api_settings()).await, user(None));
+    let (second, body) = (another_api(&world, world.api_settings()).await, user(None));
     let apis = [Caller::of(&world), Caller::of(&world).at(&second)];
     let posts = (0..100).map(|number: usize| apis[number % 2].post("users.register", &[KEY], &body));
     let answers = join_all(posts).await;
@@ -67,7 +68,7 @@ async fn a_hundred_posts_to_two_processes_with_one_key_are_one_job() {
 #[tokio::test]
 async fn a_key_that_was_used_for_something_else_is_refused() {
     let mut world = api().await;
-    let second = another_api(world.api_settings()).await;
+    let second = another_api(&world, world.api_settings()).await;
     let (here, there) = (Caller::of(&world), Caller::of(&world).at(&second));
     let (body, other) = (user(None), user(None));
     assert_eq!(here.post("users.register", &[KEY], &body).await.status, 202);
@@ -100,7 +101,7 @@ async fn a_key_that_was_used_for_something_else_is_refused() {
 #[tokio::test]
 async fn a_key_means_the_same_while_postgres_is_down() {
     let mut world = api().await;
-    let (second, body) = (another_api(without_database(&world)).await, user(None));
+    let (second, body) = (another_api(&world, without_database(&world)).await, user(None));
     let there = Caller::of(&world).at(&second);
     world
         .until("that API to reach the broker", async |_| {
@@ -126,7 +127,7 @@ async fn the_ledger_counts_more_than_what_a_process_remembers() {
     let mut world = api().await;
     world.start_worker::<Users>(&[]);
     let (settings, proxy) = through_a_proxy(&world).await;
-    let second = another_api(settings).await;
+    let second = another_api(&world, settings).await;
     let (here, there) = (Caller::of(&world), Caller::of(&world).at(&second));
     world.until("the other API to be ready", async |_| there.get("/readyz").await.status == 200).await;
     let (body, other) = (user(None), user(None));
@@ -148,7 +149,7 @@ async fn the_ledger_counts_more_than_what_a_process_remembers() {
 async fn a_key_belongs_to_its_client_and_a_new_api_key_is_shown_again() {
     let mut world = api().await;
     world.start_worker::<Auth>(&[]);
-    let second = another_api(world.api_settings()).await;
+    let second = another_api(&world, world.api_settings()).await;
     let dev = Caller::of(&world);
     let asked = json!({"client_id": "shop", "name": "shop", "scopes": ["jobs:*"]});
     let first = dev.post("auth.issue-api-key", &[KEY, ("prefer", "wait=10")], &asked).await;

@@ -60,9 +60,9 @@ impl Caller {
     }
 }
 
-/// One more process of the same API.
-async fn another_api(settings: ApiSettings) -> ApiServer {
-    ApiServer::start(settings, millrace_contracts::catalog(), Arc::new(LogAlerts)).await.expect("a free port")
+/// One more process of the world's API.
+async fn another_api(world: &World, settings: ApiSettings) -> ApiServer {
+    ApiServer::start(settings, world.catalog(), Arc::new(LogAlerts)).await.expect("a free port")
 }
 
 /// The settings of an API whose database can't be reached.

@@ -3,18 +3,20 @@
 use std::time::{Duration, Instant};
 
 use lapin::options::ExchangeDeleteOptions;
-use millrace_contracts::UserId;
+use millrace_contracts::{UserId, users};
+use millrace_testkit::world::World;
+use millrace_workers::users::Users;
 use serde_json::json;
 use uuid::Uuid;
 
 use super::{Caller, another_api, job_id, without_database};
-use crate::{order, registered, user, world_at_work};
+use crate::{order, registered, shop_at_work, user, world_at_work};
 
 const WAIT: (&str, &str) = ("prefer", "wait=20");
 
 #[tokio::test]
 async fn a_job_is_answered_with_its_outcome() {
-    let world = world_at_work().await;
+    let world = shop_at_work().await;
     let customer = registered(&world).await;
     let caller = Caller::of(&world);
     let answer = caller.post("orders.place", &[WAIT], &order(customer, "pm_ok")).await;
@@ -49,7 +51,7 @@ async fn a_job_is_answered_with_its_outcome() {
 #[tokio::test]
 async fn the_answer_is_the_workers_own_also_after_a_retry() {
     let world = world_at_work().await;
-    let api = another_api(without_database(&world)).await;
+    let api = another_api(&world, without_database(&world)).await;
     let caller = Caller::of(&world).at(&api);
     let customer = UserId(Uuid::now_v7());
     world
@@ -96,7 +98,7 @@ async fn without_a_way_for_answers_the_ledger_tells() {
 
 #[tokio::test]
 async fn what_takes_longer_is_answered_as_accepted_and_may_be_waited_for_later() {
-    let mut world = millrace_testkit::world::World::empty().await;
+    let mut world = World::of_domains(&[users::DOMAIN]).await;
     world.start_api().await;
     let (caller, started) = (Caller::of(&world), Instant::now());
     let answer = caller.post("users.register", &[("prefer", "wait=1")], &user(None)).await;
@@ -118,7 +120,7 @@ async fn what_takes_longer_is_answered_as_accepted_and_may_be_waited_for_later()
     }
     let later = format!("{path}?wait=20");
     let (answer, ()) = tokio::join!(caller.get(&later), async {
-        world.start_worker::<millrace_workers::users::Users>(&[]);
+        world.start_worker::<Users>(&[]);
     });
     assert_eq!(
         (answer.status, answer.json["status"].as_str()),
@@ -127,9 +129,5 @@ async fn what_takes_longer_is_answered_as_accepted_and_may_be_waited_for_later()
         answer.json
     );
     assert!(started.elapsed() < Duration::from_secs(20));
-    for queue in ["auth", "orders"] {
-        world.until("the user to be told of", async |world| world.depth(queue).await == 1).await;
-        world.claim(queue, 1);
-    }
     world.finish().await;
 }

@@ -11,7 +11,7 @@ use millrace_broker::topology::{self, Management};
 use millrace_protocol::ledger::{Emitted, Status};
 use millrace_protocol::topology::Topology;
 use millrace_protocol::topology::dead_queue;
-use millrace_protocol::{DomainName, Entry};
+use millrace_protocol::{Catalog, DomainName, Entry};
 use millrace_runtime::Store;
 use millrace_service::LogAlerts;
 use producer_api::{ApiServer, ApiSettings};
@@ -97,9 +97,15 @@ impl World {
         Self::of(System::of_this_repository()).await
     }
 
+    /// The same with only these domains: those whose workers the test starts, and those whose queues it looks into. Whatever
+    /// other domain there is or will be, it has no queue here, and no message is left in it.
+    pub async fn of_domains(domains: &[DomainName]) -> Self {
+        Self::of(System::of_this_repository().only(domains)).await
+    }
+
     /// The same, and all attempts of a message are over within a moment.
-    pub async fn hurried() -> Self {
-        Self::with_retry_scale(System::of_this_repository(), HURRIED_RETRY_SCALE).await
+    pub async fn hurried(domains: &[DomainName]) -> Self {
+        Self::with_retry_scale(System::of_this_repository().only(domains), HURRIED_RETRY_SCALE).await
     }
 
     /// A world of any system.
@@ -138,6 +144,11 @@ impl World {
             own,
             finished: false,
         }
+    }
+
+    /// The domains of this world and their messages.
+    pub fn catalog(&self) -> &'static Catalog {
+        self.system.catalog
     }
 
     /// The settings of this world's API. Another API process with the same settings is a second one of the same system.
