@@ -25,7 +25,7 @@ const ROWS: [&str; 5] = [
 
 /// Starts a world and goes through everything that a user can do on the page.
 pub async fn run(reader: Reader) {
-    let mut world = World::empty().await;
+    let mut world = World::of_domains(&orders::DOMAINS).await;
     world.start_api().await;
     reader.look(LOOKS[0].1).await;
     let customer = orders::customer(&world).await;

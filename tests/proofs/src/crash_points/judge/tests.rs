@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::crash_points::cases::Target;
 use crate::crash_points::load::{CLIENT, Handler, Load, Message};
-use crate::evidence::{Digest, Effect, Evidence, Letter, Note, Order};
+use crate::evidence::{Digest, Effect, Evidence, Letter, Note, Order, Queue};
 use crate::invariants::given::{effect, handled};
 
 /// What stands for the body of whatever follows.
@@ -44,6 +44,7 @@ fn evidence(load: &Load, given_up: &BTreeSet<Uuid>) -> Evidence {
         history: load.history(given_up),
         client: CLIENT.to_owned(),
         domains: vec![handler.domain],
+        queues: vec![Queue { name: handler.subscriber.to_string(), ready: 0, unacked: 0 }],
         ..Evidence::default()
     };
     for message in &load.messages {
@@ -154,7 +155,7 @@ fn innocent_dead_letters_and_wrong_reasons_are_found() {
 #[test]
 fn what_is_left_is_found() {
     found("not empty", "succeeded", |_, evidence| {
-        evidence.queues.push(crate::evidence::Queue { name: "orders".to_owned(), ready: 2, unacked: 0 });
+        evidence.queues.push(Queue { name: "orders".to_owned(), ready: 2, unacked: 0 });
     });
     found("suspicion", "succeeded", |load, evidence| evidence.started_attempts.push(load.messages[0].id.0));
     found("expected (\"succeeded\", 1", "succeeded", |_, evidence| evidence.ledger[0].attempts = 2);
