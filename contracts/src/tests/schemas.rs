@@ -43,7 +43,9 @@ fn committed_schemas_are_those_of_the_types() {
 fn there_is_no_schema_of_a_message_that_is_none() {
     let names: BTreeSet<_> = fs::read_dir(folder()).unwrap().map(|file| file.unwrap().file_name()).collect();
     let expected: BTreeSet<_> = catalog().entries().iter().map(|entry| file_name(entry).into()).collect();
-    assert_eq!(names, expected);
+    // Only these: the ones that are missing are another test's, which may be writing them just now.
+    let others: Vec<_> = names.difference(&expected).collect();
+    assert!(others.is_empty(), "no message has these schemas: {others:?}");
 }
 
 fn validator(entry: &Entry) -> jsonschema::Validator {
