@@ -134,7 +134,7 @@ fn lists_the_domains(text: &str) -> bool {
         forms.iter().any(|form| line.contains(form.as_str()))
     };
     lines
-        .windows(8.min(lines.len().max(1)))
+        .windows(domains.len().max(8).min(lines.len().max(1)))
         .any(|window| domains.iter().all(|domain| window.iter().any(|line| names(line, domain))))
 }
 

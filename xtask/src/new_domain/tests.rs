@@ -5,6 +5,9 @@ use super::names::{Names, Refused};
 use super::{files, template};
 use crate::cargo::root;
 
+/// No domain will ever be called so.
+const NEW: &str = "notwrittenyet";
+
 fn messages() -> Vec<Message> {
     messages::all(root()).unwrap()
 }
@@ -34,7 +37,7 @@ fn the_sources_name_the_messages_that_the_document_names() {
 
 #[test]
 fn the_first_id_that_all_events_have_is_what_rows_are_kept_for() {
-    let pairs = |subscribes: &[&str]| names("shipping", subscribes).unwrap().pairs();
+    let pairs = |subscribes: &[&str]| names(NEW, subscribes).unwrap().pairs();
     let has = |pairs: &[(String, String)], name: &str, value: &str| {
         assert!(pairs.contains(&(name.to_owned(), value.to_owned())), "{name} of {pairs:?}");
     };
@@ -49,25 +52,25 @@ fn what_can_not_be_is_refused_in_words() {
     assert!(refused("Shipping", &["orders.confirmed"]).starts_with("`Shipping` can't be a domain's name"));
     assert!(refused("order", &["orders.confirmed"]).contains("a meaning of its own"));
     assert_eq!(refused("orders", &["orders.confirmed"]), "there is a domain `orders` already");
-    assert!(refused("shipping", &[]).starts_with("name at least one event"));
-    assert!(refused("shipping", &["orders.lost"]).starts_with("there is no event `orders.lost`; there are"));
-    let command = refused("shipping", &["orders.place"]);
+    assert!(refused(NEW, &[]).starts_with("name at least one event"));
+    assert!(refused(NEW, &["orders.lost"]).starts_with("there is no event `orders.lost`; there are"));
+    let command = refused(NEW, &["orders.place"]);
     assert!(
         command.ends_with("which is one of orders.placed, orders.confirmed, orders.cancelled"),
         "{command}"
     );
     assert_eq!(
-        names("shipping", &["orders.placed", "orders.placed"]).unwrap_err(),
+        names(NEW, &["orders.placed", "orders.placed"]).unwrap_err(),
         Refused::Twice("orders.placed".to_owned())
     );
-    assert!(refused("shipping", &["auth.api-key-issued", "orders.placed"]).contains("no id in common"));
+    assert!(refused(NEW, &["auth.api-key-issued", "orders.placed"]).contains("no id in common"));
 }
 
 #[test]
 fn a_line_or_a_block_is_written_for_each_event_and_a_condition_is_kept() {
     let told = |subscribes: &[&str]| {
         let text = "{{event.path}},\nmore {{closing.variant}}\n{{each event}}\n{{event.wire}}\n}\n{{end}}\n{{if closing}}\nmany\n{{else}}\none\n{{end}}\n";
-        template::fill(text, &names("shipping", subscribes).unwrap())
+        template::fill(text, &names(NEW, subscribes).unwrap())
     };
     assert_eq!(told(&["orders.confirmed"]), "orders::Confirmed,\norders.confirmed\n}\none\n");
     assert_eq!(
@@ -78,9 +81,9 @@ fn a_line_or_a_block_is_written_for_each_event_and_a_condition_is_kept() {
 
 #[test]
 fn every_list_of_domains_has_the_place_for_another() {
-    let names = names("shipping", &["orders.confirmed"]).unwrap();
+    let names = names(NEW, &["orders.confirmed"]).unwrap();
     for file in files::listing(root(), &names).unwrap() {
-        assert!(file.text.contains("shipping"), "{}", file.path);
+        assert!(file.text.contains(NEW), "{}", file.path);
     }
     assert_eq!(files::own(root(), &names).unwrap().len(), 9);
 }
