@@ -5,17 +5,8 @@ use std::process::Command;
 use super::names::Names;
 use crate::cargo::{self, cargo};
 use crate::error::Error;
+use crate::lint::COMPARISONS;
 use crate::sqlx_data;
-
-/// The tests that compare derived files with what they are derived from. Told to, they write them.
-const COMPARISONS: [&str; 6] = [
-    "tests::asyncapi",
-    "openapi::tests",
-    "tests::routes",
-    "tests::schemas",
-    "tests::subscriptions",
-    "tests::wire",
-];
 
 /// Writes everything that follows from a domain's own files, and runs the domain's tests.
 pub async fn write(names: &Names) -> Result<(), Error> {
