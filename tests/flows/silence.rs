@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 
+use millrace_contracts::auth;
 use millrace_testkit::stack::proxy::{Proxy, Rule};
 use millrace_testkit::world::World;
 use millrace_workers::auth::Auth;
@@ -13,7 +14,7 @@ use url::Url;
 
 /// Starts a worker whose first connection falls silent after this many answers; then the database is back.
 async fn vanishes_after(answers: u32) {
-    let mut world = World::empty().await;
+    let mut world = World::of_domains(&[auth::DOMAIN]).await;
     world.start_api().await;
     let mut url = Url::parse(&world.database_url).expect("the world's own URL");
     let host = url.host_str().unwrap_or("127.0.0.1").to_owned();
@@ -52,7 +53,7 @@ async fn when_a_lane_asks_whether_the_server_is_there() {
 
 #[tokio::test]
 async fn what_waited_for_a_lock_was_handled_after_it() {
-    let mut world = World::empty().await;
+    let mut world = World::of_domains(&[auth::DOMAIN]).await;
     world.start_worker::<Auth>(&[]);
     world.start_api().await;
     let mut lock = world.database.begin().await.expect("a connection");
