@@ -7,9 +7,9 @@ use std::time::Instant;
 use millrace_broker::{Consumer, Outgoing};
 use millrace_faults::{Mutant, mutated};
 use sqlx::raw_sql;
-use time::OffsetDateTime;
 
 use super::{Abandoned, Lane, acknowledge, report};
+use crate::clock::Clock;
 use crate::database::bounded;
 use crate::decode::BatchItem;
 use crate::isolation::IsolationBatch;
@@ -28,17 +28,19 @@ impl<D: Store> Lane<D> {
         consumer: &Consumer,
         batch: IsolationBatch,
     ) -> Result<(), Abandoned> {
-        let (started, now) = (Instant::now(), self.context.clock.now());
+        let started = Instant::now();
         if mutated(Mutant::AckBeforeCommit) {
             acknowledge(consumer, &batch.deliveries).await?;
         }
-        let mut items = self.prepare(batch, now).await;
+        let mut items = self.prepare(batch).await;
         if mutated(Mutant::PublishBeforeCommit) {
-            let early = rehearse(&mut self.session, &items, now).await;
-            let published = emit::publish(&self.context.publisher, consumer, early).await;
+            let early = rehearse(&mut self.session, &items, self.context.clock.as_ref()).await;
+            let published =
+                emit::publish(&self.context.publisher, consumer, &self.session.heartbeat, early).await;
             published.map_err(Abandoned::NotPublished)?;
         }
-        let mut settlements = commit::commit(&mut self.session, &mut items, now).await;
+        let mut settlements =
+            commit::commit(&mut self.session, &mut items, self.context.clock.as_ref()).await;
         reply::send(&self.context.replier, &items, &settlements);
         self.publish(consumer, &mut settlements).await?;
         if !mutated(Mutant::AckBeforeCommit) {
@@ -53,13 +55,13 @@ impl<D: Store> Lane<D> {
 async fn rehearse<D: Store>(
     session: &mut Session,
     batch: &[BatchItem<D>],
-    now: OffsetDateTime,
+    clock: &dyn Clock,
 ) -> Vec<Outgoing> {
     let handler = Arc::clone(&session.handler);
     let Ok(connection) = session.connection().await else { return Vec::new() };
     let rehearsed = bounded(async {
         raw_sql("BEGIN").execute(&mut *connection).await?;
-        commit::process(connection, &handler, batch, now).await
+        commit::process(connection, &handler, batch, clock).await
     });
     let settlements = rehearsed.await.unwrap_or_default();
     session.disconnect();
