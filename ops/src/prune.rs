@@ -156,10 +156,10 @@ fn is_lock_timeout(error: &sqlx::Error) -> bool {
 
 /// Deletes the started attempts of messages that were dead-lettered for crashes or purged from their queue.
 async fn delete_started_attempts(connection: &mut PgConnection, cutoff: OffsetDateTime) -> Result<(), Fatal> {
-    sqlx::query_file!("src/prune/delete_suspects.sql", cutoff)
+    sqlx::query_file!("src/prune/delete_started_attempts.sql", cutoff)
         .execute(connection)
         .await
-        .map_err(database::failed("delete old rows of ledger.suspects"))?;
+        .map_err(database::failed("delete old rows of ledger.started_attempts"))?;
     Ok(())
 }
 

@@ -1,2 +1,2 @@
--- The messages did not kill the process.
-DELETE FROM ledger.suspects WHERE handler = $1 AND message_id = ANY ($2::uuid[])
+-- The attempts have ended: they did not kill the process.
+DELETE FROM ledger.started_attempts WHERE handler = $1 AND message_id = ANY ($2::uuid[])

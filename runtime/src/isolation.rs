@@ -99,7 +99,7 @@ pub async fn unfinished_attempts(session: &mut Session, deliveries: &[Incoming])
                 let rows = query_file!("src/unfinished_attempts.sql", handler.domain.as_str(), ids)
                     .fetch_all(connection)
                     .await?;
-                Ok(rows.into_iter().map(|row| (row.message_id, row.runs.unsigned_abs())).collect())
+                Ok(rows.into_iter().map(|row| (row.message_id, row.attempts.unsigned_abs())).collect())
             })
         })
         .await

@@ -1,2 +1,2 @@
--- How often work on these messages has begun without coming to an end. One that is not here has never been suspected.
-SELECT message_id, runs FROM ledger.suspects WHERE handler = $1 AND message_id = ANY ($2::uuid[])
+-- How many attempts at these messages have started and not ended. A message that is not here has none.
+SELECT message_id, attempts FROM ledger.started_attempts WHERE handler = $1 AND message_id = ANY ($2::uuid[])

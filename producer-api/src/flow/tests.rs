@@ -49,7 +49,7 @@ fn trail(rows: &[Row]) -> Vec<String> {
         Step::Pending { message_type, handler, .. } => {
             format!("{} pending at {}", message_type.unwrap_or("?"), handler.unwrap_or("?"))
         }
-        Step::Unsubscribed { message_type, .. } => format!("{message_type} unheard"),
+        Step::Unsubscribed { message_type, .. } => format!("{message_type} unsubscribed"),
     };
     steps(catalog(), JOB, rows).iter().map(named).collect()
 }
@@ -80,7 +80,7 @@ fn a_flow_is_settled_once_every_message_is_handled() {
             "letters.sent at stamps",
             "stamps.charge at stamps",
             "stamps.charged at letters",
-            "letters.delivered unheard",
+            "letters.delivered unsubscribed",
         ]
     );
 }

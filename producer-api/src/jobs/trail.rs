@@ -92,7 +92,6 @@ pub(crate) enum Unrecorded {
     /// On its way.
     Pending,
     /// An event that no domain subscribes to.
-    #[serde(rename = "unheard")]
     Unsubscribed,
 }
 

@@ -92,7 +92,7 @@ class Row {
     const cause = [...trail.messages.values()].find((other) => other.message_id === message.caused_by);
     say(this.type, message.type ?? "not known yet");
     say(this.cause, cause?.type ? `, caused by ${cause.type}` : "");
-    say(this.handler, message.handler ?? (message.status === "unheard" ? "nobody" : "–"));
+    say(this.handler, message.handler ?? (message.status === "unsubscribed" ? "nobody" : "–"));
     chip(this.chip, message.status);
     say(this.attempts, message.attempts > 1 ? `${message.attempts} attempts` : "");
     const { sent, received, handled } = trail.span(message);
@@ -120,10 +120,10 @@ class Row {
       target.style.left = share(from);
       target.style.width = share(Math.max(0, to - from));
     };
-    const unheard = message.status === "unheard";
-    bar(this.wait, unheard ? null : sent, received ?? nowMs);
+    const unsubscribed = message.status === "unsubscribed";
+    bar(this.wait, unsubscribed ? null : sent, received ?? nowMs);
     bar(this.work, received, handled ?? nowMs);
-    this.sent.hidden = !unheard;
+    this.sent.hidden = !unsubscribed;
     this.sent.style.left = share(sent);
   }
 }
@@ -164,7 +164,7 @@ export class Timeline {
     const messages = [...trail.messages].filter(([key]) => this.#rows.has(key));
     const ends = messages.map(([, message]) => {
       const { sent, handled } = trail.span(message);
-      return handled ?? (message.status === "unheard" ? sent : nowMs);
+      return handled ?? (message.status === "unsubscribed" ? sent : nowMs);
     });
     const endMs = Math.max(0.5, ...ends) * (1 + AXIS_MARGIN);
     messages.forEach(([key, message]) => this.#rows.get(key).place(message, trail, nowMs, endMs));

@@ -94,8 +94,8 @@ pub enum Outgoing {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Phase {
     Idle,
-    /// A returned delivery that is alone, its run not yet written down.
-    Suspected,
+    /// A returned delivery that is alone, and the start of whose attempt is not recorded yet.
+    Redelivered,
     /// To be looked up; `given_up` when it has crashed too often to be run once more.
     Ready {
         given_up: bool,

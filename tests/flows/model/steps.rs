@@ -19,7 +19,7 @@ const PREFETCH: usize = 2;
 pub enum Step {
     Deliver { worker: usize, message: usize },
     Gather { worker: usize },
-    Mark { worker: usize },
+    RecordStart { worker: usize },
     LookUp { worker: usize },
     Commit { worker: usize, flaky_fails: bool },
     Kill { worker: usize },
@@ -54,7 +54,7 @@ impl Pipeline {
                 {
                     steps.push(Step::Gather { worker });
                 }
-                Phase::Suspected if state.database_up => steps.push(Step::Mark { worker }),
+                Phase::Redelivered if state.database_up => steps.push(Step::RecordStart { worker }),
                 Phase::Ready { .. } if state.database_up => steps.push(Step::LookUp { worker }),
                 Phase::LookedUp { .. } if self.kills(state, worker) => steps.push(Step::Kill { worker }),
                 Phase::LookedUp { .. } => {
@@ -64,7 +64,7 @@ impl Pipeline {
                 }
                 Phase::Emitting { .. } => steps.push(Step::Publish { worker }),
                 Phase::Confirmed => steps.push(Step::Acknowledge { worker }),
-                Phase::Idle | Phase::Suspected | Phase::Ready { .. } => {}
+                Phase::Idle | Phase::Redelivered | Phase::Ready { .. } => {}
             }
         }
         steps.extend((0..state.delayed.len()).map(|message| Step::Expire { message }));
@@ -83,7 +83,7 @@ impl Pipeline {
                 state.workers[worker].buffer.push(message);
             }
             Step::Gather { worker } => self.gather(&mut state, worker),
-            Step::Mark { worker } => self.mark(&mut state, worker),
+            Step::RecordStart { worker } => self.record_start(&mut state, worker),
             Step::LookUp { worker } => self.look_up(&mut state, worker),
             Step::Commit { worker, flaky_fails } => {
                 if let Some(outgoing) = self.commit(&mut state, worker, flaky_fails) {

@@ -17,7 +17,7 @@ impl Pipeline {
     pub fn gather(&self, state: &mut State, worker: usize) {
         let runs = state.runs;
         let most = |message: &Message| match (self.mutant, message.returns, runs[message.command]) {
-            (Some(Mutant::NoSuspects | Mutant::RedeliveredNotAlone), ..) | (_, 0, _) => usize::MAX,
+            (Some(Mutant::NoStartRecorded | Mutant::RedeliveredNotAlone), ..) | (_, 0, _) => usize::MAX,
             (_, _, 0) => BATCH_OF_REDELIVERED,
             (..) => 1,
         };
@@ -28,11 +28,11 @@ impl Pipeline {
         worker.batch = worker.buffer.drain(..size).collect();
         worker.slow_start &= worker.batch.iter().all(Message::was_redelivered);
         worker.acknowledged = self.mutant == Some(Mutant::AcknowledgeOnDelivery);
-        let suspected = first.was_redelivered() && self.mutant != Some(Mutant::NoSuspects);
-        worker.phase = if suspected { Phase::Suspected } else { Phase::Ready { given_up: false } };
+        let redelivered = first.was_redelivered() && self.mutant != Some(Mutant::NoStartRecorded);
+        worker.phase = if redelivered { Phase::Redelivered } else { Phase::Ready { given_up: false } };
     }
 
-    pub fn mark(&self, state: &mut State, worker: usize) {
+    pub fn record_start(&self, state: &mut State, worker: usize) {
         let mut given_up = false;
         for message in &state.workers[worker].batch {
             let runs = &mut state.runs[message.command];

@@ -103,7 +103,7 @@ enum Fate {
     /// The gateway is asked, and others are handled before the decision.
     Answered,
     /// The gateway is asked, and the worker dies before it hears the answer.
-    Unheard,
+    AnswerLost,
 }
 
 /// Two workers, a broker without any order, a ledger and a bank.
@@ -171,7 +171,7 @@ impl Town {
             && let Some(call) = self.call(&delivery)
         {
             match (self.bank.ask(&call), fate) {
-                (None, _) | (_, Fate::Unheard) => return self.again(delivery),
+                (None, _) | (_, Fate::AnswerLost) => return self.again(delivery),
                 (answer, Fate::Answered) => {
                     delivery.answer = answer;
                     return self.on_their_way.push(delivery);
@@ -263,7 +263,7 @@ fn fates() -> impl Strategy<Value = Vec<(Index, Fate)>> {
         6 => Just(Fate::Handled),
         2 => Just(Fate::Repeated),
         2 => Just(Fate::Answered),
-        2 => Just(Fate::Unheard),
+        2 => Just(Fate::AnswerLost),
     ];
     proptest::collection::vec((any::<Index>(), fate), 0..120)
 }

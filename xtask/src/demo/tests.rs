@@ -35,7 +35,7 @@ fn a_trail_is_drawn_below_its_causes() {
             "  orders.place → orders                              succeeded, attempt 2     +210 ms",
             "  └─ orders.placed → payments                        succeeded                +250 ms",
             "     ├─ payments.charge → payments                   succeeded                +300 ms",
-            "     └─ payments.opened                              unheard",
+            "     └─ payments.opened                              unsubscribed",
         ]
     );
 }
@@ -74,7 +74,7 @@ fn message(
         message_id,
         message_type: Some(message_type.to_owned()),
         handler: handler.map(str::to_owned),
-        status: if handler.is_some() { "succeeded" } else { "unheard" }.to_owned(),
+        status: if handler.is_some() { "succeeded" } else { "unsubscribed" }.to_owned(),
         attempts,
         caused_by,
         handled_at: handled_ms.map(|ms| OffsetDateTime::UNIX_EPOCH + Duration::milliseconds(ms)),

@@ -20,7 +20,7 @@ const ROWS: [&str; 5] = [
     "orders.placed, caused by orders.place | payments | succeeded",
     "payments.charge, caused by orders.placed | payments | succeeded",
     "payments.captured, caused by payments.charge | orders | succeeded",
-    "orders.confirmed, caused by payments.captured | nobody | unheard",
+    "orders.confirmed, caused by payments.captured | nobody | unsubscribed",
 ];
 
 /// Starts a world and goes through everything that a user can do on the page.

@@ -22,7 +22,7 @@ pub enum HitBy {
     /// Once by every batch.
     Batch,
     /// Once by every batch of messages that came back.
-    Suspect,
+    Redelivered,
     /// Once by every job.
     Job,
     /// Once by the jobs that happen to be sent together.
@@ -56,7 +56,7 @@ const fn point(name: &'static str, hit_by: HitBy, committed: Option<bool>) -> Po
 /// Of a worker, in the order in which a message comes by.
 pub const OF_WORKERS: [Point; 14] = [
     point("delivered", HitBy::Message, Some(false)),
-    point("start-recorded", HitBy::Suspect, Some(false)),
+    point("start-recorded", HitBy::Redelivered, Some(false)),
     point("called", HitBy::Batch, Some(false)),
     point("looked-up", HitBy::Batch, Some(false)),
     point("decided", HitBy::Decision, Some(false)),

@@ -30,8 +30,8 @@ const FIRST_DELAYS: [DelayQueue; 2] = [DelayQueue::MS_200, DelayQueue::S_1];
 /// How long anything may take that must come; a machine that compiles at the same time is slow.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 const LOOK_PAUSE: Duration = Duration::from_millis(3);
-/// Everything that a case leaves behind. `ledger.suspects` is looked at before.
-const FORGET: &str = "DELETE FROM ledger.entries; DELETE FROM ledger.suspects; DELETE FROM orders.orders; \
+/// Everything that a case leaves behind. `ledger.started_attempts` is looked at before.
+const FORGET: &str = "DELETE FROM ledger.entries; DELETE FROM ledger.started_attempts; DELETE FROM orders.orders; \
                       DELETE FROM payments.payments; DELETE FROM orders.customers";
 
 /// A world for one case after the other.

@@ -83,7 +83,7 @@ impl Run<'_> {
             Deaths::Twice => 2,
             Deaths::UntilGivenUp => 1 + STARTS_MAX,
         };
-        if point.hit_by == HitBy::Suspect {
+        if point.hit_by == HitBy::Redelivered {
             // Nothing has to be held up where everything has come back before the program starts.
             self.load.openers.clear();
             self.publish_all().await;

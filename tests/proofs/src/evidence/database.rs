@@ -18,7 +18,7 @@ pub async fn read(pool: &PgPool) -> sqlx::Result<Evidence> {
         orders: sqlx::query_as(include_str!("orders.sql")).fetch_all(pool).await?,
         payments: sqlx::query_as(include_str!("payments.sql")).fetch_all(pool).await?,
         sessions: sqlx::query_as(include_str!("sessions.sql")).fetch_all(pool).await?,
-        started_attempts: sqlx::query_scalar("SELECT message_id FROM ledger.suspects")
+        started_attempts: sqlx::query_scalar("SELECT message_id FROM ledger.started_attempts")
             .fetch_all(pool)
             .await?,
         ..Evidence::default()

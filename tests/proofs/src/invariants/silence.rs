@@ -8,7 +8,7 @@ use super::Violation;
 use crate::evidence::{Evidence, Letter};
 use crate::history::{CRASH, Poison};
 
-/// Nothing is under way, nothing fits no queue, nobody is under suspicion.
+/// Nothing is under way, nothing fits no queue, no attempt is unfinished.
 pub fn queues(evidence: &Evidence) -> Vec<Violation> {
     let mut left = Violation::of("S7", "a queue is not empty");
     for queue in evidence.queues.iter().filter(|queue| !queue.name.ends_with(".dead")) {
@@ -23,10 +23,10 @@ pub fn queues(evidence: &Evidence) -> Vec<Violation> {
         .filter(|poison| poison.class == CRASH)
         .filter_map(|poison| poison.message_id.parse().ok())
         .collect();
-    let mut started = Violation::of("S7", "messages are still under suspicion of killing their worker");
-    // One that was given up stays suspected, so that it is not started again should it come back.
+    let mut started = Violation::of("S7", "attempts at messages started and never ended");
+    // One that was given up keeps its started attempts, so that it is not started again should it come back.
     for message in evidence.started_attempts.iter().filter(|message| !given_up.contains(*message)) {
-        started.seen(|| format!("{message} in ledger.suspects"));
+        started.seen(|| format!("{message} in ledger.started_attempts"));
     }
     let poisoned: HashSet<&str> =
         evidence.history.poison.iter().map(|poison| poison.message_id.as_str()).collect();

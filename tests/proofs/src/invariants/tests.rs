@@ -162,13 +162,13 @@ fn what_is_left_in_queues_is_found() {
             it.queues.push(Queue { name: "unrouted".to_owned(), ready, unacked });
         });
     }
-    found("a suspect", "S7", "suspicion", |it| it.started_attempts = vec![*PLACED]);
-    // What was poison for its worker may stay suspected, what was only unreadable may not.
+    found("a started attempt", "S7", "never ended", |it| it.started_attempts = vec![*PLACED]);
+    // What was poison for its worker may keep its started attempts, what was only unreadable may not.
     let poisoned = |it: &mut Evidence| {
         it.started_attempts = vec![it.history.poison[0].message_id.parse().expect("an id")];
     };
-    found("a suspect that nobody can read", "S7", "suspicion", poisoned);
-    excused("a suspect that kills its worker", "S7", |it| {
+    found("a started attempt at what nobody can read", "S7", "never ended", poisoned);
+    excused("a started attempt at what kills its worker", "S7", |it| {
         poisoned(it);
         it.history.poison[0].class = CRASH.to_owned();
     });

@@ -157,7 +157,7 @@ fn what_is_left_is_found() {
     found("not empty", "succeeded", |_, evidence| {
         evidence.queues.push(Queue { name: "orders".to_owned(), ready: 2, unacked: 0 });
     });
-    found("suspicion", "succeeded", |load, evidence| evidence.started_attempts.push(load.messages[0].id.0));
+    found("never ended", "succeeded", |load, evidence| evidence.started_attempts.push(load.messages[0].id.0));
     found("expected (\"succeeded\", 1", "succeeded", |_, evidence| evidence.ledger[0].attempts = 2);
     found("earlier attempt", "succeeded", |_, evidence| {
         let note = Note { status: "retrying", attempts: 2, ..evidence.notes[0].clone() };

@@ -1,0 +1,1 @@
+DELETE FROM ledger.started_attempts WHERE started_at < $1

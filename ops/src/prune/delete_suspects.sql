@@ -1,1 +1,0 @@
-DELETE FROM ledger.suspects WHERE marked_at < $1
