@@ -20,7 +20,7 @@ async fn an_order_is_placed_paid_and_confirmed() {
             "orders.placed by payments: succeeded",
             "payments.charge by payments: succeeded",
             "payments.captured by orders: succeeded",
-            "orders.confirmed by : unheard",
+            "orders.confirmed by : unsubscribed",
         ]
     );
     assert_eq!(view["flow"], json!({"state": "settled", "handled": 4, "pending": 0, "dead": 0}));
