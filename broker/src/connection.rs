@@ -12,6 +12,7 @@ use backoff::{ExponentialBackoff, ExponentialBackoffBuilder};
 use futures_util::StreamExt;
 use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
 use lapin::{ConnectionProperties, Event};
+use millrace_faults::{Task, task};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -144,7 +145,7 @@ impl Connection {
             closing: CancellationToken::new(),
             supervisor: std::sync::Mutex::new(None),
         });
-        let supervisor = tokio::spawn(supervise(Arc::clone(&shared)));
+        let supervisor = tokio::spawn(task(Task::BrokerConnection, supervise(Arc::clone(&shared))));
         *shared.supervisor.lock().expect("nobody panics holding it") = Some(supervisor);
         Self { shared }
     }

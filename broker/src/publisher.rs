@@ -15,7 +15,7 @@ use futures_util::future::try_join_all;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::ShortString;
 use lapin::{Channel, Confirmation};
-use millrace_faults::{Mutant, Point, mutated, reach};
+use millrace_faults::{Mutant, Point, Task, mutated, reach, task};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::connection::{Connection, ConnectionStatus, is_not_found, refusal};
@@ -77,7 +77,7 @@ impl Publisher {
     pub fn open(connection: &Connection, channels: usize, deadline: Duration) -> Self {
         let channels = (0..channels.max(1)).map(|_| {
             let (sender, requests) = mpsc::channel(QUEUED_REQUESTS);
-            tokio::spawn(run(connection.clone(), requests, deadline));
+            tokio::spawn(task(Task::PublishChannel, run(connection.clone(), requests, deadline)));
             sender
         });
         Self { channels: channels.collect(), next: Arc::default(), deadline }

@@ -13,6 +13,7 @@ use futures_util::StreamExt;
 use lapin::options::{BasicConsumeOptions, BasicPublishOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Consumer};
+use millrace_faults::{Task, task};
 use millrace_protocol::{JobId, exchanges};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
@@ -71,7 +72,7 @@ impl ReplyQueue {
     pub fn open(connection: &Connection) -> Self {
         let address = ReplyAddress(format!("{QUEUE_PREFIX}{}", Uuid::now_v7()));
         let replies = Self { address, state: Arc::default() };
-        tokio::spawn(replies.clone().keep_open(connection.clone()));
+        tokio::spawn(task(Task::ReplyQueue, replies.clone().keep_open(connection.clone())));
         replies
     }
 
@@ -214,7 +215,7 @@ impl Replier {
     #[must_use]
     pub fn open(connection: &Connection) -> Self {
         let (sender, unsent) = mpsc::channel(UNSENT_MAX);
-        tokio::spawn(send_all(connection.clone(), unsent));
+        tokio::spawn(task(Task::Replier, send_all(connection.clone(), unsent)));
         Self { unsent: sender }
     }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::process::{Signal, getpid, kill_process};
 
-use crate::{Mutant, Point};
+use crate::{Mutant, Point, Task};
 
 static CRASH_AT: LazyLock<Option<(Point, u64)>> = LazyLock::new(|| {
     let value = variable("MILLRACE_CRASH_AT")?;
@@ -16,6 +16,10 @@ static CRASH_AT: LazyLock<Option<(Point, u64)>> = LazyLock::new(|| {
     Some((point, hit.parse().unwrap_or_else(|_| panic!("MILLRACE_CRASH_AT: `{hit}` is not a number"))))
 });
 static CRASH_ON: LazyLock<Option<String>> = LazyLock::new(|| variable("MILLRACE_CRASH_ON"));
+static PANIC_IN: LazyLock<Option<Task>> = LazyLock::new(|| {
+    let name = variable("MILLRACE_PANIC_IN")?;
+    Some(Task::find(&name).unwrap_or_else(|| panic!("MILLRACE_PANIC_IN: there is no task `{name}`")))
+});
 static MUTANT: LazyLock<Option<Mutant>> = LazyLock::new(|| {
     let name = variable("MILLRACE_MUTANT")?;
     Some(Mutant::find(&name).unwrap_or_else(|| panic!("MILLRACE_MUTANT: there is no mutant `{name}`")))
@@ -56,6 +60,10 @@ pub fn crash_on(body: &[u8]) {
     {
         die();
     }
+}
+
+pub fn begin(task: Task) {
+    assert!(*PANIC_IN != Some(task), "the task {} was to panic", task.name());
 }
 
 pub fn mutated(mutant: Mutant) -> bool {

@@ -1,19 +1,20 @@
-//! Faults for tests: points at which a process kills itself, and mutants, which break a guarantee on purpose.
+//! Faults for tests: points at which a process kills itself, tasks that panic, and mutants, which break a guarantee on purpose.
 //!
 //! They stand in the code that they are about, since a patch that is kept beside it would rot unseen.
 //!
-//! All of it compiles to nothing unless a program is built with the feature `armed`. An armed program reads three environment
+//! All of it compiles to nothing unless a program is built with the feature `armed`. An armed program reads four environment
 //! variables:
 //!
 //! * `MILLRACE_CRASH_AT=committed:3`: it sends itself SIGKILL when it reaches this point for the third time;
 //! * `MILLRACE_CRASH_ON=some text`: it sends itself SIGKILL when it reads a message whose body contains this text;
+//! * `MILLRACE_PANIC_IN=lane`: this task panics when it begins;
 //! * `MILLRACE_MUTANT=ack-before-commit`: it breaks this guarantee, so that a checker can prove that it notices.
 
 #[cfg(feature = "armed")]
 mod armed;
 mod names;
 
-pub use names::{Mutant, Point};
+pub use names::{Mutant, Point, Task};
 
 /// Kills the process if `MILLRACE_CRASH_AT` names this point and this visit.
 #[inline]
@@ -33,6 +34,15 @@ pub async fn reach_within<T>(point: Point, future: impl Future<Output = T>) -> T
         let _ = point;
         future.await
     }
+}
+
+/// Does the work of a task that runs for as long as its process. Panics first if `MILLRACE_PANIC_IN` names the task.
+pub async fn task<T>(task: Task, work: impl Future<Output = T>) -> T {
+    #[cfg(feature = "armed")]
+    armed::begin(task);
+    #[cfg(not(feature = "armed"))]
+    let _ = task;
+    work.await
 }
 
 /// Kills the process if this body contains the text of `MILLRACE_CRASH_ON`.

@@ -1,4 +1,4 @@
-//! The names of all points and mutants.
+//! The names of all points, tasks and mutants.
 
 /// Declares an enum whose variants have names and a list of all variants in order.
 macro_rules! named {
@@ -69,6 +69,38 @@ named! {
         Acknowledging = "acknowledging",
         /// The batch is done.
         Acknowledged = "acknowledged",
+    }
+}
+
+named! {
+    /// A task that runs for as long as its process.
+    Task {
+        /// Keeps a connection to the broker open.
+        BrokerConnection = "broker-connection",
+        /// Publishes over one channel.
+        PublishChannel = "publish-channel",
+        /// Receives the replies that an API process waits for.
+        ReplyQueue = "reply-queue",
+        /// Sends a worker's replies.
+        Replier = "replier",
+        /// A worker's lane.
+        Lane = "lane",
+        /// Reports the state of the connections to the broker.
+        BrokerWatch = "broker-watch",
+        /// Asks the API's database whether it is there.
+        DatabaseWatch = "database-watch",
+        /// Reads the flows that clients of the API follow.
+        FlowWatcher = "flow-watcher",
+        /// Publishes when API keys were used.
+        KeyUsageLog = "key-usage-log",
+        /// Accepts connections of the API.
+        HttpServer = "http-server",
+        /// Accepts connections of a worker's probes.
+        Probes = "probes",
+        /// Waits for SIGTERM and SIGINT.
+        Signals = "signals",
+        /// Drains histograms.
+        Metrics = "metrics",
     }
 }
 

@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use millrace_broker::{Connection, ConnectionSettings, Publisher, ReplyQueue};
+use millrace_faults::{Task, task};
 use millrace_protocol::Catalog;
 use millrace_service::server::{Limits as ServerLimits, Server};
 use millrace_service::{AlertSink, Fatal, Readiness, process};
@@ -88,14 +89,17 @@ impl ApiServer {
         let components = Components::over(catalog, &connections, &settings, &name)?;
         let (readiness, stop) = (Readiness::of(&[BROKER, DATABASE]), CancellationToken::new());
         let mut tasks = JoinSet::new();
-        tasks.spawn(readiness::follow_broker(connections[0].status(), readiness.clone(), stop.clone()));
-        tasks.spawn(readiness::follow_database(components.ledger.clone(), readiness.clone(), stop.clone()));
-        tasks.spawn(components.watcher.clone().run(stop.clone()));
+        let broker = readiness::follow_broker(connections[0].status(), readiness.clone(), stop.clone());
+        tasks.spawn(task(Task::BrokerWatch, broker));
+        let database = readiness::follow_database(components.ledger.clone(), readiness.clone(), stop.clone());
+        tasks.spawn(task(Task::DatabaseWatch, database));
+        tasks.spawn(task(Task::FlowWatcher, components.watcher.clone().run(stop.clone())));
         let (ids, publisher) = (Arc::clone(&components.ids), components.publisher.clone());
         let usage_log = components.usage_log.clone();
-        tasks.spawn(usage_log.run(http.api_key_use_every, ids, publisher, stop.clone()));
+        let usage_log = usage_log.run(http.api_key_use_every, ids, publisher, stop.clone());
+        tasks.spawn(task(Task::KeyUsageLog, usage_log));
         let router = router(&settings, components.clone(), &readiness, alerts, &stop);
-        tasks.spawn(server.run(router, stop.clone()));
+        tasks.spawn(task(Task::HttpServer, server.run(router, stop.clone())));
         tracing::info!(http.address = %address, "Accepts jobs at http://{address}/v1/jobs/{{command}}");
         Ok(Self { address, readiness, stop, tasks, components, connections })
     }

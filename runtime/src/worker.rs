@@ -10,6 +10,7 @@ use clap::{ArgMatches, Args, Command, FromArgMatches};
 use millrace_broker::{
     Connection, ConnectionSettings, ConnectionStatus, ConsumerSettings, Publisher, Replier,
 };
+use millrace_faults::{Task, task};
 use millrace_protocol::Catalog;
 use millrace_service::settings::{
     BrokerSettings, DatabaseSettings, DrainSettings, ProbeSettings, Settings, SettingsError,
@@ -179,7 +180,10 @@ impl<D: Store> Worker<D> {
             Connection::open(ConnectionSettings::new(url, format!("{here} ({purpose})")))
         };
         let (consuming, publishing) = (connection("consumes"), connection("publishes"));
-        tokio::spawn(watch_broker(consuming.clone(), publishing.clone(), readiness.clone()));
+        tokio::spawn(task(
+            Task::BrokerWatch,
+            watch_broker(consuming.clone(), publishing.clone(), readiness.clone()),
+        ));
         let prefetch = u16::try_from(settings.work.prefetch).unwrap_or(u16::MAX);
         let handler = Arc::new(Handler { domain: D::NAME, worker: worker.clone(), catalog });
         let context = Arc::new(LaneContext {
@@ -208,7 +212,8 @@ impl<D: Store> Worker<D> {
             let pause = Pause::new(readiness.clone(), number);
             let heartbeat = liveness.watch(format!("lane {number}"));
             let session = Session::new(Arc::clone(&handler), database, pause, heartbeat);
-            lanes.spawn(Lane::<D>::new(number, Arc::clone(&context), session).run(stop.clone()));
+            let lane = Lane::<D>::new(number, Arc::clone(&context), session);
+            lanes.spawn(task(Task::Lane, lane.run(stop.clone())));
         }
 
         let outcome = drain(&mut lanes, &stop, &readiness, settings.drain.drain_deadline).await;

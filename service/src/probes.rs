@@ -8,6 +8,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use millrace_faults::{Task, task};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -41,7 +42,7 @@ pub async fn spawn(
     let server = Server::bind("PROBES_LISTEN", listen, LIMITS).await?;
     let address = server.address();
     tracing::info!(probes.address = %address, "Probes at http://{address}/healthz, /readyz and /metrics");
-    tokio::spawn(server.run(router(readiness, liveness), until));
+    tokio::spawn(task(Task::Probes, server.run(router(readiness, liveness), until)));
     Ok(address)
 }
 

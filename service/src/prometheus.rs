@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use millrace_faults::{Task, task};
 
 /// Bucket limits of durations in seconds: from half a millisecond (a batch of one message) to a minute (a short retry delay).
 const SECONDS: [f64; 14] =
@@ -31,12 +32,12 @@ pub fn render() -> String {
 
 /// Starts draining histograms in a task of its own.
 pub fn keep_up() {
-    tokio::spawn(async {
+    tokio::spawn(task(Task::Metrics, async {
         loop {
             tokio::time::sleep(UPKEEP_INTERVAL).await;
             handle().run_upkeep();
         }
-    });
+    }));
 }
 
 fn handle() -> &'static PrometheusHandle {

@@ -1,5 +1,6 @@
 //! Signals: the first SIGTERM or SIGINT starts a graceful stop, the second ends the process at once.
 
+use millrace_faults::{Task, task};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -20,14 +21,14 @@ pub fn on_signals() -> Result<CancellationToken, Fatal> {
     let mut interrupt = listen(SignalKind::interrupt())?;
     let stop = CancellationToken::new();
     let asked = stop.clone();
-    tokio::spawn(async move {
+    tokio::spawn(task(Task::Signals, async move {
         let (name, _) = next(&mut terminate, &mut interrupt).await;
         tracing::info!("{name}: finishing what is in flight; a second signal ends the process at once");
         asked.cancel();
         let (name, code) = next(&mut terminate, &mut interrupt).await;
         tracing::warn!("{name} again: ending at once; unfinished work will be done again");
         std::process::exit(code);
-    });
+    }));
     Ok(stop)
 }
 

@@ -20,7 +20,7 @@ use crate::evidence::{Evidence, Letter};
 use crate::history::{Answer, Submit};
 use crate::load::Poster;
 
-const PROGRAM: &str = "producer-api";
+pub const PROGRAM: &str = "producer-api";
 const COMMAND: &str = "orders.place";
 const CLIENT: &str = "dev";
 const API_KEY: &str = "a-key-for-crash-points-only";
@@ -89,15 +89,7 @@ impl Run<'_> {
     /// An API that is ready, and where it listens.
     async fn open(&self, death: Option<&str>) -> Result<(Armed, Url), String> {
         let [port] = ports::free().map_err(|error| format!("no free port: {error}"))?;
-        let environment = [
-            ("AMQP_URL", self.stack.world.amqp_url.clone()),
-            ("DATABASE_URL", self.stack.world.database_url.clone()),
-            ("API_LISTEN", format!("127.0.0.1:{port}")),
-            ("DEV_API_KEY", API_KEY.to_owned()),
-            ("JOB_ID_SECRET", JOB_ID_SECRET.to_owned()),
-            // A busy machine is not what is tried out here.
-            ("PUBLISH_DEADLINE_MS", "30000".to_owned()),
-        ];
+        let environment = environment(self.stack, port);
         let api = self.programs.start(PROGRAM, &self.name, &environment, death)?;
         let url = Url::parse(&format!("http://127.0.0.1:{port}")).map_err(|error| error.to_string())?;
         let ready = async || {
@@ -143,4 +135,17 @@ impl Run<'_> {
         evidence.history.submits.clone_from(&self.submits);
         evidence
     }
+}
+
+/// What an API of the stack is told; with port 0 the system chooses one.
+pub fn environment(stack: &Stack, port: u16) -> Vec<(&'static str, String)> {
+    vec![
+        ("AMQP_URL", stack.world.amqp_url.clone()),
+        ("DATABASE_URL", stack.world.database_url.clone()),
+        ("API_LISTEN", format!("127.0.0.1:{port}")),
+        ("DEV_API_KEY", API_KEY.to_owned()),
+        ("JOB_ID_SECRET", JOB_ID_SECRET.to_owned()),
+        // A busy machine is not what is tried out here.
+        ("PUBLISH_DEADLINE_MS", "30000".to_owned()),
+    ]
 }

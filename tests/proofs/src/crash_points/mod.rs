@@ -9,6 +9,7 @@ mod program;
 mod run;
 mod stack;
 mod tally;
+mod tasks;
 mod worker;
 
 pub use run::{Options, run};

@@ -102,6 +102,11 @@ impl Armed {
         }
     }
 
+    /// Waits until it has ended by itself, however it did.
+    pub async fn ends_by_itself(mut self) -> Result<ExitStatus, String> {
+        self.end().await.ok_or_else(|| format!("still ran after {} s", PATIENCE.as_secs()))
+    }
+
     /// Asks it to stop, which it must do cleanly.
     pub async fn stop(mut self) -> Result<(), String> {
         self.program.signal(Signal::TERM).map_err(|error| format!("can't be asked to stop: {error}"))?;

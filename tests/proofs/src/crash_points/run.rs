@@ -16,7 +16,7 @@ use crate::crash_points::cases::{self, Case, Target};
 use crate::crash_points::program::Programs;
 use crate::crash_points::stack::Stack;
 use crate::crash_points::tally::Tally;
-use crate::crash_points::{api, poison, worker};
+use crate::crash_points::{api, poison, tasks, worker};
 use crate::error::Error;
 use crate::programs::ArmedPrograms;
 use crate::report::{Outcome, Scenario, table};
@@ -24,7 +24,8 @@ use crate::report::{Outcome, Scenario, table};
 const PROGRESS_EVERY: usize = 50;
 
 /// Lets a program of Millrace die at every point of a message's life, and looks whether what was promised holds: each
-/// message comes to its end once, what follows from it is sent, nothing innocent is given up, nothing is left.
+/// message comes to its end once, what follows from it is sent, nothing innocent is given up, nothing is left. Then each task
+/// of each program panics, which must end the program.
 #[derive(Debug, Args)]
 pub struct Options {
     #[command(flatten)]
@@ -55,16 +56,17 @@ pub async fn run(options: Options) -> Result<bool, Error> {
     let chosen = |name: &str| options.only.is_empty() || options.only.iter().any(|only| name.contains(only));
     let (exist, left_out): (Vec<_>, Vec<_>) =
         cases::all().filter(|case| chosen(&case.to_string())).partition(|case| case.left_out().is_none());
-    let with_poison = chosen(poison::NAME);
+    let (with_poison, with_tasks) = (chosen(poison::NAME), chosen(tasks::NAME));
     if options.list {
         exist.iter().for_each(|case| println!("{case}"));
         with_poison.then(|| println!("{}", poison::NAME));
+        with_tasks.then(|| println!("{}", tasks::NAME));
     }
     print_left_out(&exist, &left_out);
     if options.list {
         return Ok(true);
     }
-    if exist.is_empty() && !with_poison {
+    if exist.is_empty() && !with_poison && !with_tasks {
         return Err(Error::new("no case is called so", "--list prints all of them"));
     }
     let filter = EnvFilter::try_from_env("LOG_FILTER").unwrap_or_else(|_| EnvFilter::new("error,lapin=off"));
@@ -82,6 +84,9 @@ pub async fn run(options: Options) -> Result<bool, Error> {
         }
         if with_poison {
             outcomes.push(run_poison(&programs).await);
+        }
+        if with_tasks {
+            outcomes.push(tasks::run(&programs).await);
         }
         outcomes
     };
