@@ -151,7 +151,9 @@ impl<D: Store> Lane<D> {
                     consumer.cancel().await;
                     continue;
                 }
-                deliveries = consumer.next_batch(self.context.batch_max) => deliveries,
+                deliveries = self.session.heartbeat.while_waiting(consumer.next_batch(self.context.batch_max)) => {
+                    deliveries
+                }
                 () = tokio::time::sleep(IDLE_CHECK) => {
                     self.reach_database(stop).await;
                     idle += 1;

@@ -81,10 +81,10 @@ pub struct WorkSettings {
     #[arg(long, env = "TRUSTED_PRODUCERS", value_name = "USER,…", value_delimiter = ',')]
     pub trusted_producers: Vec<String>,
     /// How long a lane may show no sign of life before /healthz answers 503, so that the process is restarted, in
-    /// milliseconds (1000 to 3600000). What a lane waits for ends earlier: the longest deadline, a transaction's, is 30 s
+    /// milliseconds (5000 to 3600000). What a lane waits for ends earlier: the longest deadline, a transaction's, is 30 s
     #[arg(
         long = "worker-stuck-after-ms", env = "WORKER_STUCK_AFTER_MS", value_name = "MILLISECONDS",
-        default_value = "120000", value_parser = millis::<1000, 3_600_000>
+        default_value = "120000", value_parser = millis::<5000, 3_600_000>
     )]
     pub stuck_after: Duration,
     /// Work also with a database that may forget what it has committed (fsync, full_page_writes or

@@ -34,6 +34,15 @@ impl Contract for Sleep {
     }
 }
 
+/// Wakes the rule also when the test fails: otherwise the test's runtime would wait for it.
+struct WakesAll;
+
+impl Drop for WakesAll {
+    fn drop(&mut self) {
+        AWAKE.store(true, Ordering::SeqCst);
+    }
+}
+
 struct Sleepers;
 
 #[derive(Default)]
@@ -79,10 +88,11 @@ impl Store for Sleepers {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn a_lane_that_is_stuck_is_missed() {
+    let sleeping = WakesAll;
     let mut world = World::of(System { catalog: &CATALOG, migrations: None, invariants: &[] }).await;
     let [port] = ports::free().expect("a free port");
     let listen = format!("--probes-listen=127.0.0.1:{port}");
-    world.start_worker::<Sleepers>(&[&listen, "--worker-lanes=2", "--worker-stuck-after-ms=1000"]);
+    world.start_worker::<Sleepers>(&[&listen, "--worker-lanes=2", "--worker-stuck-after-ms=5000"]);
     world.start_api().await;
     let until = async |status: u16| {
         let probe = async |_: &World| {
@@ -95,7 +105,7 @@ async fn a_lane_that_is_stuck_is_missed() {
     let job = world.job("sleepers.sleep", &json!({})).await;
     let body = until(503).await;
     assert_eq!(body["stuck"].as_array().map(Vec::len), Some(1), "the other lane only waits: {body}");
-    AWAKE.store(true, Ordering::SeqCst);
+    drop(sleeping);
     until(200).await;
     world.expect(job, "succeeded").await;
     world.finish().await;

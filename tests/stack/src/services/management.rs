@@ -30,8 +30,19 @@ pub async fn ask(
     path: &str,
     body: Option<&Value>,
 ) -> Result<Value, ServicesError> {
+    ask_within(DEADLINE, url, method, path, body).await
+}
+
+/// The same for what takes the broker longer.
+pub(super) async fn ask_within(
+    deadline: Duration,
+    url: &str,
+    method: Method,
+    path: &str,
+    body: Option<&Value>,
+) -> Result<Value, ServicesError> {
     let asked = async {
-        let client = if url.starts_with("https:") { http::secure(DEADLINE) } else { http::client(DEADLINE) };
+        let client = if url.starts_with("https:") { http::secure(deadline) } else { http::client(deadline) };
         let mut request = client?.request(method, format!("{}/api/{path}", url.trim_end_matches('/')));
         if let Some(body) = body {
             request = request.json(body);

@@ -1,11 +1,16 @@
 //! A vhost and a database of one's own on servers that others use as well.
 
+use std::time::Duration;
+
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use url::Url;
 
 use super::management::{self, Method};
 use super::{Addresses, Services, ServicesError};
+
+/// For making or deleting a vhost, with all that is in it, on a machine that is busy with other things.
+const VHOST_DEADLINE: Duration = Duration::from_secs(60);
 
 /// Where they are. They stay until they are removed.
 #[derive(Debug, Clone)]
@@ -47,13 +52,8 @@ impl Services {
 impl Separate {
     /// Removes both, whoever is still connected.
     pub async fn remove(&self) -> Result<(), ServicesError> {
-        management::ask(
-            &self.addresses.management_url,
-            Method::DELETE,
-            &format!("vhosts/{}", self.name),
-            None,
-        )
-        .await?;
+        let (url, vhost) = (&self.addresses.management_url, format!("vhosts/{}", self.name));
+        management::ask_within(VHOST_DEADLINE, url, Method::DELETE, &vhost, None).await?;
         in_database(&self.through, &format!("DROP DATABASE \"{}\" WITH (FORCE)", self.name)).await
     }
 }
@@ -66,7 +66,8 @@ pub(crate) async fn create_vhost(addresses: &Addresses, name: &str) -> Result<()
     for (path, body) in
         [(format!("vhosts/{name}"), json!({})), (format!("permissions/{name}/{user}"), everything)]
     {
-        management::ask(&addresses.management_url, Method::PUT, &path, Some(&body)).await?;
+        let url = &addresses.management_url;
+        management::ask_within(VHOST_DEADLINE, url, Method::PUT, &path, Some(&body)).await?;
     }
     Ok(())
 }
